@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+
+#include "core/tensor.h"
+
+namespace diffbir {
+
+/// Latent image guidance (DiffBIR paper, section 3.4; behaviour.md 4): pulls the predicted x0 towards the
+/// stage-1 latent, trading detail (scale 0) for fidelity.
+struct GuidanceOptions {
+  float scale = 0.0F;  // 0 = off
+  int start = 1001;    // applied where stop < t + 1 < start, t = model timestep
+  int stop = -1;
+  int repeat = 1;      // gradient steps per sampling step
+};
+
+/// -(dL/d pred) * 3000 * scale for L = sum over the batch of mean((pred - target)^2).
+/// pred, target: [B,C,H,W]; the result has the same shape.
+Tensor mse_guidance_delta(const Tensor& pred, const Tensor& target, float scale);
+
+/// Called by a sampler after it has predicted x0 and before it uses it. Changes pred_x0 [B,4,h,w] in place.
+/// `rescale` is 1 / posterior_mean_coef1 of the step (1 for samplers that have no such coefficient).
+using Guidance = std::function<void(Tensor& pred_x0, float t, float rescale)>;
+
+/// Closed-form MSE guidance in latent space. `target` is asked for once per repeat and step, as the reference does, which
+/// encodes its target anew each time; the pipeline answers with the posterior mode.
+/// Returns an empty function when options.scale is 0.
+Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target);
+
+}  // namespace diffbir

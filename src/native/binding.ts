@@ -1,0 +1,208 @@
+/**
+ * The addon as TypeScript sees it: one typed declaration of everything that crosses the door.
+ * `native/addon` implements it; nothing else in `src/` talks to native code in another way.
+ * Options arrive here resolved: no defaults, no optional members, no JSON.
+ */
+
+/** Element types a checkpoint tensor can have; what native code can use is a subset that it checks itself. */
+export type DType =
+  | 'float64' | 'float32' | 'float16' | 'bfloat16'
+  | 'int64' | 'int32' | 'int16' | 'int8' | 'uint8' | 'bool';
+
+/** Where one tensor of a checkpoint lies in its file. Nothing is read: native code maps the file. */
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Steps in elements between neighbours along each axis, as torch stores them. */
+  readonly strides: readonly number[];
+  /** Byte offset in the file of the element at index 0. */
+  readonly offset: number;
+  /** Byte offset in the file just behind the storage that the tensor looks into: no element may lie beyond. */
+  readonly end: number;
+}
+
+/** Tensors of one checkpoint file, by official key name (after unwrapping `state_dict` and `module.`). */
+export interface WeightTable {
+  readonly file: string;
+  /** Size of the file when it was parsed; native code refuses a file whose size has changed. */
+  readonly fileSize: number;
+  readonly tensors: readonly TensorEntry[];
+}
+
+/** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
+export interface NetworkSpec {
+  readonly type: 'swinir' | 'unet' | 'controlnet' | 'vae' | 'clip_text';
+  readonly weights: WeightTable;
+  /** Prefix of this network's keys in the file, for instance `model.diffusion_model.`; may be empty. */
+  readonly prefix: string;
+  /** Named as in the reference's configuration: num_heads, window_size, num_head_channels, heads, ... */
+  readonly config: Readonly<Record<string, number | readonly number[]>>;
+}
+
+export interface ScheduleSpec {
+  readonly timesteps: number;
+  readonly linearStart: number;
+  readonly linearEnd: number;
+  readonly zeroSnr: boolean;
+  readonly parameterization: 'eps' | 'v';
+}
+
+/** A model with everything resolved. The four stage-2 networks come together or not at all. */
+export interface ModelSpec {
+  readonly cleaner: NetworkSpec;
+  readonly stage2: null | {
+    readonly vae: NetworkSpec;
+    readonly textEncoder: NetworkSpec;
+    readonly unet: NetworkSpec;
+    readonly controlnet: NetworkSpec;
+    readonly schedule: ScheduleSpec;
+    readonly latentScaleFactor: number;
+  };
+  /** Threads of one operator (ONNX Runtime's intra_op); at least 1. */
+  readonly threads: number;
+}
+
+/** 8-bit RGB, rows top to bottom, interleaved. */
+export interface NativeImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export type Stage = 'load' | 'stage1' | 'encode' | 'sample' | 'decode' | 'finish';
+
+/** One progress message. `step` counts from 1 to `steps` inside the stage. */
+export interface NativeProgress {
+  readonly stage: Stage;
+  readonly step: number;
+  readonly steps: number;
+}
+
+/** Everything one restoration needs beside the model. Names as in the reference (behaviour.md 1.1). */
+export interface RestoreJob {
+  readonly image: NativeImage;
+  /** 1: the cleaner alone; 2: both stages. */
+  readonly stage: 1 | 2;
+  readonly upscale: number;
+  readonly sampler: string;
+  readonly steps: number;
+  readonly cfgScale: number;
+  readonly rescaleCfg: boolean;
+  readonly strength: number;
+  readonly noiseAug: number;
+  readonly startPoint: 'noise' | 'cond';
+  readonly guidance: { readonly scale: number; readonly start: number; readonly stop: number; readonly repeat: number };
+  readonly colorFix: 'wavelet' | 'none';
+  /** 77 token ids each. */
+  readonly positiveTokens: Int32Array;
+  readonly negativeTokens: Int32Array;
+  /** Seed of torch's CPU generator, 0 <= seed < 2^64. */
+  readonly seed: bigint;
+  /** Recorded draws that replace the generator, in the reference's order; empty = use `seed`. */
+  readonly noise: readonly NativeTensor[];
+  /** Also return the intermediate tensors of the run (the golden runner looks at them). */
+  readonly trace: boolean;
+}
+
+export interface NativeTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface NativeStageTime {
+  readonly stage: Stage;
+  readonly milliseconds: number;
+}
+
+export interface NativeResult {
+  readonly image: NativeImage;
+  readonly times: readonly NativeStageTime[];
+  /** c_txt, uncond_c_txt, cond_img, c_img, x_steps, final_latent, decoded01, color_fixed; empty without `trace`. */
+  readonly trace: Readonly<Record<string, NativeTensor>>;
+}
+
+/** A running job. `cancel` may be called at any time, any number of times; the promise then rejects with DIFFBIR_ABORTED. */
+export interface NativeTask<T> {
+  readonly promise: Promise<T>;
+  cancel(): void;
+}
+
+/** Loaded networks. Jobs of one model run one after the other in the order they were started. */
+export interface NativeModel {
+  restore(job: RestoreJob, onProgress: (progress: NativeProgress) => void): NativeTask<NativeResult>;
+  /** Cancels what runs, waits for it and frees the networks. Later calls reject with DIFFBIR_DISPOSED. */
+  dispose(): Promise<void>;
+}
+
+/** Thrown by native code: an Error with the stable `code` of `src/errors.ts`. */
+export interface NativeError extends Error {
+  readonly code: string;
+}
+
+export interface NativeBinding {
+  /** Opens ONNX Runtime by absolute path, once per process; later calls with the same path are free. Returns its version. */
+  openRuntime(path: string): string;
+  createModel(spec: ModelSpec, onProgress: (progress: NativeProgress) => void): NativeTask<NativeModel>;
+  /** Single operations of the pipeline, for the golden runner and the tests. */
+  readonly primitives: Primitives;
+}
+
+/** Synchronous single operations. Shapes, ranges and sources are documented at the C++ functions they call. */
+export interface Primitives {
+  // core/rng: a fresh torch CPU generator answers a sequence of draws
+  torchDraws(seed: bigint, draws: readonly TorchDraw[]): (Float32Array | BigInt64Array)[];
+  // imaging
+  resizeBicubicAntialias(x: NativeTensor, height: number, width: number): NativeTensor;
+  resizeBicubicPil(image: NativeImage, width: number, height: number): NativeImage;
+  resizeShortEdgeTo(x: NativeTensor, size: number): NativeTensor;
+  padToMultiplesOf(x: NativeTensor, multiple: number): NativeTensor;
+  waveletBlur(x: NativeTensor, radius: number): NativeTensor;
+  waveletDecomposition(x: NativeTensor): { high: NativeTensor; low: NativeTensor };
+  waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
+  toUint8(x: Float32Array): Uint8Array;
+  // diffusion
+  noiseSchedule(schedule: ScheduleSpec): {
+    betas: Float64Array;
+    alphasCumprod: Float64Array;
+    sqrtAlphasCumprod: Float32Array;
+    sqrtOneMinusAlphasCumprod: Float32Array;
+  };
+  spacedSchedule(schedule: ScheduleSpec, steps: number): Record<string, Float32Array | Int32Array>;
+  qSample(schedule: ScheduleSpec, x: NativeTensor, t: number, noise: NativeTensor): NativeTensor;
+  cfgScaleAt(scale: number, rescale: boolean, t: number): number;
+  mseGuidanceDelta(pred: NativeTensor, target: NativeTensor, scale: number): NativeTensor;
+  /** Runs a sampler with JavaScript functions in place of the network: returns x after every step. */
+  sample(options: SampleOptions): NativeTensor[];
+  /** Builds one network; `run` is synchronous. `outputs` may name any recorded intermediate value. */
+  createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[]): NativeNetwork;
+}
+
+export type TorchDraw =
+  | { readonly kind: 'randn'; readonly shape: readonly number[] }
+  | { readonly kind: 'rand'; readonly count: number }
+  | { readonly kind: 'raw'; readonly count: number }
+  | { readonly kind: 'randint'; readonly count: number; readonly low: bigint; readonly high: bigint };
+
+export interface SampleOptions {
+  readonly sampler: string;
+  readonly schedule: ScheduleSpec;
+  readonly steps: number;
+  readonly x: NativeTensor;
+  readonly noise: readonly NativeTensor[];
+  readonly cfgScale: number;
+  readonly rescaleCfg: boolean;
+  readonly cond: (x: NativeTensor, t: number) => NativeTensor;
+  readonly uncond: (x: NativeTensor, t: number) => NativeTensor;
+  readonly guidance: null | {
+    readonly scale: number;
+    readonly start: number;
+    readonly stop: number;
+    readonly repeat: number;
+    readonly target: () => NativeTensor;
+  };
+}
+
+export interface NativeNetwork {
+  run(inputs: Readonly<Record<string, NativeTensor | Int32Array>>): Record<string, NativeTensor>;
+}
