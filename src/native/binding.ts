@@ -32,7 +32,7 @@ export interface WeightTable {
 
 /** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
 export interface NetworkSpec {
-  readonly type: 'swinir' | 'unet' | 'controlnet' | 'vae' | 'clip_text';
+  readonly type: 'swinir' | 'unet' | 'controlnet' | 'vae_encoder' | 'vae_decoder' | 'clip_text';
   readonly weights: WeightTable;
   /** Prefix of this network's keys in the file, for instance `model.diffusion_model.`; may be empty. */
   readonly prefix: string;
@@ -48,11 +48,12 @@ export interface ScheduleSpec {
   readonly parameterization: 'eps' | 'v';
 }
 
-/** A model with everything resolved. The four stage-2 networks come together or not at all. */
+/** A model with everything resolved. The stage-2 networks come together or not at all. */
 export interface ModelSpec {
   readonly cleaner: NetworkSpec;
   readonly stage2: null | {
-    readonly vae: NetworkSpec;
+    readonly vaeEncoder: NetworkSpec;
+    readonly vaeDecoder: NetworkSpec;
     readonly textEncoder: NetworkSpec;
     readonly unet: NetworkSpec;
     readonly controlnet: NetworkSpec;

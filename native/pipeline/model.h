@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/cancellation.h"
+#include "diffusion/schedule.h"
+#include "weights/weight_table.h"
+
+namespace diffbir {
+
+/// Numbers that tensor shapes cannot tell (heads, window size), by the reference's parameter names.
+using NetworkConfig = std::map<std::string, std::vector<double>>;
+
+/// One network: its keys in a checkpoint and its configuration.
+struct NetworkSpec {
+  std::string type;  // swinir, unet, controlnet, vae_encoder, vae_decoder, clip_text
+  std::shared_ptr<const WeightTable> weights;
+  std::string prefix;
+  NetworkConfig config;
+};
+
+struct Stage2Spec {
+  NetworkSpec vae_encoder;
+  NetworkSpec vae_decoder;
+  NetworkSpec text_encoder;
+  NetworkSpec unet;
+  NetworkSpec controlnet;
+  ScheduleConfig schedule;
+  float latent_scale_factor = 0.18215F;
+};
+
+struct ModelSpec {
+  NetworkSpec cleaner;
+  std::optional<Stage2Spec> stage2;  // empty: only stage 1 can run
+  int threads = 1;
+};
+
+enum class Stage { load, stage1, encode, sample, decode, finish };
+const char* to_string(Stage stage) noexcept;
+
+/// `step` counts from 1 to `steps` inside the stage.
+struct Progress {
+  Stage stage;
+  int step;
+  int steps;
+};
+using ProgressCallback = std::function<void(const Progress&)>;
+
+/// The networks of one model, built and ready to run. Not for use from two threads at once.
+class Model {
+ public:
+  /// Builds every network of the spec. Throws Error(model_mismatch) that names the file and key where weights do not fit,
+  /// Error(aborted) when the token is cancelled between two networks.
+  Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress);
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  struct Networks;
+  Networks& networks() { return *networks_; }
+
+ private:
+  std::unique_ptr<Networks> networks_;
+};
+
+}  // namespace diffbir

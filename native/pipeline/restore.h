@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/cancellation.h"
+#include "core/image.h"
+#include "core/tensor.h"
+#include "diffusion/guidance.h"
+#include "pipeline/model.h"
+
+namespace diffbir {
+
+/// One restoration, every option resolved by `src/` (names as in behaviour.md 1.1).
+struct RestoreJob {
+  Image image;
+  int stage = 2;
+  double upscale = 1;
+  std::string sampler = "spaced";
+  int steps = 50;
+  float cfg_scale = 1;
+  bool rescale_cfg = false;
+  float strength = 1;
+  int noise_aug = 0;
+  std::string start_point = "noise";  // noise, cond
+  GuidanceOptions guidance;
+  std::string color_fix = "wavelet";  // wavelet, none
+  std::vector<std::int32_t> positive_tokens;  // 77
+  std::vector<std::int32_t> negative_tokens;  // 77
+  std::uint64_t seed = 231;
+  std::vector<Tensor> noise;  // recorded draws that replace the generator
+  bool trace = false;
+};
+
+struct StageTime {
+  Stage stage;
+  double milliseconds;
+};
+
+struct RestoreResult {
+  Image image;
+  std::vector<StageTime> times;
+  std::map<std::string, Tensor> trace;
+};
+
+/// Runs the two-stage method (DiffBIR paper, figure 2; behaviour.md 2) on one picture.
+RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& token, const ProgressCallback& on_progress);
+
+}  // namespace diffbir

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace diffbir {
+
+enum class DType { float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, boolean };
+
+/// Bytes of one element.
+std::size_t size_of(DType dtype);
+
+/// Where one tensor lies in its file, as `src/checkpoint` found it. Untrusted until WeightTable has checked it.
+struct TensorEntry {
+  std::string name;
+  DType dtype;
+  Shape shape;
+  Shape strides;         // in elements
+  std::uint64_t offset;  // bytes, of element 0
+  std::uint64_t end;     // bytes, just behind the storage
+};
+
+/// One tensor inside a mapped file. Valid as long as its WeightTable.
+struct WeightView {
+  DType dtype;
+  Shape shape;
+  Shape strides;
+  const std::byte* data;
+
+  /// Row-major without gaps, so that its bytes can be used as they lie.
+  bool contiguous() const;
+  /// Converts and gathers into float32.
+  std::vector<float> to_float32() const;
+};
+
+/// A checkpoint file mapped read-only, with its tensors by official key name. Copies nothing.
+/// Throws Error(invalid_checkpoint) that names the file when it cannot be mapped, has changed its size since it was
+/// parsed, or an entry reaches outside its storage or the file.
+class WeightTable {
+ public:
+  WeightTable(std::string file, std::uint64_t expected_size, const std::vector<TensorEntry>& entries);
+  ~WeightTable();
+  WeightTable(const WeightTable&) = delete;
+  WeightTable& operator=(const WeightTable&) = delete;
+
+  const std::string& file() const noexcept { return file_; }
+  std::optional<WeightView> find(const std::string& name) const;
+
+ private:
+  class Mapping;
+  std::string file_;
+  std::unique_ptr<Mapping> mapping_;
+  std::unordered_map<std::string, WeightView> tensors_;
+};
+
+}  // namespace diffbir
