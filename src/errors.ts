@@ -1,0 +1,177 @@
+/**
+ * Every error this package throws on purpose: one table of codes, one thin class per kind a caller may want to catch.
+ * Callers (and the server) decide by `code`; message texts may change.
+ */
+
+/** Which class an error code uses; the class decides the extra members, see below. */
+type Kind = 'base' | 'option' | 'image' | 'checkpoint' | 'manifest' | 'abort';
+
+/** Code -> the HTTP status a server answers with, and the class. */
+const CODES = {
+  DIFFBIR_INVALID_OPTION: { status: 400, kind: 'option' },
+  DIFFBIR_MODEL_NOT_FOUND: { status: 404, kind: 'base' },
+  DIFFBIR_DISPOSED: { status: 409, kind: 'base' },
+  DIFFBIR_OUTPUT_EXISTS: { status: 409, kind: 'base' },
+  DIFFBIR_IMAGE_TOO_LARGE: { status: 413, kind: 'image' },
+  DIFFBIR_INVALID_IMAGE: { status: 422, kind: 'image' },
+  DIFFBIR_INVALID_CHECKPOINT: { status: 422, kind: 'checkpoint' },
+  DIFFBIR_INVALID_MANIFEST: { status: 422, kind: 'manifest' },
+  DIFFBIR_MODEL_MISMATCH: { status: 422, kind: 'base' },
+  DIFFBIR_ABORTED: { status: 499, kind: 'abort' },
+  DIFFBIR_BINDING_NOT_FOUND: { status: 500, kind: 'base' },
+  DIFFBIR_RUNTIME_NOT_FOUND: { status: 500, kind: 'base' },
+  DIFFBIR_RUNTIME_FAILED: { status: 500, kind: 'base' },
+  DIFFBIR_NUMERIC: { status: 500, kind: 'base' },
+  DIFFBIR_OUTPUT_FAILED: { status: 500, kind: 'base' },
+  DIFFBIR_INTERNAL: { status: 500, kind: 'base' },
+  DIFFBIR_OUT_OF_MEMORY: { status: 507, kind: 'base' },
+} as const satisfies Record<string, { status: number; kind: Kind }>;
+
+export type ErrorCode = keyof typeof CODES;
+
+/** Base of all errors of this package. */
+export class DiffBIRError extends Error {
+  override name = 'DiffBIRError';
+  /** Stable, documented name of what went wrong. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** HTTP status that fits the code. */
+  get status(): number {
+    return CODES[this.code].status;
+  }
+}
+
+/** An option has a wrong type, a value out of range, or a name nobody knows. */
+export class InvalidOptionError extends DiffBIRError {
+  override name = 'InvalidOptionError';
+  /** Name of the option, for instance `steps`. */
+  readonly option: string;
+
+  constructor(option: string, message: string, options?: ErrorOptions) {
+    super('DIFFBIR_INVALID_OPTION', message, options);
+    this.option = option;
+  }
+}
+
+/** The input is no picture we can read, or has too many pixels (`DIFFBIR_IMAGE_TOO_LARGE`). */
+export class InvalidImageError extends DiffBIRError {
+  override name = 'InvalidImageError';
+
+  constructor(
+    message: string,
+    options?: ErrorOptions,
+    code: 'DIFFBIR_INVALID_IMAGE' | 'DIFFBIR_IMAGE_TOO_LARGE' = 'DIFFBIR_INVALID_IMAGE',
+  ) {
+    super(code, message, options);
+  }
+}
+
+/** A weights file cannot be used; the message names the file, the reason and what to do. */
+export class CheckpointError extends DiffBIRError {
+  override name = 'CheckpointError';
+  readonly file: string;
+
+  constructor(file: string, reason: string, options?: ErrorOptions) {
+    super('DIFFBIR_INVALID_CHECKPOINT', file && !reason.includes(file) ? `${file}: ${reason}` : reason, options);
+    this.file = file;
+  }
+}
+
+/** A `model.json` is not valid. */
+export class ManifestError extends DiffBIRError {
+  override name = 'ManifestError';
+  readonly file: string;
+
+  constructor(file: string, reason: string, options?: ErrorOptions) {
+    super('DIFFBIR_INVALID_MANIFEST', file && !reason.includes(file) ? `${file}: ${reason}` : reason, options);
+    this.file = file;
+  }
+}
+
+/** The caller's AbortSignal fired. Has the name that `fetch` and the DOM use. */
+export class AbortError extends DiffBIRError {
+  override name = 'AbortError';
+
+  constructor(message = 'The operation was aborted', options?: ErrorOptions) {
+    super('DIFFBIR_ABORTED', message, options);
+  }
+}
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(CODES, code);
+}
+
+/** What the caller knew when it went into native code. */
+export interface NativeContext {
+  /** Created at the call: its stack shows the caller's JavaScript, which an error from a worker thread does not have. */
+  readonly at?: Error;
+  /** Weights file in use, for checkpoint and manifest errors. */
+  readonly file?: string;
+  /** Option in question, for option errors. */
+  readonly option?: string;
+}
+
+/**
+ * Wraps an error thrown by native code into the class of its code. The original becomes `cause`, the stack is the
+ * caller's. Errors of this package pass through; a code that the table does not know becomes `DIFFBIR_INTERNAL`.
+ * @example
+ * const at = new Error();
+ * await task.promise.catch((error) => { throw fromNative(error, { at }); });
+ */
+export function fromNative(error: unknown, context: NativeContext = {}): DiffBIRError {
+  if (error instanceof DiffBIRError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const found = (error as { code?: unknown } | null)?.code;
+  const wrapped = create(isErrorCode(found) ? found : 'DIFFBIR_INTERNAL', message, context, { cause: error });
+  const frames = context.at?.stack?.split('\n').slice(1).join('\n');
+  if (frames) wrapped.stack = `${wrapped.name}: ${message}\n${frames}`;
+  return wrapped;
+}
+
+function create(code: ErrorCode, message: string, context: NativeContext, options: ErrorOptions): DiffBIRError {
+  switch (CODES[code].kind) {
+    case 'option':
+      return new InvalidOptionError(context.option ?? '', message, options);
+    case 'image':
+      return new InvalidImageError(message, options, code as 'DIFFBIR_INVALID_IMAGE' | 'DIFFBIR_IMAGE_TOO_LARGE');
+    case 'checkpoint':
+      return new CheckpointError(context.file ?? '', message, options);
+    case 'manifest':
+      return new ManifestError(context.file ?? '', message, options);
+    case 'abort':
+      return new AbortError(message, options);
+    default:
+      return new DiffBIRError(code, message, options);
+  }
+}
+
+/**
+ * The error for a wrong option value: `Expected X for name but received Y of type Z`.
+ * @param what what would be right, for instance `an integer between 1 and 1000`
+ */
+export function expected(what: string, name: string, value: unknown): InvalidOptionError {
+  return new InvalidOptionError(
+    name,
+    `Expected ${what} for ${name} but received ${show(value)} of type ${typeOf(value)}`,
+  );
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+}
+
+/** Short text of any value, also of one whose getters or toString throw. */
+function show(value: unknown): string {
+  try {
+    const text = typeof value === 'object' && value !== null ? (JSON.stringify(value) ?? '[object]') : String(value);
+    return text.length > 100 ? `${text.slice(0, 100)}...` : text;
+  } catch {
+    return '[unprintable value]';
+  }
+}
