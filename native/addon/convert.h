@@ -21,6 +21,12 @@
 /// in `src/`, so a mismatch here is our own mistake, and never a crash. All of this runs on the JavaScript thread.
 namespace diffbir {
 
+/// Integers of at most this magnitude are exact in a JavaScript number.
+inline constexpr std::int64_t kMaxSafeInteger = (std::int64_t{1} << 53) - 1;
+
+/// Throws the Error(internal) above.
+[[noreturn]] void refuse(const Napi::Value& value, const std::string& name, const std::string& expected);
+
 // JavaScript to C++. `name` is how messages call the value.
 Napi::Object to_object(Napi::Value value, const std::string& name);
 Napi::Array to_array(Napi::Value value, const std::string& name);

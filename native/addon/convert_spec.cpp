@@ -1,0 +1,117 @@
+// Conversions of the resolved structs that describe a model.
+#include <array>
+#include <string_view>
+
+#include "addon/convert.h"
+
+namespace diffbir {
+
+namespace {
+
+DType to_dtype(Napi::Value value, const std::string& name) {
+  using Named = std::pair<std::string_view, DType>;
+  constexpr std::array<Named, 10> kTypes = {Named{"float64", DType::float64}, Named{"float32", DType::float32},
+                                            Named{"float16", DType::float16}, Named{"bfloat16", DType::bfloat16},
+                                            Named{"int64", DType::int64},     Named{"int32", DType::int32},
+                                            Named{"int16", DType::int16},     Named{"int8", DType::int8},
+                                            Named{"uint8", DType::uint8},     Named{"bool", DType::boolean}};
+  const std::string text = to_text(value, name);
+  for (const auto& [spelling, dtype] : kTypes) {
+    if (text == spelling) return dtype;
+  }
+  refuse(value, name, "a dtype");
+}
+
+TensorEntry to_tensor_entry(const Napi::Object& object, const std::string& name) {
+  TensorEntry entry;
+  entry.name = field(object, name, "name", to_text);
+  entry.dtype = field(object, name, "dtype", to_dtype);
+  entry.shape = field(object, name, "shape", to_shape);
+  entry.strides = field(object, name, "strides", to_shape);
+  entry.offset = static_cast<std::uint64_t>(field(object, name, "offset", to_integer, 0, kMaxSafeInteger));
+  entry.end = static_cast<std::uint64_t>(field(object, name, "end", to_integer, 0, kMaxSafeInteger));
+  return entry;
+}
+
+NetworkConfig to_network_config(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  const Napi::Array keys = object.GetPropertyNames();
+  NetworkConfig config;
+  for (std::uint32_t i = 0; i < keys.Length(); ++i) {
+    const std::string key = keys.Get(i).ToString();
+    const std::string member = name + "." + key;
+    const Napi::Value item = object.Get(key);
+    std::vector<double>& numbers = config[key];
+    if (!item.IsArray()) {
+      numbers.push_back(to_number(item, member));
+      continue;
+    }
+    const Napi::Array list = item.As<Napi::Array>();
+    for (std::uint32_t j = 0; j < list.Length(); ++j) numbers.push_back(to_number(list.Get(j), member));
+  }
+  return config;
+}
+
+Stage2Spec to_stage2_spec(const Napi::Object& object, const std::string& name) {
+  Stage2Spec spec;
+  spec.vae_encoder = field(object, name, "vaeEncoder", to_network_spec);
+  spec.vae_decoder = field(object, name, "vaeDecoder", to_network_spec);
+  spec.text_encoder = field(object, name, "textEncoder", to_network_spec);
+  spec.unet = field(object, name, "unet", to_network_spec);
+  spec.controlnet = field(object, name, "controlnet", to_network_spec);
+  spec.schedule = field(object, name, "schedule", to_schedule_config);
+  spec.latent_scale_factor = static_cast<float>(field(object, name, "latentScaleFactor", to_number));
+  return spec;
+}
+
+}  // namespace
+
+ScheduleConfig to_schedule_config(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  ScheduleConfig config;
+  config.timesteps = field(object, name, "timesteps", to_integer, 2, 1'000'000);
+  config.linear_start = field(object, name, "linearStart", to_number);
+  config.linear_end = field(object, name, "linearEnd", to_number);
+  config.zero_snr = field(object, name, "zeroSnr", to_boolean);
+  const Napi::Value parameterization = object.Get("parameterization");
+  const std::string text = to_text(parameterization, name + ".parameterization");
+  if (text != "eps" && text != "v") refuse(parameterization, name + ".parameterization", "'eps' or 'v'");
+  config.parameterization = text == "v" ? Parameterization::v : Parameterization::eps;
+  return config;
+}
+
+std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  const auto size = static_cast<std::uint64_t>(field(object, name, "fileSize", to_integer, 0, kMaxSafeInteger));
+  const Napi::Array tensors = field(object, name, "tensors", to_array);
+  std::vector<TensorEntry> entries;
+  for (std::uint32_t i = 0; i < tensors.Length(); ++i) {
+    // One scope per entry: a checkpoint has thousands, and their handles would otherwise live until we return.
+    const Napi::HandleScope scope(object.Env());
+    const std::string member = name + ".tensors[" + std::to_string(i) + "]";
+    entries.push_back(to_tensor_entry(to_object(tensors.Get(i), member), member));
+  }
+  return std::make_shared<const WeightTable>(field(object, name, "file", to_text), size, entries);
+}
+
+NetworkSpec to_network_spec(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  NetworkSpec spec;
+  spec.type = field(object, name, "type", to_text);
+  spec.weights = field(object, name, "weights", to_weight_table);
+  spec.prefix = field(object, name, "prefix", to_text);
+  spec.config = field(object, name, "config", to_network_config);
+  return spec;
+}
+
+ModelSpec to_model_spec(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  ModelSpec spec;
+  spec.cleaner = field(object, name, "cleaner", to_network_spec);
+  const Napi::Value stage2 = object.Get("stage2");
+  if (!stage2.IsNull()) spec.stage2 = to_stage2_spec(to_object(stage2, name + ".stage2"), name + ".stage2");
+  spec.threads = static_cast<int>(field(object, name, "threads", to_integer, 1, 1024));
+  return spec;
+}
+
+}  // namespace diffbir
