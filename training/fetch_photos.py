@@ -76,7 +76,7 @@ def read_picture(root: Path, path: str) -> Image.Image:
     if outer.endswith(".rcc"):
         blob = read_qt_resource(blob, entry)
     elif outer.endswith(".edj"):
-        blob = read_enlightenment(blob, entry)
+        blob = read_enlightenment(blob, entry.lstrip("/"))
     return Image.open(io.BytesIO(blob)).convert("RGB")
 
 
