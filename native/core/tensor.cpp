@@ -50,6 +50,20 @@ std::span<const float> Tensor::plane(std::int64_t batch, std::int64_t channel) c
   return values().subspan(static_cast<std::size_t>(batch * dim(1) + channel) * area, area);
 }
 
+void require_nchw(const Tensor& tensor, const std::string& where) {
+  if (tensor.shape().size() != 4 || tensor.dim(2) < 1 || tensor.dim(3) < 1) {
+    throw Error(ErrorCode::internal,
+                "Expected an NCHW tensor with pixels for " + where + " but received " + to_string(tensor.shape()));
+  }
+}
+
+void require_same_shape(const Tensor& a, const Tensor& b, const std::string& where) {
+  if (a.shape() != b.shape()) {
+    throw Error(ErrorCode::internal, "Expected tensors of one shape for " + where + " but received " +
+                                         to_string(a.shape()) + " and " + to_string(b.shape()));
+  }
+}
+
 void require_finite(const Tensor& tensor, const std::string& where) {
   const auto values = tensor.values();
   const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });

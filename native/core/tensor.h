@@ -47,6 +47,12 @@ class Tensor {
   std::vector<float> values_;
 };
 
+/// Throws Error(internal) that names `where` unless the tensor is NCHW with at least one row and one column.
+void require_nchw(const Tensor& tensor, const std::string& where);
+
+/// Throws Error(internal) that names `where` unless both have the same shape.
+void require_same_shape(const Tensor& a, const Tensor& b, const std::string& where);
+
 /// Throws Error(numeric) that names `where` when a value is NaN or infinite: never a black picture.
 void require_finite(const Tensor& tensor, const std::string& where);
 

@@ -12,6 +12,8 @@
 
 namespace diffbir {
 
+class MappedFile;
+
 enum class DType { float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, boolean };
 
 /// Bytes of one element.
@@ -34,8 +36,10 @@ struct WeightView {
   Shape strides;
   const std::byte* data;
 
-  /// Row-major without gaps, so that its bytes can be used as they lie.
+  /// Row-major without gaps, so that its bytes can be used as they lie (if they are also aligned).
   bool contiguous() const;
+  /// The data's address is a multiple of the element size. Files promise no alignment.
+  bool aligned() const;
   /// Converts and gathers into float32.
   std::vector<float> to_float32() const;
 };
@@ -54,9 +58,8 @@ class WeightTable {
   std::optional<WeightView> find(const std::string& name) const;
 
  private:
-  class Mapping;
   std::string file_;
-  std::unique_ptr<Mapping> mapping_;
+  std::unique_ptr<const MappedFile> mapping_;
   std::unordered_map<std::string, WeightView> tensors_;
 };
 

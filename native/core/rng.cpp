@@ -1,0 +1,108 @@
+#include "core/rng.h"
+
+#include <cmath>
+#include <numbers>
+#include <span>
+#include <string>
+
+#include "core/error.h"
+
+namespace diffbir {
+
+namespace {
+
+constexpr std::size_t kBlock = 16;
+
+/// Box & Muller over 16 uniforms in place: pairs (j, j + 8) become the cosine and the sine of one draw.
+void normals_from_uniforms(std::span<float, kBlock> block) {
+  constexpr float two_pi = 2.0F * std::numbers::pi_v<float>;
+  for (std::size_t j = 0; j < kBlock / 2; ++j) {
+    const float u1 = 1.0F - block[j];  // in (0, 1], so that the logarithm is finite
+    const float radius = std::sqrt(-2.0F * std::log(u1));
+    const float angle = two_pi * block[j + kBlock / 2];
+    block[j] = radius * std::cos(angle);
+    block[j + kBlock / 2] = radius * std::sin(angle);
+  }
+}
+
+}  // namespace
+
+std::uint64_t TorchGenerator::raw64() {
+  const std::uint64_t high = raw();
+  return (high << 32) | raw();
+}
+
+float TorchGenerator::uniform() { return static_cast<float>(raw() & 0xFFFFFFU) * 0x1p-24F; }
+
+double TorchGenerator::uniform_double() {
+  constexpr std::uint64_t mask = (std::uint64_t{1} << 53) - 1;
+  return static_cast<double>(raw64() & mask) * 0x1p-53;
+}
+
+float TorchGenerator::scalar_normal() {
+  if (spare_normal_) {
+    const double normal = *spare_normal_;
+    spare_normal_.reset();
+    return static_cast<float>(normal);
+  }
+  const double u1 = uniform_double();
+  const double u2 = uniform_double();
+  const double radius = std::sqrt(-2.0 * std::log1p(-u2));
+  const double angle = 2.0 * std::numbers::pi * u1;
+  spare_normal_ = radius * std::sin(angle);
+  return static_cast<float>(radius * std::cos(angle));
+}
+
+std::vector<float> TorchGenerator::rand(std::size_t count) {
+  std::vector<float> values(count);
+  for (float& value : values) value = uniform();
+  return values;
+}
+
+std::vector<float> TorchGenerator::randn(std::size_t count) {
+  if (count < kBlock) {
+    std::vector<float> values(count);
+    for (float& value : values) value = scalar_normal();
+    return values;
+  }
+  std::vector<float> values = rand(count);
+  const std::span<float> all(values);
+  for (std::size_t i = 0; i + kBlock <= count; i += kBlock) normals_from_uniforms(all.subspan(i).first<kBlock>());
+  if (count % kBlock != 0) {
+    // torch redraws the whole last block, which overwrites the end of the one before.
+    const auto tail = all.last<kBlock>();
+    for (float& value : tail) value = uniform();
+    normals_from_uniforms(tail);
+  }
+  return values;
+}
+
+std::vector<std::int64_t> TorchGenerator::randint(std::int64_t low, std::int64_t high, std::size_t count) {
+  if (low >= high) throw Error(ErrorCode::invalid_option, "Expected low < high for randint");
+  // Unsigned arithmetic wraps, so that a range over more than half of int64 is right too.
+  const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+  const bool wide = range >= (std::uint64_t{1} << 32);
+  std::vector<std::int64_t> values(count);
+  for (std::int64_t& value : values) {
+    const std::uint64_t draw = (wide ? raw64() : raw()) % range;
+    value = static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + draw);
+  }
+  return values;
+}
+
+Tensor TorchNoise::randn(const Shape& shape) { return Tensor(shape, generator_.randn(element_count(shape))); }
+
+Tensor RecordedNoise::randn(const Shape& shape) {
+  if (next_ == draws_.size()) {
+    throw Error(ErrorCode::invalid_option,
+                "Expected more than " + std::to_string(draws_.size()) + " tensors for noise: all of them are used up");
+  }
+  if (draws_[next_].shape() != shape) {
+    throw Error(ErrorCode::invalid_option, "Expected a tensor of " + to_string(shape) + " for noise[" +
+                                               std::to_string(next_) + "] but received one of " +
+                                               to_string(draws_[next_].shape()));
+  }
+  return std::move(draws_[next_++]);
+}
+
+}  // namespace diffbir

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "core/noise.h"
+#include "core/tensor.h"
+
+namespace diffbir {
+
+/// The random numbers of torch's CPU generator after torch.manual_seed(seed), draw for draw (behaviour.md C.1): whoever
+/// moves from Python gets the same picture for the same seed. Only the low 32 bits of the seed count, as in torch.
+/// rand, randint and raw are exact; randn differs from torch's vectorised log, sin and cos in the last bits (< 1e-6).
+class TorchGenerator {
+ public:
+  explicit TorchGenerator(std::uint64_t seed) : engine_(static_cast<std::uint32_t>(seed & 0xFFFFFFFFU)) {}
+
+  /// The next 32 bits of the Mersenne Twister.
+  std::uint32_t raw() { return static_cast<std::uint32_t>(engine_()); }
+
+  /// torch.rand(count): float32 in [0, 1).
+  std::vector<float> rand(std::size_t count);
+
+  /// torch.randn(count): float32 N(0,1). Counts below 16 use another algorithm than larger ones, which keeps every
+  /// second number for the next such call.
+  std::vector<float> randn(std::size_t count);
+
+  /// torch.randint(low, high, count): int64 in [low, high). Throws Error(invalid_option) unless low < high.
+  std::vector<std::int64_t> randint(std::int64_t low, std::int64_t high, std::size_t count);
+
+ private:
+  std::uint64_t raw64();
+  float uniform();
+  double uniform_double();
+  float scalar_normal();
+
+  std::mt19937 engine_;
+  std::optional<double> spare_normal_;
+};
+
+/// The default noise: one generator per restoration, drawn on the host on every device.
+class TorchNoise : public NoiseSource {
+ public:
+  explicit TorchNoise(std::uint64_t seed) : generator_(seed) {}
+  Tensor randn(const Shape& shape) override;
+
+ private:
+  TorchGenerator generator_;
+};
+
+/// Answers with given tensors in their order (behaviour.md 0.3: parity with recorded runs).
+/// randn throws Error(invalid_option) naming `noise` when they are used up or the next has another shape.
+class RecordedNoise : public NoiseSource {
+ public:
+  explicit RecordedNoise(std::vector<Tensor> draws) : draws_(std::move(draws)) {}
+  Tensor randn(const Shape& shape) override;
+
+ private:
+  std::vector<Tensor> draws_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace diffbir

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace diffbir {
+
+/// A whole file mapped read-only; pages are read when they are touched and can be dropped again by the system.
+/// Throws Error(invalid_checkpoint) with the file's name and the system's own words when it cannot be mapped.
+class MappedFile {
+ public:
+  /// `path` is UTF-8.
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace diffbir

@@ -1,0 +1,107 @@
+#include "weights/weight_table.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/error.h"
+#include "weights/mapped_file.h"
+
+namespace diffbir {
+
+namespace {
+
+using U64 = std::uint64_t;
+
+/// a * b, empty on overflow.
+std::optional<U64> checked_multiply(U64 a, U64 b) {
+  if (a != 0 && b > std::numeric_limits<U64>::max() / a) return std::nullopt;
+  return a * b;
+}
+
+/// a + b, empty on overflow.
+std::optional<U64> checked_add(U64 a, U64 b) {
+  if (b > std::numeric_limits<U64>::max() - a) return std::nullopt;
+  return a + b;
+}
+
+/// Bytes from element 0 to just behind the last element; 0 for a tensor without elements. Sizes and strides are not
+/// negative. Empty when the arithmetic overflows.
+std::optional<U64> extent_in_bytes(const TensorEntry& entry) {
+  if (std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end()) return 0;
+  U64 last = 0;
+  for (std::size_t axis = 0; axis < entry.shape.size(); ++axis) {
+    const auto reach = checked_multiply(static_cast<U64>(entry.shape[axis]) - 1, static_cast<U64>(entry.strides[axis]));
+    const auto sum = reach ? checked_add(last, *reach) : std::nullopt;
+    if (!sum) return std::nullopt;
+    last = *sum;
+  }
+  const auto elements = checked_add(last, 1);
+  return elements ? checked_multiply(*elements, size_of(entry.dtype)) : std::nullopt;
+}
+
+/// Why the entry cannot be read from a file of this size; empty when it can.
+std::string find_fault(const TensorEntry& entry, U64 file_size) {
+  const auto negative = [](std::int64_t value) { return value < 0; };
+  if (entry.shape.size() != entry.strides.size()) return "its shape and strides differ in length";
+  if (std::any_of(entry.shape.begin(), entry.shape.end(), negative)) return "a size is negative";
+  if (std::any_of(entry.strides.begin(), entry.strides.end(), negative)) return "a stride is negative";
+  if (entry.end > file_size) return "its storage ends behind the end of the file";
+  const auto extent = extent_in_bytes(entry);
+  const auto end = extent ? checked_add(entry.offset, *extent) : std::nullopt;
+  if (!end || *end > entry.end) return "it reaches behind the end of its storage";
+  return "";
+}
+
+}  // namespace
+
+std::size_t size_of(DType dtype) {
+  switch (dtype) {
+    case DType::float64:
+    case DType::int64:
+      return 8;
+    case DType::float32:
+    case DType::int32:
+      return 4;
+    case DType::float16:
+    case DType::bfloat16:
+    case DType::int16:
+      return 2;
+    case DType::int8:
+    case DType::uint8:
+    case DType::boolean:
+      return 1;
+  }
+  throw Error(ErrorCode::internal, "unknown dtype");
+}
+
+WeightTable::WeightTable(std::string file, std::uint64_t expected_size, const std::vector<TensorEntry>& entries)
+    : file_(std::move(file)), mapping_(std::make_unique<const MappedFile>(file_)) {
+  const auto bytes = mapping_->bytes();
+  if (bytes.size() != expected_size) {
+    throw Error(ErrorCode::invalid_checkpoint, "'" + file_ + "' has changed since it was read: expected " +
+                                                   std::to_string(expected_size) + " bytes but found " +
+                                                   std::to_string(bytes.size()));
+  }
+  tensors_.reserve(entries.size());
+  for (const TensorEntry& entry : entries) {
+    std::string fault = find_fault(entry, bytes.size());
+    if (fault.empty()) {
+      const WeightView view{entry.dtype, entry.shape, entry.strides, bytes.data() + entry.offset};
+      if (!tensors_.emplace(entry.name, view).second) fault = "its name appears twice";
+    }
+    if (!fault.empty()) {
+      throw Error(ErrorCode::invalid_checkpoint, "Cannot use tensor '" + entry.name + "' of '" + file_ + "': " + fault);
+    }
+  }
+}
+
+WeightTable::~WeightTable() = default;
+
+std::optional<WeightView> WeightTable::find(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace diffbir

@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/half.h"
+#include "weights/weight_table.h"
+
+namespace diffbir {
+
+namespace {
+
+/// Files promise no alignment, so elements are copied out; compilers make a plain load of it.
+template <typename Stored>
+Stored load(const std::byte* at) {
+  Stored value;
+  std::memcpy(&value, at, sizeof(Stored));
+  return value;
+}
+
+/// Writes elements in row-major order of `view.shape` to `out` and returns the position behind the last.
+template <typename Stored, typename Convert>
+float* gather(const WeightView& view, std::size_t axis, const std::byte* at, float* out, Convert convert) {
+  if (axis == view.shape.size()) {
+    *out = convert(load<Stored>(at));
+    return out + 1;
+  }
+  const auto size = static_cast<std::size_t>(view.shape[axis]);
+  // Unsigned: the stride of an axis of size 1 is unchecked, never used, and may overflow here.
+  const std::size_t step = static_cast<std::size_t>(view.strides[axis]) * sizeof(Stored);
+  if (axis + 1 == view.shape.size()) {
+    for (std::size_t i = 0; i < size; ++i) out[i] = convert(load<Stored>(at + i * step));
+    return out + size;
+  }
+  for (std::size_t i = 0; i < size; ++i) out = gather<Stored>(view, axis + 1, at + i * step, out, convert);
+  return out;
+}
+
+template <typename Stored, typename Convert>
+std::vector<float> convert_all(const WeightView& view, Convert convert) {
+  std::vector<float> values(element_count(view.shape));
+  if (values.empty()) return values;
+  if (view.contiguous()) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = convert(load<Stored>(view.data + i * sizeof(Stored)));
+  } else {
+    gather<Stored>(view, 0, view.data, values.data(), convert);
+  }
+  return values;
+}
+
+template <typename Stored>
+std::vector<float> convert_all(const WeightView& view) {
+  return convert_all<Stored>(view, [](Stored value) { return static_cast<float>(value); });
+}
+
+}  // namespace
+
+bool WeightView::contiguous() const {
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return true;
+  std::int64_t expected = 1;
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    if (shape[axis] == 1) continue;  // its stride is never used
+    if (strides[axis] != expected) return false;
+    expected *= shape[axis];  // cannot overflow: the strides so far have been checked against the file's size
+  }
+  return true;
+}
+
+bool WeightView::aligned() const { return reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) == 0; }
+
+std::vector<float> WeightView::to_float32() const {
+  switch (dtype) {
+    case DType::float64:
+      return convert_all<double>(*this);
+    case DType::float32:
+      return convert_all<float>(*this);
+    case DType::float16:
+      return convert_all<std::uint16_t>(*this, half_to_float);
+    case DType::bfloat16:
+      return convert_all<std::uint16_t>(*this, bfloat16_to_float);
+    case DType::int64:
+      return convert_all<std::int64_t>(*this);
+    case DType::int32:
+      return convert_all<std::int32_t>(*this);
+    case DType::int16:
+      return convert_all<std::int16_t>(*this);
+    case DType::int8:
+      return convert_all<std::int8_t>(*this);
+    case DType::uint8:
+      return convert_all<std::uint8_t>(*this);
+    case DType::boolean:
+      return convert_all<std::uint8_t>(*this, [](std::uint8_t value) { return value != 0 ? 1.0F : 0.0F; });
+  }
+  throw Error(ErrorCode::internal, "unknown dtype");
+}
+
+}  // namespace diffbir
