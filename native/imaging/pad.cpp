@@ -1,0 +1,63 @@
+#include "imaging/pad.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+
+namespace diffbir {
+
+namespace {
+
+/// Copies the upper left height x width pixels that source and target have in common.
+void copy_corner(const Tensor& source, Tensor& target) {
+  const std::int64_t height = std::min(source.dim(2), target.dim(2));
+  const std::int64_t width = std::min(source.dim(3), target.dim(3));
+  for (std::int64_t b = 0; b < source.dim(0); ++b) {
+    for (std::int64_t c = 0; c < source.dim(1); ++c) {
+      const float* from = source.plane(b, c).data();
+      float* to = target.plane(b, c).data();
+      for (std::int64_t y = 0; y < height; ++y) {
+        std::copy_n(from + y * source.dim(3), width, to + y * target.dim(3));
+      }
+    }
+  }
+}
+
+std::int64_t round_up(std::int64_t size, std::int64_t multiple) {
+  const std::int64_t missing = (multiple - size % multiple) % multiple;
+  if (missing > std::numeric_limits<std::int64_t>::max() - size) {
+    throw Error(ErrorCode::out_of_memory, "padding to multiples of " + std::to_string(multiple) + " is too large");
+  }
+  return size + missing;
+}
+
+}  // namespace
+
+Tensor pad_to_multiples_of(const Tensor& x, std::int64_t multiple, PadMode mode) {
+  require_nchw(x, "pad_to_multiples_of");
+  if (multiple < 1) {
+    throw Error(ErrorCode::internal, "Expected a multiple of at least 1 but received " + std::to_string(multiple));
+  }
+  switch (mode) {
+    case PadMode::zero:
+      break;  // a new tensor holds zeros
+  }
+  Tensor padded({x.dim(0), x.dim(1), round_up(x.dim(2), multiple), round_up(x.dim(3), multiple)});
+  copy_corner(x, padded);
+  return padded;
+}
+
+Tensor crop(const Tensor& x, std::int64_t height, std::int64_t width) {
+  require_nchw(x, "crop");
+  if (height < 1 || width < 1 || height > x.dim(2) || width > x.dim(3)) {
+    throw Error(ErrorCode::internal,
+                "Cannot crop " + to_string(x.shape()) + " to " + std::to_string(height) + "x" + std::to_string(width));
+  }
+  Tensor cropped({x.dim(0), x.dim(1), height, width});
+  copy_corner(x, cropped);
+  return cropped;
+}
+
+}  // namespace diffbir

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/image.h"
+#include "core/tensor.h"
+
+namespace diffbir {
+
+/// How a float becomes an 8-bit level. The reference truncates (behaviour.md 2.1, step 8).
+enum class Rounding { truncate, nearest };
+
+/// [1,3,H,W] in [0,1] from an 8-bit picture.
+Tensor image_to_tensor(const Image& image);
+
+/// Levels 0..255 of values in [0,1]; values outside are clamped.
+std::vector<std::uint8_t> to_uint8(std::span<const float> values, Rounding rounding = Rounding::truncate);
+
+/// Item `batch` of x [B,3,H,W] in [0,1] as an 8-bit picture.
+Image tensor_to_image(const Tensor& x, std::int64_t batch = 0, Rounding rounding = Rounding::truncate);
+
+}  // namespace diffbir
