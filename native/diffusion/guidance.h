@@ -12,7 +12,7 @@ struct GuidanceOptions {
   float scale = 0.0F;  // 0 = off
   int start = 1001;    // applied where stop < t + 1 < start, t = model timestep
   int stop = -1;
-  int repeat = 1;      // gradient steps per sampling step
+  int repeat = 1;  // gradient steps per sampling step
 };
 
 /// -(dL/d pred) * 3000 * scale for L = sum over the batch of mean((pred - target)^2).
@@ -23,9 +23,9 @@ Tensor mse_guidance_delta(const Tensor& pred, const Tensor& target, float scale)
 /// `rescale` is 1 / posterior_mean_coef1 of the step (1 for samplers that have no such coefficient).
 using Guidance = std::function<void(Tensor& pred_x0, float t, float rescale)>;
 
-/// Closed-form MSE guidance in latent space. `target` is asked for once per repeat and step, as the reference does, which
-/// encodes its target anew each time; the pipeline answers with the posterior mode.
-/// Returns an empty function when options.scale is 0.
+/// Closed-form MSE guidance in latent space. `target` is asked for once per repeat and step, as the reference does,
+/// which encodes its target anew each time; the pipeline answers with the posterior mode. Returns an empty function
+/// when options.scale is 0.
 Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target);
 
 }  // namespace diffbir

@@ -1,0 +1,33 @@
+#include "diffusion/cfg.h"
+
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <utility>
+
+#include "diffusion/kernels.h"
+
+namespace diffbir {
+
+double cfg_scale_at(const CfgOptions& options, float t) {
+  if (!options.rescale || !(options.scale > 1)) return options.scale;
+  const double progress = std::pow((1000.0 - static_cast<double>(t)) / 1000.0, 5.0);
+  return 1 + options.scale * (1 - std::cos(std::numbers::pi * progress)) / 2;
+}
+
+Denoiser classifier_free_guidance(Denoiser cond, Denoiser uncond, CfgOptions options) {
+  return [cond = std::move(cond), uncond = std::move(uncond), options](const Tensor& x, float t) {
+    Tensor prediction = cond(x, t);
+    const double scale = cfg_scale_at(options, t);
+    if (scale == 1) return prediction;
+    const Tensor unconditional = uncond(x, t);
+    require_same_shape(prediction, unconditional, "classifier-free guidance");
+    for (std::size_t i = 0; i < prediction.size(); ++i) {
+      float& value = prediction.data()[i];
+      value = guide(unconditional.data()[i], static_cast<float>(scale), value);
+    }
+    return prediction;
+  };
+}
+
+}  // namespace diffbir

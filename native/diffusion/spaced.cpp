@@ -1,0 +1,88 @@
+#include "diffusion/spaced.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+
+#include "core/error.h"
+#include "diffusion/kernels.h"
+
+namespace diffbir {
+
+std::vector<std::int32_t> space_timesteps(std::int64_t timesteps, int steps) {
+  if (steps < 1 || steps > timesteps) {
+    throw Error(ErrorCode::invalid_option, "Expected an integer from 1 to " + std::to_string(timesteps) +
+                                               " for steps but received " + std::to_string(steps));
+  }
+  const double stride = steps == 1 ? 0.0 : static_cast<double>(timesteps - 1) / (steps - 1);
+  std::vector<std::int32_t> spaced;
+  double current = 0;
+  for (int i = 0; i < steps; ++i, current += stride) {
+    spaced.push_back(static_cast<std::int32_t>(std::nearbyint(current)));  // half to even, as Python's round
+  }
+  return spaced;
+}
+
+SpacedSchedule::SpacedSchedule(const NoiseSchedule& schedule, int steps)
+    : parameterization(schedule.config.parameterization), timesteps(space_timesteps(schedule.config.timesteps, steps)) {
+  const auto append = [](std::vector<float>& table, double value) { table.push_back(static_cast<float>(value)); };
+  std::vector<double> variances;
+  double previous_base = 1;
+  double previous = 1;
+  for (std::int32_t t : timesteps) {
+    const double base = schedule.alphas_cumprod[static_cast<std::size_t>(t)];
+    const double beta = 1 - base / previous_base;
+    const double acp = previous * (1 - beta);  // equals base but for rounding, which the reference has too
+    append(sqrt_alphas_cumprod, std::sqrt(acp));
+    append(sqrt_one_minus_alphas_cumprod, std::sqrt(1 - acp));
+    append(sqrt_recip_alphas_cumprod, std::sqrt(1 / acp));
+    append(sqrt_recipm1_alphas_cumprod, std::sqrt(1 / acp - 1));
+    append(posterior_mean_coef1, beta * std::sqrt(previous) / (1 - acp));
+    append(posterior_mean_coef2, (1 - previous) * std::sqrt(1 - beta) / (1 - acp));
+    variances.push_back(beta * (1 - previous) / (1 - acp));
+    append(posterior_variance, variances.back());
+    previous_base = base;
+    previous = acp;
+  }
+  // The first variance is 0: its logarithm borrows the second.
+  variances.front() = variances[std::min<std::size_t>(1, variances.size() - 1)];
+  for (double variance : variances) append(posterior_log_variance_clipped, std::log(variance));
+}
+
+Tensor SpacedSchedule::predict_x0(std::size_t k, const Tensor& x, const Tensor& prediction) const {
+  const bool eps = parameterization == Parameterization::eps;
+  const float a = eps ? sqrt_recip_alphas_cumprod[k] : sqrt_alphas_cumprod[k];
+  const float b = eps ? sqrt_recipm1_alphas_cumprod[k] : sqrt_one_minus_alphas_cumprod[k];
+  Tensor x0(x.shape());
+  for (std::size_t i = 0; i < x0.size(); ++i) {
+    x0.data()[i] = diffbir::predict_x0(a, x.data()[i], b, prediction.data()[i]);
+  }
+  return x0;
+}
+
+Tensor SpacedSchedule::posterior_sample(std::size_t k, const Tensor& x0, const Tensor& x, const Tensor& noise) const {
+  const float sigma = k == 0 ? 0.0F : std::sqrt(posterior_variance[k]);
+  Tensor sample(x.shape());
+  for (std::size_t i = 0; i < sample.size(); ++i) {
+    const float mean = combine(posterior_mean_coef1[k], x0.data()[i], posterior_mean_coef2[k], x.data()[i]);
+    sample.data()[i] = mean + sigma * noise.data()[i];
+  }
+  return sample;
+}
+
+Tensor sample_spaced(const Denoiser& model, Tensor x, const NoiseSchedule& schedule, const SamplerOptions& options,
+                     NoiseSource& noise) {
+  const SpacedSchedule spaced(schedule, options.steps);
+  for (int step = 1; step <= options.steps; ++step) {
+    const auto k = static_cast<std::size_t>(options.steps - step);
+    const auto t = static_cast<float>(spaced.timesteps[k]);
+    Tensor x0 = spaced.predict_x0(k, x, model(x, t));
+    if (options.guidance) options.guidance(x0, t, 1.0F / spaced.posterior_mean_coef1[k]);
+    x = spaced.posterior_sample(k, x0, x, noise.randn(x.shape()));
+    if (options.on_step) options.on_step(step, options.steps, x);
+  }
+  return x;
+}
+
+}  // namespace diffbir
