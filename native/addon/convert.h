@@ -104,4 +104,9 @@ void set_function(Napi::Object object, const char* name, Body body) {
   object.Set(name, Napi::Function::New(object.Env(), call, name));
 }
 
+/// The same for a plain function, which may share its name with the C++ function it calls.
+inline void set_function(Napi::Object object, const char* name, Napi::Value (*body)(const Napi::CallbackInfo&)) {
+  set_function<Napi::Value (*)(const Napi::CallbackInfo&)>(object, name, body);
+}
+
 }  // namespace diffbir

@@ -1,0 +1,14 @@
+#include "addon/primitives.h"
+
+namespace diffbir {
+
+Napi::Object make_primitives(Napi::Env env) {
+  Napi::Object primitives = Napi::Object::New(env);
+  add_rng_primitives(primitives);
+  add_imaging_primitives(primitives);
+  add_diffusion_primitives(primitives);
+  add_network_primitives(primitives);
+  return primitives;
+}
+
+}  // namespace diffbir

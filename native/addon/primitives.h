@@ -1,0 +1,17 @@
+#pragma once
+
+#include <napi.h>
+
+namespace diffbir {
+
+/// The `Primitives` of src/native/binding.ts: single operations of the pipeline for the golden runner and the tests.
+/// Each checks its arguments and throws JavaScript Errors with a code.
+Napi::Object make_primitives(Napi::Env env);
+
+// One room's operations each, added to the same object.
+void add_rng_primitives(Napi::Object primitives);
+void add_imaging_primitives(Napi::Object primitives);
+void add_diffusion_primitives(Napi::Object primitives);
+void add_network_primitives(Napi::Object primitives);
+
+}  // namespace diffbir
