@@ -1,0 +1,103 @@
+/**
+ * Writes what is generated from the option table: `src/options/RestoreOptions.ts` and the option table in README.md.
+ * `npm run docs:options`; a test compares the files with what this writes.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { GROUPS, OPTION_NAMES, type OptionSpec, specOf } from '../src/options/table';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const [BEGIN, END] = ['<!-- options: begin (npm run docs:options) -->', '<!-- options: end -->'];
+const LINE = 116;
+
+export const GENERATED: Readonly<Record<string, (before: string) => string>> = {
+  'src/options/RestoreOptions.ts': () => optionsInterface(),
+  'README.md': (before) => withSection(before, optionsTable()),
+};
+
+/** The TypeScript interface that users see, with a doc comment on each member. */
+export function optionsInterface(): string {
+  const groups = Object.entries(GROUPS).map(
+    ([name, members]) =>
+      `/** ${specOf(name as 'guidance').doc} */\nexport interface ${capital(name)} {\n${block(Object.entries(members))}}\n`,
+  );
+  return `// Generated from table.ts by scripts/option-docs.ts (npm run docs:options): edit there.
+import type { ModelSource } from '../models/manifest';
+import type { Logger, RestoreProgress, Tensor } from './values';
+
+${groups.join('\n')}
+/** Options of \`restore()\` and \`Restorer\`. An option that is \`undefined\` counts as absent. */
+export interface RestoreOptions {
+${block(OPTION_NAMES.map((name) => [name, specOf(name)]))}}
+`;
+}
+
+/** The README's table: one row an option. */
+export function optionsTable(): string {
+  const rows = OPTION_NAMES.flatMap((name) => {
+    const group = GROUPS[name];
+    return group
+      ? Object.entries(group).map(([member, spec]) => row(`${name}.${member}`, spec))
+      : [row(name, specOf(name))];
+  });
+  return ['| option | type, range | default | meaning |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+function block(members: readonly (readonly [string, OptionSpec])[]): string {
+  return members
+    .map(
+      ([name, spec]) => `${docComment(spec)}  ${name}?: ${spec.kind.type.replace(/^(.*=>.*)$/, '($1)')} | undefined;\n`,
+    )
+    .join('');
+}
+
+function docComment(spec: OptionSpec): string {
+  const words = `${spec.doc} ${expectation(spec)}`.trim().split(' ');
+  const lines = [''];
+  for (const word of words) {
+    const last = lines[lines.length - 1] as string;
+    if (`   * ${last} ${word}`.length > LINE) lines.push(word);
+    else lines[lines.length - 1] = last ? `${last} ${word}` : word;
+  }
+  const value = defaultOf(spec);
+  if (value) lines.push(`@default ${value}`);
+  return lines.length === 1
+    ? `  /** ${lines[0]} */\n`
+    : `  /**\n${lines.map((line) => `   * ${line}\n`).join('')}   */\n`;
+}
+
+/** The range, where the TypeScript type does not show it. */
+function expectation({ kind }: OptionSpec): string {
+  const plain = kind.expected.replace(/,$/, '');
+  return /\d/.test(plain) && !/'/.test(kind.type) && !/^(1|2)( \||$)/.test(kind.type) ? `${capital(plain)}.` : '';
+}
+
+function row(name: string, spec: OptionSpec): string {
+  const range = expectation(spec).replace(/\.$/, '').toLowerCase() || `\`${spec.kind.type}\``;
+  const value = spec.defaultDoc ?? (spec.default === undefined ? '' : `\`${String(spec.default)}\``);
+  return `| ${[`\`${name}\``, range, value, spec.doc].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function defaultOf(spec: OptionSpec): string {
+  if (spec.defaultDoc) return spec.defaultDoc;
+  return spec.default === undefined ? '' : JSON.stringify(spec.default).replaceAll('"', "'");
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function withSection(file: string, section: string): string {
+  const [begin, end] = [file.indexOf(BEGIN), file.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`README.md lacks ${BEGIN} or ${END}`);
+  return `${file.slice(0, begin + BEGIN.length)}\n${section}\n${file.slice(end)}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [name, make] of Object.entries(GENERATED)) {
+    const file = path.join(root, name);
+    const before = name.endsWith('.md') ? readFileSync(file, 'utf8') : '';
+    writeFileSync(file, make(before));
+  }
+}

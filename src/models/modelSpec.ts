@@ -1,0 +1,89 @@
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { DiffBIRError, ManifestError } from '../errors';
+import type { ModelSpec, NetworkSpec, WeightTable } from '../native/binding';
+import type { LoadedManifest, NetworkEntry } from './manifest';
+
+/** Reads the table of tensors of one checkpoint file, see `checkpoint/readCheckpoint.ts`. */
+export type CheckpointReader = (file: string) => Promise<WeightTable>;
+
+/** Where official Stable Diffusion files keep their parts (behaviour.md 1.4). */
+const OFFICIAL_PREFIX = {
+  vae: 'first_stage_model.',
+  textEncoder: 'cond_stage_model.model.',
+  unet: 'model.diffusion_model.',
+} as const;
+const LATENT_SCALE_FACTOR = 0.18215;
+
+export function hasStage2({ manifest }: LoadedManifest): boolean {
+  return manifest.networks.unet !== undefined;
+}
+
+/**
+ * Resolves a manifest into what native code needs: opens each checkpoint once and finds each network's keys.
+ * @param stage 1 leaves the networks of stage 2 out: their files are not even opened
+ */
+export async function modelSpec(
+  loaded: LoadedManifest,
+  { stage, threads }: { stage: 1 | 2; threads: number },
+  readCheckpoint: CheckpointReader,
+): Promise<ModelSpec> {
+  const { networks, schedule, latentScaleFactor } = loaded.manifest;
+  const tables = new Map<string, Promise<WeightTable>>();
+
+  const network = async (type: NetworkSpec['type'], entry: NetworkEntry, official = ''): Promise<NetworkSpec> => {
+    const file = await checkpointPath(loaded, entry.file);
+    if (!tables.has(file)) tables.set(file, readCheckpoint(file));
+    const weights = await (tables.get(file) as Promise<WeightTable>);
+    const prefix = entry.prefix ?? (weights.tensors.some(({ name }) => name.startsWith(official)) ? official : '');
+    return { type, weights, prefix, config: numbersOf(entry.config ?? {}) };
+  };
+
+  const cleaner = await network(networks.cleaner.type, networks.cleaner);
+  const { vae, textEncoder, unet, controlnet } = networks;
+  if (stage === 1 || !vae || !textEncoder || !unet || !controlnet || !schedule)
+    return { cleaner, stage2: null, threads };
+  return {
+    cleaner,
+    stage2: {
+      vaeEncoder: await network('vae_encoder', vae, OFFICIAL_PREFIX.vae),
+      vaeDecoder: await network('vae_decoder', vae, OFFICIAL_PREFIX.vae),
+      textEncoder: await network('clip_text', textEncoder, OFFICIAL_PREFIX.textEncoder),
+      unet: await network('unet', unet, OFFICIAL_PREFIX.unet),
+      controlnet: await network('controlnet', controlnet),
+      schedule,
+      latentScaleFactor: latentScaleFactor ?? LATENT_SCALE_FACTOR,
+    },
+    threads,
+  };
+}
+
+/** The real path of a checkpoint, which must lie inside the model's folder also behind symbolic links. */
+async function checkpointPath({ root, file }: LoadedManifest, relative: string): Promise<string> {
+  const found = await realpath(path.join(root, relative)).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === 'ENOENT' ? 'there is no such file' : cause.message;
+    throw new DiffBIRError('DIFFBIR_MODEL_NOT_FOUND', `${file} names ${relative}: ${reason}`, { cause });
+  });
+  const way = path.relative(await realpath(root), found);
+  if (way.startsWith('..') || path.isAbsolute(way))
+    throw new ManifestError(file, `${relative} leads out of the model folder`);
+  return found;
+}
+
+/**
+ * The numbers of a configuration by their own names: groups of the reference's YAML (`ddconfig`, `text_cfg`) are
+ * flattened, switches become 0 or 1, and what is no number (`upsampler: nearest+conv`) is left out, since native code
+ * has one form of each network.
+ */
+function numbersOf(config: Readonly<Record<string, unknown>>): Record<string, number | number[]> {
+  const numbers: Record<string, number | number[]> = {};
+  for (const [name, value] of Object.entries(config)) {
+    if (typeof value === 'number') numbers[name] = value;
+    else if (typeof value === 'boolean') numbers[name] = Number(value);
+    else if (Array.isArray(value) && value.every((item) => typeof item === 'number')) numbers[name] = value;
+    else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      Object.assign(numbers, numbersOf(value as Record<string, unknown>));
+    }
+  }
+  return numbers;
+}

@@ -1,0 +1,164 @@
+// Generated from table.ts by scripts/option-docs.ts (npm run docs:options): edit there.
+import type { ModelSource } from '../models/manifest';
+import type { Logger, RestoreProgress, Tensor } from './values';
+
+/** Restoration guidance: pulls the sampled picture towards the stage-1 result. */
+export interface Guidance {
+  /**
+   * Strength of the pull; 0 switches it off. Larger: closer to stage 1, less invented detail. A number from 0 to
+   * 1000.
+   * @default 0
+   */
+  scale?: number | undefined;
+  /**
+   * Timestep (noise level, 1000 = pure noise) below which guidance applies. An integer from -1 to 1001.
+   * @default 1001
+   */
+  start?: number | undefined;
+  /**
+   * Timestep above which guidance applies. An integer from -1 to 1001.
+   * @default -1
+   */
+  stop?: number | undefined;
+  /**
+   * Gradient steps at each sampling step. An integer from 1 to 100.
+   * @default 1
+   */
+  repeat?: number | undefined;
+}
+
+/** Options of `restore()` and `Restorer`. An option that is `undefined` counts as absent. */
+export interface RestoreOptions {
+  /**
+   * Folder of a model (with `model.json`), or a manifest object with its `root` folder.
+   * @default the embedded model
+   */
+  model?: string | ModelSource | undefined;
+  /**
+   * Threads that one operator may use. An integer from 1 to 1024.
+   * @default os.availableParallelism()
+   */
+  threads?: number | undefined;
+  /**
+   * 1: the restoration module alone (removes degradation, invents nothing). 2: both stages (adds generated detail).
+   * @default 2 if the model has both stages
+   */
+  stage?: 1 | 2 | undefined;
+  /**
+   * Output size per axis is trunc(size * upscale). A number above 0, at most 64.
+   * @default 1
+   */
+  upscale?: number | undefined;
+  /**
+   * Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps.
+   * @default 'spaced'
+   */
+  sampler?: 'spaced' | undefined;
+  /**
+   * Sampling steps of stage 2; time grows linearly with it. An integer from 1 to 1000.
+   * @default 50
+   */
+  steps?: number | undefined;
+  /**
+   * Classifier-free guidance scale: how strongly the prompts steer. 1 switches it off and halves the time. A number
+   * from 0 to 100.
+   * @default 6
+   */
+  cfgScale?: number | undefined;
+  /**
+   * Let the scale rise from 1 at the first step to cfgScale + 1 at the last.
+   * @default false
+   */
+  rescaleCfg?: boolean | undefined;
+  /**
+   * Control strength: how strongly stage 2 follows the stage-1 picture. 0 ignores it. A number from 0 to 2.
+   * @default 1
+   */
+  strength?: number | undefined;
+  /**
+   * Timestep to which the condition is noised; larger gives stage 2 more freedom. Trained range: 0 to 199. An
+   * integer from 0 to 999.
+   * @default 0
+   */
+  noiseAug?: number | undefined;
+  /**
+   * Start sampling from pure noise, or from the condition with noise on it.
+   * @default 'noise'
+   */
+  startPoint?: 'noise' | 'cond' | undefined;
+  /**
+   * Restoration guidance: pulls the sampled picture towards the stage-1 result.
+   * @default off
+   */
+  guidance?: Guidance | undefined;
+  /**
+   * `wavelet` takes the low frequencies (colours) from the stage-1 picture.
+   * @default 'wavelet'
+   */
+  colorFix?: 'wavelet' | 'none' | undefined;
+  /**
+   * What the picture should look like. The text encoder reads 77 tokens; the rest is cut, with a warning. A string
+   * of at most 10000 characters without NUL.
+   * @default the reference's
+   */
+  prompt?: string | undefined;
+  /**
+   * What it should not look like; used where cfgScale is not 1. A string of at most 10000 characters without NUL.
+   * @default the reference's
+   */
+  negativePrompt?: string | undefined;
+  /**
+   * Seed of the noise, the same as torch's CPU generator. Same seed and options: same picture. An integer from 0 to
+   * 2^53-1, or a bigint from 0 to 2^64-1.
+   * @default 231
+   */
+  seed?: number | bigint | undefined;
+  /**
+   * Format of the output. JPEG has no transparency: it is laid on white.
+   * @default the input's, png for raw pixels
+   */
+  format?: 'png' | 'jpeg' | 'webp' | 'tiff' | 'avif' | undefined;
+  /**
+   * Quality of jpeg, webp and avif output; png and tiff are lossless. An integer from 1 to 100.
+   * @default 95
+   */
+  quality?: number | undefined;
+  /**
+   * Keep ICC profile, EXIF (with orientation 1, since it is applied to the pixels) and XMP.
+   * @default true
+   */
+  keepMetadata?: boolean | undefined;
+  /**
+   * Refuse larger inputs before decoding them, as in sharp. An integer from 1 to 1099511627776, true for the
+   * default, or false for no limit.
+   * @default 268402689 (16383 x 16383)
+   */
+  limitInputPixels?: number | boolean | undefined;
+  /**
+   * Refuse a picture that would be larger than this while it is worked on (after upscale, short side at least 512):
+   * memory grows with it. An integer from 262144 to 1099511627776, true for the default, or false for no limit.
+   * @default 16777216 (4096 x 4096)
+   */
+  limitWorkPixels?: number | boolean | undefined;
+  /**
+   * From which decoder complaint on a damaged input is refused, as in sharp.
+   * @default 'warning'
+   */
+  failOn?: 'none' | 'truncated' | 'error' | 'warning' | undefined;
+  /** Called with `{ stage, step, steps, fraction }`. An error that it throws stops the restoration. */
+  onProgress?: ((progress: RestoreProgress) => void) | undefined;
+  /** Stops the work within one operator; the promise rejects with AbortError. */
+  signal?: AbortSignal | undefined;
+  /** Receives warnings and timings (pino and console fit). Nothing is printed without it. */
+  logger?: Logger | undefined;
+  /**
+   * Expert: recorded noise in place of `seed`, in the reference's order of draws. An array of { shape, data:
+   * Float32Array }.
+   */
+  noise?: readonly Tensor[] | undefined;
+  /**
+   * Expert: also return the intermediate tensors of the run in `result.trace`.
+   * @default false
+   */
+  trace?: boolean | undefined;
+}

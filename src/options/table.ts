@@ -1,0 +1,276 @@
+/**
+ * Every option of this package, in one table. From it come the validation (`validate.ts`), the defaults
+ * (`resolve.ts`), the flags and help of the command line (`cli/flags.ts`), the TypeScript interface
+ * (`RestoreOptions.ts`, generated) and the table in README.md (generated: `npm run docs:options`).
+ */
+import { availableParallelism } from 'node:os';
+import type { ModelSource } from '../models/manifest';
+import { boolean, custom, integer, type Kind, limit, number, oneOf, seed, text } from './kinds';
+import { isAbortSignal, isLogger, isTensorList, type Logger, type RestoreProgress, type Tensor } from './values';
+
+export interface OptionSpec<T = unknown> {
+  readonly kind: Kind<T>;
+  /** One or two sentences: meaning, unit, and what a larger value does. */
+  readonly doc: string;
+  readonly default?: T;
+  /** How the documentation names the default where `default` alone does not tell. */
+  readonly defaultDoc?: string;
+  /**
+   * - `load`: fixed when a Restorer is created.
+   * - `call`: may differ in each call of `restore`.
+   */
+  readonly scope: 'load' | 'call';
+  /** A model's manifest may give it another default. */
+  readonly manifest?: true;
+}
+
+/** Names of samplers that native code knows. */
+export const SAMPLERS = ['spaced'] as const;
+/** Formats that can be written. */
+export const FORMATS = ['png', 'jpeg', 'webp', 'tiff', 'avif'] as const;
+export type OutputFormat = (typeof FORMATS)[number];
+
+/** The length bound of prompts; the text encoder reads 77 tokens, a few hundred characters. */
+const PROMPT_LENGTH = 10_000;
+/** sharp's default: 16383 x 16383. */
+export const DEFAULT_LIMIT_INPUT_PIXELS = 0x3fff ** 2;
+
+const POSITIVE =
+  'Cinematic, High Contrast, highly detailed, taken using a Canon EOS R camera, hyper detailed photo - realistic ' +
+  'maximum detail, 32k, Color Grading, ultra HD, extreme meticulous detailing, skin pore detailing, ' +
+  'hyper sharpness, perfect without deformations.';
+const NEGATIVE =
+  'painting, oil painting, illustration, drawing, art, sketch, oil painting, cartoon, CG Style, 3D render, ' +
+  'unreal engine, blurring, dirty, messy, worst quality, low quality, frames, watermark, signature, ' +
+  'jpeg artifacts, deformed, lowres, over-smooth.';
+
+/** The members of `guidance`: pulling the sampled picture towards the stage-1 result (DiffBIR paper, section 3.3). */
+export const GUIDANCE = {
+  scale: {
+    kind: number(0, 1000),
+    default: 0,
+    doc: 'Strength of the pull; 0 switches it off. Larger: closer to stage 1, less invented detail.',
+    scope: 'call',
+  },
+  start: {
+    kind: integer(-1, 1001),
+    default: 1001,
+    doc: 'Timestep (noise level, 1000 = pure noise) below which guidance applies.',
+    scope: 'call',
+  },
+  stop: { kind: integer(-1, 1001), default: -1, doc: 'Timestep above which guidance applies.', scope: 'call' },
+  repeat: { kind: integer(1, 100), default: 1, doc: 'Gradient steps at each sampling step.', scope: 'call' },
+} as const satisfies Record<string, OptionSpec<number>>;
+
+export type Guidance = { [K in keyof typeof GUIDANCE]?: number | undefined };
+
+/** A group's own kind says only that it is an object: its members are checked one by one against `GUIDANCE`. */
+export const GROUPS: Readonly<Record<string, Readonly<Record<string, OptionSpec<number>>>>> = { guidance: GUIDANCE };
+
+export const OPTIONS = {
+  model: {
+    kind: {
+      ...custom<string | ModelSource>(
+        'string | ModelSource',
+        'a path of a folder with model.json, or a manifest object with its root folder,',
+        (value) =>
+          typeof value === 'string'
+            ? value !== '' && !value.includes('\0')
+            : typeof value === 'object' && value !== null,
+      ),
+      placeholder: '<folder>',
+      fromWord: (word: string) => word,
+    },
+    defaultDoc: 'the embedded model',
+    doc: 'Folder of a model (with `model.json`), or a manifest object with its `root` folder.',
+    scope: 'load',
+  },
+  threads: {
+    kind: integer(1, 1024),
+    default: availableParallelism(),
+    defaultDoc: 'os.availableParallelism()',
+    doc: 'Threads that one operator may use.',
+    scope: 'load',
+  },
+  stage: {
+    kind: oneOf([1, 2]),
+    defaultDoc: '2 if the model has both stages',
+    doc: '1: the restoration module alone (removes degradation, invents nothing). 2: both stages (adds generated detail).',
+    scope: 'call',
+    manifest: true,
+  },
+  upscale: {
+    kind: number(0, 64, { above: true }),
+    default: 1,
+    doc: 'Output size per axis is trunc(size * upscale).',
+    scope: 'call',
+    manifest: true,
+  },
+  sampler: {
+    kind: oneOf(SAMPLERS),
+    default: 'spaced',
+    doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps.',
+    scope: 'call',
+    manifest: true,
+  },
+  steps: {
+    kind: integer(1, 1000),
+    default: 50,
+    doc: 'Sampling steps of stage 2; time grows linearly with it.',
+    scope: 'call',
+    manifest: true,
+  },
+  cfgScale: {
+    kind: number(0, 100),
+    default: 6,
+    doc: 'Classifier-free guidance scale: how strongly the prompts steer. 1 switches it off and halves the time.',
+    scope: 'call',
+    manifest: true,
+  },
+  rescaleCfg: {
+    kind: boolean(),
+    default: false,
+    doc: 'Let the scale rise from 1 at the first step to cfgScale + 1 at the last.',
+    scope: 'call',
+    manifest: true,
+  },
+  strength: {
+    kind: number(0, 2),
+    default: 1,
+    doc: 'Control strength: how strongly stage 2 follows the stage-1 picture. 0 ignores it.',
+    scope: 'call',
+    manifest: true,
+  },
+  noiseAug: {
+    kind: integer(0, 999),
+    default: 0,
+    doc: 'Timestep to which the condition is noised; larger gives stage 2 more freedom. Trained range: 0 to 199.',
+    scope: 'call',
+    manifest: true,
+  },
+  startPoint: {
+    kind: oneOf(['noise', 'cond']),
+    default: 'noise',
+    doc: 'Start sampling from pure noise, or from the condition with noise on it.',
+    scope: 'call',
+    manifest: true,
+  },
+  guidance: {
+    kind: custom<Guidance>(
+      'Guidance',
+      'an object { scale, start, stop, repeat }',
+      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    ),
+    defaultDoc: 'off',
+    doc: 'Restoration guidance: pulls the sampled picture towards the stage-1 result.',
+    scope: 'call',
+    manifest: true,
+  },
+  colorFix: {
+    kind: oneOf(['wavelet', 'none']),
+    default: 'wavelet',
+    doc: '`wavelet` takes the low frequencies (colours) from the stage-1 picture.',
+    scope: 'call',
+    manifest: true,
+  },
+  prompt: {
+    kind: text(PROMPT_LENGTH),
+    default: POSITIVE,
+    defaultDoc: "the reference's",
+    doc: 'What the picture should look like. The text encoder reads 77 tokens; the rest is cut, with a warning.',
+    scope: 'call',
+    manifest: true,
+  },
+  negativePrompt: {
+    kind: text(PROMPT_LENGTH),
+    default: NEGATIVE,
+    defaultDoc: "the reference's",
+    doc: 'What it should not look like; used where cfgScale is not 1.',
+    scope: 'call',
+    manifest: true,
+  },
+  seed: {
+    kind: seed(),
+    default: 231,
+    doc: "Seed of the noise, the same as torch's CPU generator. Same seed and options: same picture.",
+    scope: 'call',
+  },
+  format: {
+    kind: oneOf(FORMATS),
+    defaultDoc: "the input's, png for raw pixels",
+    doc: 'Format of the output. JPEG has no transparency: it is laid on white.',
+    scope: 'call',
+  },
+  quality: {
+    kind: integer(1, 100),
+    default: 95,
+    doc: 'Quality of jpeg, webp and avif output; png and tiff are lossless.',
+    scope: 'call',
+  },
+  keepMetadata: {
+    kind: boolean(),
+    default: true,
+    doc: 'Keep ICC profile, EXIF (with orientation 1, since it is applied to the pixels) and XMP.',
+    scope: 'call',
+  },
+  limitInputPixels: {
+    kind: limit(integer(1, 2 ** 40)),
+    default: DEFAULT_LIMIT_INPUT_PIXELS,
+    defaultDoc: '268402689 (16383 x 16383)',
+    doc: 'Refuse larger inputs before decoding them, as in sharp.',
+    scope: 'call',
+  },
+  limitWorkPixels: {
+    kind: limit(integer(512 * 512, 2 ** 40)),
+    default: 4096 * 4096,
+    defaultDoc: '16777216 (4096 x 4096)',
+    doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale, short side at least 512): memory grows with it.',
+    scope: 'call',
+  },
+  failOn: {
+    kind: oneOf(['none', 'truncated', 'error', 'warning']),
+    default: 'warning',
+    doc: 'From which decoder complaint on a damaged input is refused, as in sharp.',
+    scope: 'call',
+  },
+  onProgress: {
+    kind: custom<(progress: RestoreProgress) => void>(
+      '(progress: RestoreProgress) => void',
+      'a function',
+      (value) => typeof value === 'function',
+    ),
+    doc: 'Called with `{ stage, step, steps, fraction }`. An error that it throws stops the restoration.',
+    scope: 'call',
+  },
+  signal: {
+    kind: custom<AbortSignal>('AbortSignal', 'an AbortSignal', isAbortSignal),
+    doc: 'Stops the work within one operator; the promise rejects with AbortError.',
+    scope: 'call',
+  },
+  logger: {
+    kind: custom<Logger>('Logger', 'an object with the functions debug, info, warn and error', isLogger),
+    doc: 'Receives warnings and timings (pino and console fit). Nothing is printed without it.',
+    scope: 'call',
+  },
+  noise: {
+    kind: custom<readonly Tensor[]>('readonly Tensor[]', 'an array of { shape, data: Float32Array }', isTensorList),
+    doc: "Expert: recorded noise in place of `seed`, in the reference's order of draws.",
+    scope: 'call',
+  },
+  trace: {
+    kind: custom<boolean>('boolean', 'true or false', (value) => typeof value === 'boolean'),
+    default: false,
+    doc: 'Expert: also return the intermediate tensors of the run in `result.trace`.',
+    scope: 'call',
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof OPTIONS;
+export type ValueOf<S> = S extends { readonly kind: Kind<infer T> } ? T : never;
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+/** The entry of an option, typed loosely: for code that walks over the whole table. */
+export function specOf(name: OptionName): OptionSpec {
+  return OPTIONS[name] as unknown as OptionSpec;
+}

@@ -1,0 +1,88 @@
+import { expected, InvalidOptionError } from '../errors';
+import { nearest } from './nearest';
+import type { RestoreOptions } from './RestoreOptions';
+import { GROUPS, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from './table';
+
+/** Which options a door takes. */
+export interface Door {
+  /** `call`: options fixed at load time are refused. */
+  readonly scope?: 'call';
+  /** Put before names in messages, for instance `defaults.` for those of a manifest. */
+  readonly prefix?: string;
+  /** Only options that a manifest may set. */
+  readonly manifest?: true;
+}
+
+/**
+ * Checks options at the door, synchronously, and returns a copy: own members alone, each read once, so that neither a
+ * getter nor a polluted prototype can change a value after it was checked. `undefined` counts as absent.
+ * Throws InvalidOptionError: `Expected X for name but received Y of type Z`, or the nearest name for an unknown one.
+ */
+export function validateOptions(options: unknown, door: Door = {}): RestoreOptions {
+  const names = OPTION_NAMES.filter((name) => !door.manifest || specOf(name).manifest);
+  const values = ownMembers(
+    options,
+    door.prefix ? door.prefix.replace(/\.$/, '') : 'options',
+    names,
+    door.prefix ?? '',
+  );
+  for (const [name, value] of Object.entries(values)) {
+    const spec = specOf(name as OptionName);
+    check(spec, `${door.prefix ?? ''}${name}`, value);
+    if (door.scope === 'call' && spec.scope === 'load') {
+      throw new InvalidOptionError(name, `${name} is fixed when the Restorer is created: give it to Restorer.create()`);
+    }
+    const group = GROUPS[name];
+    if (group) values[name] = validateGroup(group, `${door.prefix ?? ''}${name}`, value);
+  }
+  return values as RestoreOptions;
+}
+
+/** Checks one value, as the command line does for each flag. */
+export function check(spec: OptionSpec, name: string, value: unknown): void {
+  if (!safely(() => spec.kind.is(value))) throw expected(spec.kind.expected, name, value);
+}
+
+function validateGroup(group: Readonly<Record<string, OptionSpec<number>>>, name: string, value: unknown) {
+  const members = ownMembers(value, name, Object.keys(group), `${name}.`);
+  for (const [member, inner] of Object.entries(members)) check(group[member] as OptionSpec, `${name}.${member}`, inner);
+  return members;
+}
+
+/** Own members of an object that may be hostile, without `undefined` ones. Throws for a name that is not in `names`. */
+function ownMembers(value: unknown, name: string, names: readonly string[], prefix: string): Record<string, unknown> {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw expected('an object', name, value);
+  const members: Record<string, unknown> = Object.create(null);
+  for (const key of attempt(name, () => Reflect.ownKeys(value))) {
+    if (typeof key !== 'string' || !names.includes(key)) throw unknownName(String(key), names, prefix);
+    const member = attempt(`${prefix}${key}`, () => (value as Record<string, unknown>)[key]);
+    if (member !== undefined) members[key] = member;
+  }
+  return members;
+}
+
+function unknownName(key: string, names: readonly string[], prefix: string): InvalidOptionError {
+  const guess = nearest(key, names);
+  const shown = key.length > 100 ? `${key.slice(0, 100)}...` : key;
+  const hint = guess ? ` Did you mean ${prefix}${guess}?` : ` Known: ${names.join(', ')}.`;
+  return new InvalidOptionError(`${prefix}${shown}`, `Unknown option ${prefix}${shown}.${hint}`);
+}
+
+/** Reads something that can throw (a getter, a proxy) and says which option it was. */
+function attempt<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new InvalidOptionError(name, `Reading ${name} threw an error`, { cause });
+  }
+}
+
+/** A predicate that throws (a value with hostile getters) has not accepted the value. */
+function safely(accepts: () => boolean): boolean {
+  try {
+    return accepts();
+  } catch {
+    return false;
+  }
+}

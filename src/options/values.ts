@@ -1,0 +1,45 @@
+import type { NativeTensor, Stage } from '../native/binding';
+
+/** One progress message of a restoration. */
+export interface RestoreProgress {
+  /** What runs now: `load` (weights and graphs), `stage1`, `encode`, `sample`, `decode` or `finish`. */
+  readonly stage: Stage;
+  /** Counts from 1 to `steps` inside the stage. */
+  readonly step: number;
+  readonly steps: number;
+  /** Share of the whole call that is done, 0 to 1; never falls. */
+  readonly fraction: number;
+}
+
+/** What this package needs of a logger; pino, winston and `console` have this shape. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** A float32 tensor, row-major. */
+export type { NativeTensor as Tensor };
+
+export function isLogger(value: unknown): boolean {
+  return ['debug', 'info', 'warn', 'error'].every(
+    (level) => typeof (value as Logger | null)?.[level as keyof Logger] === 'function',
+  );
+}
+
+export function isAbortSignal(value: unknown): boolean {
+  const signal = value as AbortSignal | null;
+  return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
+}
+
+export function isTensorList(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isTensor);
+}
+
+function isTensor(value: unknown): boolean {
+  const tensor = value as NativeTensor | null;
+  if (!(tensor?.data instanceof Float32Array) || !Array.isArray(tensor.shape)) return false;
+  const size = tensor.shape.reduce((product: number, side: unknown) => product * Number(side), 1);
+  return tensor.shape.every((side) => Number.isSafeInteger(side) && side > 0) && size === tensor.data.length;
+}
