@@ -4,11 +4,11 @@
 
 namespace diffbir {
 
-/// Opens ONNX Runtime by absolute path and initialises its C++ API for the whole process; once, later calls with the same
-/// path return at once. The library and the one Ort::Env are leaked on purpose: its static destructors must not run
-/// under a worker thread at exit.
-/// Returns the library's version. Throws Error(runtime_not_found) with the loader's own words when the file cannot be
-/// opened or is older than the headers (the message names both versions), or another path is already open.
+/// Opens ONNX Runtime by absolute path and initialises its C++ API for the whole process; once, later calls with the
+/// same path return at once. The library and the one Ort::Env are leaked on purpose: its static destructors must not
+/// run under a worker thread at exit. Returns the library's version. Throws Error(runtime_not_found) with the loader's
+/// own words when the file cannot be opened or is older than the headers (the message names both versions), or another
+/// path is already open.
 std::string open_ort_library(const std::string& path);
 
 /// Throws Error(runtime_not_found) unless open_ort_library has succeeded.

@@ -1,0 +1,106 @@
+#include "runtime/ort_library.h"
+
+#include <mutex>
+
+#include "core/error.h"
+#include "graph/ort.h"
+
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+
+#include <filesystem>
+#include <system_error>
+#else
+#include <dlfcn.h>
+#endif
+
+namespace diffbir {
+
+namespace {
+
+using GetApiBase = const OrtApiBase*(ORT_API_CALL*)();
+
+[[noreturn]] void fail(const std::string& path, const std::string& reason) {
+  throw Error(ErrorCode::runtime_not_found, "Cannot open ONNX Runtime " + path + ": " + reason);
+}
+
+#ifdef _WIN32
+
+GetApiBase load(const std::string& path) {
+  const std::filesystem::path file(std::u8string(path.begin(), path.end()));
+  // The library's own folder first, so that its providers and no stranger's on PATH are found.
+  const HMODULE library =
+      LoadLibraryExW(file.c_str(), nullptr, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
+  if (library == nullptr) fail(path, std::system_category().message(static_cast<int>(GetLastError())));
+  const auto symbol = GetProcAddress(library, "OrtGetApiBase");
+  if (symbol == nullptr) fail(path, "it has no symbol OrtGetApiBase");
+  return reinterpret_cast<GetApiBase>(symbol);
+}
+
+#else
+
+GetApiBase load(const std::string& path) {
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) fail(path, dlerror());
+  void* symbol = dlsym(library, "OrtGetApiBase");
+  if (symbol == nullptr) fail(path, "it has no symbol OrtGetApiBase");
+  return reinterpret_cast<GetApiBase>(symbol);
+}
+
+#endif
+
+bool is_absolute(const std::string& path) {
+#ifdef _WIN32
+  return std::filesystem::path(std::u8string(path.begin(), path.end())).is_absolute();
+#else
+  return path.starts_with('/');
+#endif
+}
+
+/// What is open in this process: set once, under the mutex, by the first caller that succeeds.
+struct OpenLibrary {
+  std::mutex mutex;
+  std::string path;
+  std::string version;
+};
+
+OpenLibrary& open_library() {
+  static auto* const library = new OpenLibrary;
+  return *library;
+}
+
+}  // namespace
+
+std::string open_ort_library(const std::string& path) {
+  OpenLibrary& library = open_library();
+  const std::lock_guard lock(library.mutex);
+  if (!library.version.empty()) {
+    if (library.path == path) return library.version;
+    fail(path, "this process already uses ONNX Runtime " + library.version + " from " + library.path);
+  }
+  // A bare name would be looked up on the system's search path, and by SONAME among what is loaded already.
+  if (!is_absolute(path)) fail(path, "the path must be absolute");
+
+  const OrtApiBase* base = load(path)();
+  const std::string version = base->GetVersionString();
+  const OrtApi* api = base->GetApi(ORT_API_VERSION);
+  if (api == nullptr) {
+    fail(path,
+         "it is version " + version + ", but this build needs 1." + std::to_string(ORT_API_VERSION) + ".0 or newer");
+  }
+  Ort::InitApi(api);
+  library.path = path;
+  library.version = version;
+  return version;
+}
+
+void require_ort_library() {
+  OpenLibrary& library = open_library();
+  const std::lock_guard lock(library.mutex);
+  if (library.version.empty())
+    throw Error(ErrorCode::runtime_not_found, "ONNX Runtime is not open: call openRuntime()");
+}
+
+}  // namespace diffbir
