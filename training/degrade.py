@@ -20,10 +20,11 @@ INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Ranges to draw from. A range of no width is a fixed value.
+    """Ranges to draw from, from mild to heavy. A range of no width is a fixed value.
 
     blur: standard deviation in pixels, per axis; shrink: factor (log-uniform); noise: standard deviation in levels of 255;
-    jpeg: quality; skip: probability that an operation is left out; anisotropic, gray_noise: probabilities.
+    jpeg: quality. Probabilities: skip, that an operation is left out; joint, that all of them draw about the same
+    severity, without which a picture is hardly ever bad in every way; anisotropic blur; gray_noise.
     """
 
     blur: Range
@@ -31,11 +32,14 @@ class Recipe:
     noise: Range
     jpeg: Range
     skip: float = 0.0
+    joint: float = 0.0
     anisotropic: float = 0.0
     gray_noise: float = 0.0
 
 
-TRAINING = Recipe(blur=(0.2, 3.0), shrink=(1, 4), noise=(0, 20), jpeg=(30, 95), skip=0.1, anisotropic=0.5, gray_noise=0.2)
+TRAINING = Recipe(blur=(0.2, 3.5), shrink=(1, 5), noise=(0, 24), jpeg=(95, 25), skip=0.1, joint=0.5, anisotropic=0.5,
+                  gray_noise=0.2)
+JITTER = 0.15  # of the severity around a joint one
 
 # Fixed strengths, for validation and evaluation; only the noise is random.
 STRENGTHS = {
@@ -59,6 +63,12 @@ def degrade(rng: np.random.Generator, hq: np.ndarray, recipe: Recipe = TRAINING)
     """hq: [H, W, 3] uint8 RGB -> a degraded picture of the same shape and type."""
     height, width = hq.shape[:2]
 
+    severity = rng.random() if rng.random() < recipe.joint else None
+
+    def draw(bounds: Range) -> float:
+        at = rng.random() if severity is None else np.clip(severity + rng.uniform(-JITTER, JITTER), 0, 1)
+        return bounds[0] + (bounds[1] - bounds[0]) * at
+
     def applies() -> bool:
         return rng.random() >= recipe.skip
 
@@ -67,22 +77,22 @@ def degrade(rng: np.random.Generator, hq: np.ndarray, recipe: Recipe = TRAINING)
 
     image = hq.astype(np.float32)
     if applies():
-        sigma_x = rng.uniform(*recipe.blur)
+        sigma_x = draw(recipe.blur)
         sigma_y, angle = sigma_x, 0.0
         if rng.random() < recipe.anisotropic:
-            sigma_y, angle = rng.uniform(*recipe.blur), rng.uniform(0, np.pi)
+            sigma_y, angle = draw(recipe.blur), rng.uniform(0, np.pi)
         image = cv2.filter2D(image, -1, gaussian_kernel(sigma_x, sigma_y, angle))
     if applies():
-        factor = np.exp(rng.uniform(*np.log(recipe.shrink)))
+        factor = np.exp(draw(tuple(np.log(recipe.shrink))))
         size = (max(1, round(width / factor)), max(1, round(height / factor)))
         image = cv2.resize(image, size, interpolation=INTERPOLATIONS[rng.integers(3)])
     if applies():
         channels = 1 if rng.random() < recipe.gray_noise else 3
         noise = rng.standard_normal((*image.shape[:2], channels), np.float32)
-        image = image + noise * np.float32(rng.uniform(*recipe.noise))
+        image = image + noise * np.float32(draw(recipe.noise))
     image = to_bytes(image)
     if applies():
-        quality = int(rng.uniform(*recipe.jpeg))
+        quality = int(draw(recipe.jpeg))
         _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
     if image.shape[:2] != (height, width):

@@ -21,7 +21,7 @@ from degrade import STRENGTHS, degrade
 from metrics import quality
 from photos import read_rgb
 from swinir import SwinIR, SwinIRConfig
-from train_stage1 import to_picture, to_tensor
+from trainer import to_picture, to_tensor
 
 HERE = Path(__file__).resolve().parent
 TAIL = ("conv_before_upsample.0", "conv_up1", "conv_up2", "conv_up3")
