@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+let found: string | undefined;
+
+/**
+ * Folder of this package: the nearest one above this module that has a `package.json`. Works from `src`, from `dist` as
+ * ESM and as CommonJS, and for a copy inside another program's folder.
+ */
+export function packageRoot(): string {
+  if (found) return found;
+  // CommonJS has __filename; in ESM it does not exist, and import.meta.url does.
+  const here = typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url);
+  let folder = path.dirname(here);
+  while (!existsSync(path.join(folder, 'package.json'))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) throw new Error(`No package.json above ${here}`);
+    folder = parent;
+  }
+  found = folder;
+  return folder;
+}
