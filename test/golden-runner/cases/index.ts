@@ -1,6 +1,21 @@
 import type { Handler } from '../types';
 import { handlers as checkpoints } from './checkpoints';
+import { handlers as color } from './color';
+import { handlers as guidance } from './guidance';
+import { handlers as resize } from './resize';
+import { handlers as rng } from './rng';
+import { handlers as samplersMock } from './samplersMock';
+import { handlers as schedule } from './schedule';
 import { handlers as tokenizer } from './tokenizer';
 
 /** Every handler; the first that matches an entry gets it. */
-export const handlers: readonly Handler[] = [...checkpoints, ...tokenizer];
+export const handlers: readonly Handler[] = [
+  ...checkpoints,
+  ...tokenizer,
+  ...color,
+  ...guidance,
+  ...resize,
+  ...rng,
+  ...samplersMock,
+  ...schedule,
+];

@@ -1,0 +1,62 @@
+import type { NativeBinding, TorchDraw } from '../../../src/native/binding';
+import { compare, compareExact, skipped } from '../compare';
+import type { CaseResult, Handler, TensorSet } from '../types';
+
+/** torch's CPU generator, one fresh generator per recorded key. */
+const torchGenerator: Handler = {
+  match: (entry) => entry.function.startsWith('torch.manual_seed'),
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    const tolerance = Number(entry.tolerance?.randn_abs);
+    return recorded.names.map((key) => compareKey(key, recorded, tolerance, primitives));
+  },
+};
+
+const brownianTree: Handler = {
+  match: (entry) => entry.function.startsWith('BrownianTreeNoiseSampler'),
+  async run(entry) {
+    const queries: readonly { key: string }[] = entry.params?.queries ?? [];
+    return queries.map(({ key }) => skipped(key));
+  },
+};
+
+export const handlers: readonly Handler[] = [torchGenerator, brownianTree];
+
+function compareKey(
+  key: string,
+  recorded: TensorSet,
+  tolerance: number,
+  primitives: NativeBinding['primitives'],
+): CaseResult {
+  const [, call = '', seed = '0', rest = ''] = /^(.+?)\.seed(\d+)\.?(.*)$/.exec(key) ?? [];
+  const want = recorded.get(key);
+  const count = want.data.length;
+  const draw = (...draws: TorchDraw[]) => primitives.torchDraws(BigInt(seed), draws);
+  const exact = (one: TorchDraw) => compareExact(key, { data: draw(one)[0] as Float32Array }, want);
+  switch (call) {
+    case 'rand':
+      return exact({ kind: 'rand', count });
+    case 'mt_raw_u32':
+      return exact({ kind: 'raw', count });
+    case 'randint_2^63-1':
+      return exact({ kind: 'randint', count, low: 0n, high: 2n ** 63n - 1n });
+    case 'randint_0_1000':
+      return exact({ kind: 'randint', count, low: 0n, high: 1000n });
+    case 'randn': {
+      const [shape = '', part] = rest.split('.');
+      const sizes = shape.split('x').map(Number);
+      const [first, next] = draw({ kind: 'randn', shape: sizes }, { kind: 'randn', shape: [8] }) as Float32Array[];
+      const parts = { last16: first?.slice(-16), then_randn8: next };
+      const got = parts[part as keyof typeof parts] ?? (first as Float32Array).slice(0, count);
+      return compare(key, { data: got }, want, tolerance);
+    }
+    case 'sequence': {
+      const shape = rest.replace('second_', '').split('x').map(Number);
+      const [, second] = draw({ kind: 'randn', shape }, { kind: 'randn', shape }) as Float32Array[];
+      return compare(key, { data: (second as Float32Array).slice(0, count) }, want, tolerance);
+    }
+    default:
+      return skipped(key, 'not a draw of the method');
+  }
+}

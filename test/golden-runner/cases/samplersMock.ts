@@ -1,0 +1,147 @@
+import path from 'node:path';
+import type { NativeTensor, Primitives, ScheduleSpec } from '../../../src/native/binding';
+import { compare, compareExact, failed, relToAbsMax, skipped } from '../compare';
+import { scheduleConfig, scheduleOf } from '../schedules';
+import type { CaseResult, Context, Handler } from '../types';
+
+/** Samplers with an analytic function in place of the network (formulas: README of the golden folder). */
+interface MockCase {
+  sampler: string;
+  parameterization: 'eps' | 'v';
+  schedule?: string;
+  cfg_scale: number;
+  rescale_cfg: boolean;
+  steps: number;
+  batch?: number;
+  file: string;
+  key: string;
+  /** The reference raises: there is nothing to compare with, ours has to work. */
+  error?: string;
+  tol_rel_to_absmax?: number;
+}
+
+const trajectories: Handler = {
+  match: ({ file, function: from }) =>
+    from === 'Sampler.sample' && file.startsWith('samplers_mock/') && file.endsWith('.safetensors'),
+  async run(entry, context) {
+    const recorded = await context.tensors(entry);
+    const cases = await context.json<MockCase[]>('samplers_mock/index.json');
+    const results: CaseResult[] = [];
+    for (const row of cases.filter(({ file }) => file === path.posix.basename(entry.file))) {
+      const run = await runMock(row, context);
+      if (!run) {
+        results.push(skipped(row.key));
+      } else if (row.error) {
+        results.push(finite(row.key, run.x));
+      } else {
+        const want = recorded.get(`${row.key}.x`);
+        results.push(compareSteps(`${row.key}.x`, run.x, want.data as Float32Array, row.tol_rel_to_absmax as number));
+        results.push(compareExact(`${row.key}.model_t`, { data: run.t }, recorded.get(`${row.key}.model_t`)));
+      }
+    }
+    return results;
+  },
+};
+
+/** Options with which the reference raises. */
+const edgeCases: Handler = {
+  match: ({ file, function: from }) => from === 'Sampler.sample' && file.endsWith('edge_cases.json'),
+  async run(entry, context) {
+    const results: CaseResult[] = [];
+    for (const row of await context.json<MockCase[]>(entry.file)) {
+      const name = `${row.sampler} ${row.parameterization} steps=${row.steps} batch=${row.batch ?? 1}`;
+      const run = await runMock(row, context);
+      results.push(run ? finite(name, run.x) : skipped(name));
+    }
+    return results;
+  },
+};
+
+export const handlers: readonly Handler[] = [trajectories, edgeCases];
+
+/** x after every step and the timestep of every call; nothing when there is no such sampler yet. */
+async function runMock(row: MockCase, context: Context): Promise<{ x: NativeTensor[]; t: number[] } | undefined> {
+  const { primitives } = await context.binding();
+  const inputs = await context.tensors('samplers_mock/inputs.safetensors');
+  const schedule = await scheduleOf(
+    context,
+    scheduleConfig(row.schedule ?? (row.parameterization === 'v' ? 'v2.1' : 'v1_v2')),
+  );
+  if (!hasSampler(primitives, schedule, row.sampler)) return undefined;
+  const batch = row.batch ?? 1;
+  const t: number[] = [];
+  const network = (c: number) => (x: NativeTensor, at: number) => {
+    t.push(at);
+    const formula = row.parameterization === 'eps' ? mockEps : mockV;
+    return { shape: x.shape, data: x.data.map((value) => formula(value, at, c)) };
+  };
+  const x = primitives.sample({
+    sampler: row.sampler,
+    schedule,
+    steps: row.steps,
+    x: repeat(inputs.float('x_T'), batch),
+    noise: unstack(inputs.float('noise')).map((draw) => repeat(draw, batch)),
+    cfgScale: row.cfg_scale,
+    rescaleCfg: row.rescale_cfg,
+    cond: network(1),
+    uncond: network(-0.5),
+    guidance: null,
+  });
+  return { x, t };
+}
+
+const mockEps = (x: number, t: number, c: number) =>
+  x - 0.001 * Math.tanh(2 * x) * (1 + 0.5 * c) + 0.001 * c * Math.cos(t / 150);
+
+const mockV = (x: number, t: number, c: number) => 0.6 * Math.tanh(x) + 0.3 * c * Math.sin(t / 120 + x);
+
+function hasSampler(primitives: Primitives, schedule: ScheduleSpec, sampler: string): boolean {
+  const x = { shape: [1, 4, 1, 1], data: new Float32Array(4) };
+  const noise = [x];
+  const same = (latent: NativeTensor) => latent;
+  try {
+    primitives.sample({
+      sampler,
+      schedule,
+      steps: 1,
+      x,
+      noise,
+      cfgScale: 1,
+      rescaleCfg: false,
+      cond: same,
+      uncond: same,
+      guidance: null,
+    });
+    return true;
+  } catch (error) {
+    return !/for sampler\b/.test(String(error));
+  }
+}
+
+/** Step by step, each relative to its own largest value. Long trajectories have their last step recorded only. */
+function compareSteps(name: string, got: readonly NativeTensor[], want: Float32Array, tolerance: number): CaseResult {
+  const size = got.at(-1)?.data.length ?? 0;
+  const recorded = want.length / size;
+  if (recorded !== 1 && recorded !== got.length) return failed(name, `${got.length} steps, not ${recorded}`);
+  const results = got.slice(-recorded).map(({ data }, i) => {
+    return compare(name, { data }, { data: want.subarray(i * size, (i + 1) * size) }, tolerance, relToAbsMax);
+  });
+  return results.reduce((worst, next) => ((next.error ?? 0) > (worst.error ?? 0) ? next : worst));
+}
+
+function finite(name: string, x: readonly NativeTensor[]): CaseResult {
+  const last = x.at(-1)?.data;
+  if (!last?.every(Number.isFinite)) return failed(name, 'not finite');
+  return { name, status: 'pass', note: 'finite, where the reference raises' };
+}
+
+function repeat({ shape, data }: NativeTensor, batch: number): NativeTensor {
+  const repeated = new Float32Array(data.length * batch);
+  for (let i = 0; i < batch; i++) repeated.set(data, i * data.length);
+  return { shape: [batch, ...shape.slice(1)], data: repeated };
+}
+
+function unstack({ shape: [count = 0, ...shape], data }: NativeTensor): NativeTensor[] {
+  const size = data.length / count;
+  return Array.from({ length: count }, (_, i) => ({ shape, data: data.slice(i * size, (i + 1) * size) }));
+}

@@ -1,0 +1,128 @@
+import path from 'node:path';
+import { compare, compareExact, compareJson, failed, maxRel, skipped } from '../compare';
+import { scheduleConfig, scheduleOf } from '../schedules';
+import type { CaseResult, Handler } from '../types';
+
+/** `schedule/spaced_v2.1.safetensors` -> `v2.1` */
+const scheduleName = (file: string) => path.posix.basename(file, '.safetensors').replace(/^.*?_(?=v\d)/, '');
+
+const training: Handler = {
+  match: (entry) => entry.function === 'Diffusion.__init__',
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    const tables = primitives.noiseSchedule(await scheduleOf(context, entry.params?.config));
+    const rel = Number(entry.tolerance?.rel);
+    const abs = Number(entry.tolerance?.f32_abs);
+    const f32 = {
+      sqrt_alphas_cumprod_f32: tables.sqrtAlphasCumprod,
+      sqrt_one_minus_alphas_cumprod_f32: tables.sqrtOneMinusAlphasCumprod,
+    };
+    return [
+      compare('betas', { data: tables.betas }, recorded.get('betas'), rel, maxRel),
+      compare('alphas_cumprod', { data: tables.alphasCumprod }, recorded.get('alphas_cumprod'), rel, maxRel),
+      ...Object.entries(f32).map(([name, data]) => compare(name, { data }, recorded.get(name), abs)),
+    ];
+  },
+};
+
+const spaced: Handler = {
+  match: (entry) => entry.function === 'SpacedSampler.make_schedule',
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    const schedule = await scheduleOf(context, scheduleConfig(scheduleName(entry.file)));
+    return recorded.names.map((key) => {
+      const [, steps, table = ''] = /^spaced(\d+)\.(.+)$/.exec(key) ?? [];
+      const data = primitives.spacedSchedule(schedule, Number(steps))[table];
+      if (!data) return failed(key, `no table ${table}`);
+      if (data instanceof Int32Array) return compareExact(key, { data }, recorded.get(key));
+      return compare(key, { data }, recorded.get(key), Number(entry.tolerance?.rel), maxRel);
+    });
+  },
+};
+
+/** The timestep may differ per batch item, native code takes one: items are compared one by one. */
+const forward: Handler = {
+  match: (entry) => entry.function.startsWith('Diffusion.q_sample'),
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    const schedule = await scheduleOf(context, scheduleConfig(scheduleName(entry.file)));
+    const [items = 0, ...rest] = recorded.get('out').shape;
+    const item = (name: string, index: number) => {
+      const { data } = recorded.float(name);
+      const size = data.length / items;
+      return { shape: [1, ...rest], data: data.slice(index * size, (index + 1) * size) };
+    };
+    const results: CaseResult[] = [];
+    for (let i = 0; i < items; i++) {
+      const t = Number(recorded.get('t').data[i]);
+      const got = primitives.qSample(schedule, item('x_start', i), t, item('noise', i));
+      results.push(compare(`out t=${t}`, got, item('out', i), Number(entry.tolerance?.max_abs)));
+    }
+    return [...results, skipped('get_v', 'a training target')];
+  },
+};
+
+const rescaledCfg: Handler = {
+  match: (entry) => entry.function === 'Sampler.get_cfg_scale',
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const rows = await context.json<{ cfg_scale: number; t: number; value: number }[]>(entry.file);
+    const got = rows.map(({ cfg_scale, t }) => primitives.cfgScaleAt(cfg_scale, true, t));
+    return [compare('all', { data: got }, { data: rows.map(({ value }) => value) }, 1e-12, maxRel)];
+  },
+};
+
+interface Spaced {
+  num_timesteps: number;
+  section_counts: string;
+  timesteps: number[];
+  error?: string | null;
+}
+
+const timesteps: Handler = {
+  match: (entry) => entry.function.startsWith('space_timesteps'),
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const config = await scheduleOf(context, scheduleConfig('v1_v2'));
+    const recorded = await context.json<{
+      space_timesteps: Spaced[];
+      space_timesteps_errors: Spaced[];
+      ddim_uniform: { steps: number }[];
+    }>(entry.file);
+    const compute = ({ num_timesteps, section_counts }: Spaced) => {
+      const { timesteps } = primitives.spacedSchedule({ ...config, timesteps: num_timesteps }, Number(section_counts));
+      return Array.from(timesteps as Int32Array);
+    };
+    const one = (row: Spaced, check: (name: string) => CaseResult) => {
+      const name = `space_timesteps ${row.num_timesteps} ${row.section_counts}`;
+      return /^\d+$/.test(row.section_counts) ? check(name) : skipped(name, 'no sampler divides its steps so');
+    };
+    return [
+      ...recorded.space_timesteps.map((row) => one(row, (name) => compareJson(name, compute(row), row.timesteps))),
+      ...recorded.space_timesteps_errors.map((row) =>
+        one(row, (name) =>
+          compareJson(
+            name,
+            codeOf(() => compute(row)),
+            'DIFFBIR_INVALID_OPTION',
+          ),
+        ),
+      ),
+      ...recorded.ddim_uniform.map(({ steps }) => skipped(`ddim ${steps}`)),
+    ];
+  },
+};
+
+export const handlers: readonly Handler[] = [training, spaced, forward, rescaledCfg, timesteps];
+
+function codeOf(call: () => unknown): string {
+  try {
+    call();
+    return 'no error';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
