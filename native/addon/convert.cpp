@@ -5,6 +5,8 @@
 #include <limits>
 #include <new>
 
+#include "graph/ort.h"
+
 namespace diffbir {
 
 namespace {
@@ -219,6 +221,8 @@ Failure describe(const std::exception_ptr& exception) {
     std::rethrow_exception(exception);
   } catch (const Error& error) {
     return {error.code(), error.what()};
+  } catch (const Ort::Exception& error) {
+    return {ErrorCode::runtime_failed, std::string("ONNX Runtime failed: ") + error.what()};
   } catch (const std::bad_alloc&) {
     return {ErrorCode::out_of_memory, "Not enough memory"};
   } catch (const std::exception& error) {

@@ -76,7 +76,7 @@ struct Failure {
   std::string message;
 };
 
-/// Error keeps its code, std::bad_alloc is out_of_memory, anything else internal.
+/// Error keeps its code, Ort::Exception is runtime_failed, std::bad_alloc out_of_memory, anything else internal.
 Failure describe(const std::exception_ptr& exception);
 
 /// A JavaScript Error with `.code` set to to_string(failure.code).

@@ -1,0 +1,97 @@
+#include "addon/job_args.h"
+
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "addon/convert.h"
+
+namespace diffbir {
+
+namespace {
+
+constexpr std::int64_t kMaxInt = std::numeric_limits<int>::max();
+
+GuidanceOptions to_guidance(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  GuidanceOptions guidance;
+  guidance.scale = static_cast<float>(field(object, name, "scale", to_number));
+  guidance.start = static_cast<int>(field(object, name, "start", to_integer, -kMaxInt, kMaxInt));
+  guidance.stop = static_cast<int>(field(object, name, "stop", to_integer, -kMaxInt, kMaxInt));
+  guidance.repeat = static_cast<int>(field(object, name, "repeat", to_integer, 1, kMaxInt));
+  return guidance;
+}
+
+/// Hands the vector over: the ArrayBuffer's finalizer deletes it.
+Napi::ArrayBuffer to_array_buffer(Napi::Env env, std::vector<std::uint8_t> bytes) {
+  using Bytes = std::vector<std::uint8_t>;
+  auto owned = std::make_unique<Bytes>(std::move(bytes));
+  const auto finalize = [](napi_env, void*, void* owner) { delete static_cast<Bytes*>(owner); };
+  napi_value buffer;
+  const napi_status status =
+      napi_create_external_arraybuffer(env, owned->data(), owned->size(), finalize, owned.get(), &buffer);
+  if (status == napi_ok) {
+    static_cast<void>(owned.release());
+    return {env, buffer};
+  }
+  // Runtimes with a memory cage (Electron) answer napi_no_external_buffers_allowed.
+  return from_bytes(env, *owned).As<Napi::TypedArray>().ArrayBuffer();
+}
+
+Napi::Object from_pixels(Napi::Env env, Image image) {
+  const std::size_t length = image.rgb.size();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("width", Napi::Number::New(env, static_cast<double>(image.width)));
+  object.Set("height", Napi::Number::New(env, static_cast<double>(image.height)));
+  object.Set("data", Napi::Uint8Array::New(env, length, to_array_buffer(env, std::move(image.rgb)), 0));
+  return object;
+}
+
+Napi::Array from_times(Napi::Env env, const std::vector<StageTime>& times) {
+  Napi::Array array = Napi::Array::New(env, times.size());
+  std::uint32_t index = 0;
+  for (const StageTime& time : times) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("stage", to_string(time.stage));
+    object.Set("milliseconds", time.milliseconds);
+    array.Set(index++, object);
+  }
+  return array;
+}
+
+}  // namespace
+
+RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  RestoreJob job;
+  job.image = field(object, name, "image", to_image);
+  job.stage = static_cast<int>(field(object, name, "stage", to_integer, 1, 2));
+  job.upscale = field(object, name, "upscale", to_number);
+  job.sampler = field(object, name, "sampler", to_text);
+  job.steps = static_cast<int>(field(object, name, "steps", to_integer, 1, kMaxInt));
+  job.cfg_scale = static_cast<float>(field(object, name, "cfgScale", to_number));
+  job.rescale_cfg = field(object, name, "rescaleCfg", to_boolean);
+  job.strength = static_cast<float>(field(object, name, "strength", to_number));
+  job.noise_aug = static_cast<int>(field(object, name, "noiseAug", to_integer, 0, kMaxInt));
+  job.start_point = field(object, name, "startPoint", to_text);
+  job.guidance = field(object, name, "guidance", to_guidance);
+  job.color_fix = field(object, name, "colorFix", to_text);
+  job.positive_tokens = field(object, name, "positiveTokens", to_int32s);
+  job.negative_tokens = field(object, name, "negativeTokens", to_int32s);
+  job.seed = field(object, name, "seed", to_uint64);
+  job.noise = field(object, name, "noise", to_tensors);
+  job.trace = field(object, name, "trace", to_boolean);
+  return job;
+}
+
+Napi::Object from_restore_result(Napi::Env env, RestoreResult result) {
+  Napi::Object trace = Napi::Object::New(env);
+  for (const auto& [key, tensor] : result.trace) trace.Set(key, from_tensor(env, tensor));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("image", from_pixels(env, std::move(result.image)));
+  object.Set("times", from_times(env, result.times));
+  object.Set("trace", trace);
+  return object;
+}
+
+}  // namespace diffbir
