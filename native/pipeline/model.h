@@ -55,8 +55,8 @@ using ProgressCallback = std::function<void(const Progress&)>;
 /// The networks of one model, built and ready to run. Not for use from two threads at once.
 class Model {
  public:
-  /// Builds every network of the spec. Throws Error(model_mismatch) that names the file and key where weights do not fit,
-  /// Error(aborted) when the token is cancelled between two networks.
+  /// Builds every network of the spec. Throws Error(model_mismatch) that names the file and key where weights do not
+  /// fit, Error(aborted) when the token is cancelled between two networks.
   Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress);
   ~Model();
   Model(const Model&) = delete;

@@ -26,7 +26,7 @@ struct RestoreJob {
   int noise_aug = 0;
   std::string start_point = "noise";  // noise, cond
   GuidanceOptions guidance;
-  std::string color_fix = "wavelet";  // wavelet, none
+  std::string color_fix = "wavelet";          // wavelet, none
   std::vector<std::int32_t> positive_tokens;  // 77
   std::vector<std::int32_t> negative_tokens;  // 77
   std::uint64_t seed = 231;
@@ -46,6 +46,7 @@ struct RestoreResult {
 };
 
 /// Runs the two-stage method (DiffBIR paper, figure 2; behaviour.md 2) on one picture.
-RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& token, const ProgressCallback& on_progress);
+RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& token,
+                      const ProgressCallback& on_progress);
 
 }  // namespace diffbir

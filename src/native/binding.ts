@@ -175,6 +175,8 @@ export interface Primitives {
   mseGuidanceDelta(pred: NativeTensor, target: NativeTensor, scale: number): NativeTensor;
   /** Runs a sampler with JavaScript functions in place of the network: returns x after every step. */
   sample(options: SampleOptions): NativeTensor[];
+  /** SwinIR's `attn_mask` input for height x width tokens. */
+  swinirAttentionMask(height: number, width: number, window: number): NativeTensor;
   /** Builds one network; `run` is synchronous. `outputs` may name any recorded intermediate value. */
   createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[]): NativeNetwork;
 }

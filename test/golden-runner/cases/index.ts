@@ -2,8 +2,10 @@ import type { Handler } from '../types';
 import { handlers as checkpoints } from './checkpoints';
 import { handlers as color } from './color';
 import { handlers as guidance } from './guidance';
+import { handlers as networks } from './networks';
 import { handlers as resize } from './resize';
 import { handlers as rng } from './rng';
+import { handlers as samplers } from './samplers';
 import { handlers as samplersMock } from './samplersMock';
 import { handlers as schedule } from './schedule';
 import { handlers as tokenizer } from './tokenizer';
@@ -12,10 +14,12 @@ import { handlers as tokenizer } from './tokenizer';
 export const handlers: readonly Handler[] = [
   ...checkpoints,
   ...tokenizer,
+  ...networks,
   ...color,
   ...guidance,
   ...resize,
   ...rng,
+  ...samplers,
   ...samplersMock,
   ...schedule,
 ];

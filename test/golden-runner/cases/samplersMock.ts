@@ -1,7 +1,8 @@
 import path from 'node:path';
-import type { NativeTensor, Primitives, ScheduleSpec } from '../../../src/native/binding';
-import { compare, compareExact, failed, relToAbsMax, skipped } from '../compare';
+import type { NativeTensor } from '../../../src/native/binding';
+import { compareExact, failed, skipped } from '../compare';
 import { scheduleConfig, scheduleOf } from '../schedules';
+import { compareSteps, hasSampler, unstack } from '../trajectories';
 import type { CaseResult, Context, Handler } from '../types';
 
 /** Samplers with an analytic function in place of the network (formulas: README of the golden folder). */
@@ -95,40 +96,6 @@ const mockEps = (x: number, t: number, c: number) =>
 
 const mockV = (x: number, t: number, c: number) => 0.6 * Math.tanh(x) + 0.3 * c * Math.sin(t / 120 + x);
 
-function hasSampler(primitives: Primitives, schedule: ScheduleSpec, sampler: string): boolean {
-  const x = { shape: [1, 4, 1, 1], data: new Float32Array(4) };
-  const noise = [x];
-  const same = (latent: NativeTensor) => latent;
-  try {
-    primitives.sample({
-      sampler,
-      schedule,
-      steps: 1,
-      x,
-      noise,
-      cfgScale: 1,
-      rescaleCfg: false,
-      cond: same,
-      uncond: same,
-      guidance: null,
-    });
-    return true;
-  } catch (error) {
-    return !/for sampler\b/.test(String(error));
-  }
-}
-
-/** Step by step, each relative to its own largest value. Long trajectories have their last step recorded only. */
-function compareSteps(name: string, got: readonly NativeTensor[], want: Float32Array, tolerance: number): CaseResult {
-  const size = got.at(-1)?.data.length ?? 0;
-  const recorded = want.length / size;
-  if (recorded !== 1 && recorded !== got.length) return failed(name, `${got.length} steps, not ${recorded}`);
-  const results = got.slice(-recorded).map(({ data }, i) => {
-    return compare(name, { data }, { data: want.subarray(i * size, (i + 1) * size) }, tolerance, relToAbsMax);
-  });
-  return results.reduce((worst, next) => ((next.error ?? 0) > (worst.error ?? 0) ? next : worst));
-}
-
 function finite(name: string, x: readonly NativeTensor[]): CaseResult {
   const last = x.at(-1)?.data;
   if (!last?.every(Number.isFinite)) return failed(name, 'not finite');
@@ -139,9 +106,4 @@ function repeat({ shape, data }: NativeTensor, batch: number): NativeTensor {
   const repeated = new Float32Array(data.length * batch);
   for (let i = 0; i < batch; i++) repeated.set(data, i * data.length);
   return { shape: [batch, ...shape.slice(1)], data: repeated };
-}
-
-function unstack({ shape: [count = 0, ...shape], data }: NativeTensor): NativeTensor[] {
-  const size = data.length / count;
-  return Array.from({ length: count }, (_, i) => ({ shape, data: data.slice(i * size, (i + 1) * size) }));
 }

@@ -1,0 +1,161 @@
+#include "graph/builder.h"
+
+#include <algorithm>
+#include <span>
+
+#include "core/error.h"
+
+namespace diffbir::graph {
+namespace {
+
+// ONNX Runtime wants smaller initialisers inside the graph, where its shape inference reads them.
+constexpr std::size_t smallest_external_bytes = 128;
+
+constexpr int onnx_opset = 21;
+
+Ort::MemoryInfo cpu_memory() { return Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault); }
+
+Ort::ValueInfo port(const std::string& name, ONNXTensorElementDataType type, const Shape& shape) {
+  std::vector<std::string> free_axes;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    free_axes.push_back(shape[axis] < 0 ? name + "_" + std::to_string(axis) : "");
+  }
+  const Ort::TensorTypeAndShapeInfo tensor(type, shape, &free_axes);
+  const Ort::TypeInfo info = Ort::TypeInfo::CreateTensorInfo(tensor.GetConst());
+  return Ort::ValueInfo(name, info.GetConst());
+}
+
+Ort::OpAttr attribute(const Builder::Attribute& attribute) {
+  const auto& [name, value] = attribute;
+  if (const auto* i = std::get_if<std::int64_t>(&value)) return Ort::OpAttr(name.c_str(), i, 1, ORT_OP_ATTR_INT);
+  if (const auto* f = std::get_if<float>(&value)) return Ort::OpAttr(name.c_str(), f, 1, ORT_OP_ATTR_FLOAT);
+  if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value)) {
+    return Ort::OpAttr(name.c_str(), list->data(), static_cast<int>(list->size()), ORT_OP_ATTR_INTS);
+  }
+  const auto& text = std::get<std::string>(value);
+  return Ort::OpAttr(name.c_str(), text.data(), static_cast<int>(text.size()), ORT_OP_ATTR_STRING);
+}
+
+/// A tensor that owns a copy of the values, until ONNX Runtime has packed it its own way.
+template <typename T>
+Ort::Value owned_tensor(const Shape& shape, std::span<const T> values) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  auto tensor = Ort::Value::CreateTensor<T>(allocator, shape.data(), shape.size());
+  std::copy(values.begin(), values.end(), tensor.template GetTensorMutableData<T>());
+  return tensor;
+}
+
+bool fits(const Shape& actual, const Shape& expected) {
+  return std::equal(actual.begin(), actual.end(), expected.begin(), expected.end(),
+                    [](std::int64_t a, std::int64_t e) { return e < 0 || a == e; });
+}
+
+}  // namespace
+
+Builder::Builder(std::set<std::string> requested_outputs) : requested_outputs_(std::move(requested_outputs)) {}
+
+// ---- ports ----
+
+Value Builder::input(const std::string& name, const Shape& shape) {
+  inputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, shape));
+  input_names_.push_back(name);
+  return {name};
+}
+
+Value Builder::input_ids(const std::string& name, const Shape& shape) {
+  inputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, shape));
+  input_names_.push_back(name);
+  return {name};
+}
+
+void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
+  Ort::Node identity("Identity", "", fresh_name("output"), {x.name}, {name});
+  graph_.AddNode(identity);
+  outputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, Shape(rank, -1)));
+  output_names_.push_back(name);
+}
+
+Value Builder::mark(const Module& m, const Value& x, std::size_t rank) {
+  if (requested_outputs_.contains(m.path())) output(m.path(), x, rank);
+  return x;
+}
+
+Graph Builder::finish() {
+  graph_.SetInputs(inputs_);
+  graph_.SetOutputs(outputs_);
+  Graph graph;
+  graph.model = Ort::Model({{"", onnx_opset}, {"com.microsoft", 1}, {"diffbir", 1}});
+  graph.model.AddGraph(graph_);
+  graph.inputs = std::move(input_names_);
+  graph.outputs = std::move(output_names_);
+  graph.weights = std::move(weights_);
+  return graph;
+}
+
+// ---- parameters and constants ----
+
+Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape) {
+  const std::string key = m.key(name);
+  const WeightView view = m.parameter(name);
+  if (!fits(view.shape, shape)) {
+    throw Error(ErrorCode::model_mismatch, "Expected " + key + " in " + m.file() + " to have the shape " +
+                                               to_string(shape) + " but it is " + to_string(view.shape));
+  }
+  if (!parameters_.insert(key).second) return {key};
+  if (weights_.empty() || weights_.back() != m.table()) weights_.push_back(m.table());
+
+  if (view.dtype == DType::float32 && view.contiguous() && view.aligned()) {
+    // The C API takes a mutable pointer; nothing writes through it.
+    auto* data = const_cast<float*>(reinterpret_cast<const float*>(view.data));
+    auto tensor = Ort::Value::CreateTensor<float>(cpu_memory(), data, element_count(view.shape), view.shape.data(),
+                                                  view.shape.size());
+    add_initializer(key, std::move(tensor));
+  } else {
+    add_initializer(key, owned_tensor<float>(view.shape, view.to_float32()));
+  }
+  return {key};
+}
+
+Value Builder::constant(const Tensor& values) {
+  const std::string name = fresh_name("constant");
+  add_initializer(name, owned_tensor<float>(values.shape(), values.values()));
+  return {name};
+}
+
+Value Builder::integers(const std::vector<std::int64_t>& values) {
+  const std::string name = fresh_name("constant");
+  add_initializer(name, owned_tensor<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
+  return {name};
+}
+
+void Builder::add_initializer(const std::string& name, Ort::Value tensor) {
+  graph_.AddInitializer(name, tensor, tensor.GetTensorSizeInBytes() >= smallest_external_bytes);
+}
+
+// ---- anything else ----
+
+std::string Builder::fresh_name(const std::string& stem) { return stem + "_" + std::to_string(next_name_++); }
+
+std::vector<Value> Builder::op_n(const std::string& type, const std::vector<Value>& inputs, std::size_t outputs,
+                                 const std::vector<Attribute>& attributes, const std::string& domain) {
+  std::vector<std::string> input_names;
+  for (const Value& value : inputs) input_names.push_back(value.name);
+  std::vector<std::string> output_names;
+  std::vector<Value> results;
+  for (std::size_t i = 0; i < outputs; ++i) {
+    output_names.push_back(fresh_name(type));
+    results.push_back({output_names.back()});
+  }
+  std::vector<Ort::OpAttr> ort_attributes;
+  for (const Attribute& entry : attributes) ort_attributes.push_back(attribute(entry));
+  Ort::Node node(type, domain, fresh_name("node"), input_names, output_names, ort_attributes);
+  graph_.AddNode(node);
+  return results;
+}
+
+Value Builder::op(const std::string& type, const std::vector<Value>& inputs, const std::vector<Attribute>& attributes,
+                  const std::string& domain) {
+  return op_n(type, inputs, 1, attributes, domain).front();
+}
+
+}  // namespace diffbir::graph

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/tensor.h"
+#include "graph/module.h"
+#include "graph/ort.h"
+
+namespace diffbir::graph {
+
+/// A value that flows through the graph, by name.
+struct Value {
+  std::string name;
+};
+
+/// A tensor size: known when the graph is built, or a one-element int64 tensor that is known when it runs.
+using Size = std::variant<std::int64_t, Value>;
+
+enum class Activation { none, silu };
+
+struct ConvOptions {
+  std::int64_t stride = 1;
+  /// Zeros added at top, left, bottom, right. Empty: kernel / 2 on every side ("same" for odd kernels).
+  std::vector<std::int64_t> padding = {};
+};
+
+/// A finished graph with what it points into: hand it to runtime::Network.
+struct Graph {
+  Ort::Model model{nullptr};
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  /// Checkpoints whose mapped bytes are initialisers of the model.
+  std::vector<std::shared_ptr<const WeightTable>> weights;
+};
+
+/// Builds an ONNX graph in memory with ONNX Runtime's Model Editor API, in the vocabulary of torch.nn.
+/// Parameters are not copied: contiguous float32 tensors become initialisers that point into the mapped checkpoint,
+/// other dtypes are converted once. Shapes stay symbolic, so that one session runs every batch and picture size.
+class Builder {
+ public:
+  /// `requested_outputs`: module paths passed to mark() that shall become outputs of the graph too.
+  explicit Builder(std::set<std::string> requested_outputs = {});
+
+  // ---- ports ----
+  /// A float32 input; -1 marks a free axis.
+  Value input(const std::string& name, const Shape& shape);
+  /// An int32 input.
+  Value input_ids(const std::string& name, const Shape& shape);
+  void output(const std::string& name, const Value& x, std::size_t rank);
+  /// Names the output of a module by its path in the reference, so that a golden run can ask for it. Returns x.
+  Value mark(const Module& m, const Value& x, std::size_t rank);
+  /// Ends the graph. The builder is empty afterwards.
+  Graph finish();
+
+  // ---- parameters and constants ----
+  /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size).
+  Value parameter(const Module& m, const std::string& name, const Shape& shape);
+  Value constant(const Tensor& values);
+  Value integers(const std::vector<std::int64_t>& values);
+
+  // ---- layers: weights by official key names ----
+  /// nn.Conv2d on NCHW: m.weight [out, in, kh, kw], m.bias if there is one.
+  Value conv(const Value& x, const Module& m, const ConvOptions& options = {});
+  /// nn.Linear over the last axis: weight [out, in] and, if there is one, bias [out], under their names in `m`.
+  Value linear(const Value& x, const Module& m, const std::string& weight = "weight", const std::string& bias = "bias");
+  /// nn.LayerNorm over the last axis.
+  Value layer_norm(const Value& x, const Module& m, float eps = 1e-5F);
+  /// nn.GroupNorm on NCHW, with the activation that follows it fused in.
+  Value group_norm(const Value& x, const Module& m, float eps, Activation activation, std::int64_t groups = 32);
+  /// softmax(q k^T / sqrt(C / heads)) v per head; q [B,L,C], k and v [B,S,C] -> [B,L,C].
+  Value attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal = false);
+
+  // ---- pointwise ----
+  Value add(const Value& a, const Value& b) { return op("Add", {a, b}); }
+  Value sub(const Value& a, const Value& b) { return op("Sub", {a, b}); }
+  Value mul(const Value& a, const Value& b) { return op("Mul", {a, b}); }
+  Value scale(const Value& x, float factor);
+  Value silu(const Value& x);
+  Value gelu(const Value& x);  // exact, with erf
+  Value leaky_relu(const Value& x, float slope);
+  Value softmax(const Value& x);  // over the last axis
+  Value matmul(const Value& a, const Value& b) { return op("MatMul", {a, b}); }
+
+  // ---- shape ----
+  Value concat(const std::vector<Value>& parts, std::int64_t axis);
+  std::vector<Value> split(const Value& x, std::size_t parts, std::int64_t axis);
+  Value slice(const Value& x, std::int64_t axis, std::int64_t begin, std::int64_t end);
+  Value gather(const Value& table, const Value& indices);
+  Value transpose(const Value& x, const std::vector<std::int64_t>& order);
+  Value reshape(const Value& x, const std::vector<Size>& shape);
+  Value reshape_like(const Value& x, const Value& like);
+  Value upsample_nearest(const Value& x, std::int64_t factor);
+  /// F.pad(mode="reflect") at the right and bottom of NCHW up to the next multiple of m.
+  Value pad_reflect_to_multiples_of(const Value& x, std::int64_t m);
+  /// nn.PixelUnshuffle: [B, C, H, W] -> [B, C r^2, H/r, W/r], channel c r^2 + i r + j from pixel (y r + i, x r + j).
+  Value pixel_unshuffle(const Value& x, std::int64_t r);
+  /// [B, C, H, W] -> [B, H W, C]
+  Value to_tokens(const Value& image);
+  /// [B, H W, C] -> the NCHW shape of `like`, which must have C channels.
+  Value to_image(const Value& tokens, const Value& like);
+
+  Size dim(const Value& x, std::int64_t axis);
+  Size divide(const Size& a, std::int64_t b);
+
+  // ---- anything else ----
+  using Attribute = std::pair<std::string, std::variant<std::int64_t, float, std::vector<std::int64_t>, std::string>>;
+  Value op(const std::string& type, const std::vector<Value>& inputs, const std::vector<Attribute>& attributes = {},
+           const std::string& domain = "");
+  std::vector<Value> op_n(const std::string& type, const std::vector<Value>& inputs, std::size_t outputs,
+                          const std::vector<Attribute>& attributes = {}, const std::string& domain = "");
+
+ private:
+  std::string fresh_name(const std::string& stem);
+  void add_initializer(const std::string& name, Ort::Value tensor);
+
+  Ort::Graph graph_;
+  std::vector<Ort::ValueInfo> inputs_;
+  std::vector<Ort::ValueInfo> outputs_;
+  std::vector<std::string> input_names_;
+  std::vector<std::string> output_names_;
+  std::set<std::string> requested_outputs_;
+  std::set<std::string> parameters_;
+  std::vector<std::shared_ptr<const WeightTable>> weights_;
+  std::int64_t next_name_ = 0;
+};
+
+}  // namespace diffbir::graph

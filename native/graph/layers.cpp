@@ -1,0 +1,150 @@
+// The layers and shape operations of graph::Builder, each a few ONNX operators.
+
+#include <string>
+
+#include "graph/builder.h"
+
+namespace diffbir::graph {
+namespace {
+
+constexpr const char* microsoft = "com.microsoft";
+constexpr std::int64_t to_the_end = INT64_MAX;
+
+}  // namespace
+
+// ---- layers ----
+
+Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options) {
+  const std::int64_t kernel_h = m.size("weight", 2);
+  const std::int64_t kernel_w = m.size("weight", 3);
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
+  auto padding = options.padding;
+  if (padding.empty()) padding = {kernel_h / 2, kernel_w / 2, kernel_h / 2, kernel_w / 2};
+  return op("Conv", inputs,
+            {{"kernel_shape", std::vector<std::int64_t>{kernel_h, kernel_w}},
+             {"strides", std::vector<std::int64_t>{options.stride, options.stride}},
+             {"pads", padding}});
+}
+
+Value Builder::linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias) {
+  const Value matrix = parameter(m, weight, {-1, -1});
+  // FusedMatMul reads torch's [out, in] as it lies in the file; MatMul would need a transposed copy of it.
+  const Value y = op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
+  return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)})) : y;
+}
+
+Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
+  return op("LayerNormalization", {x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})},
+            {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
+}
+
+Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation activation, std::int64_t groups) {
+  return op("GroupNorm", {x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})},
+            {{"groups", groups}, {"epsilon", eps}, {"silu", std::int64_t{activation == Activation::silu}}}, "diffbir");
+}
+
+Value Builder::attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal) {
+  return op("MultiHeadAttention", {q, k, v}, {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}},
+            microsoft);
+}
+
+// ---- pointwise ----
+
+Value Builder::scale(const Value& x, float factor) { return mul(x, constant(Tensor({1}, {factor}))); }
+
+Value Builder::silu(const Value& x) { return mul(x, op("Sigmoid", {x})); }
+
+Value Builder::gelu(const Value& x) { return op("Gelu", {x}, {}, microsoft); }
+
+Value Builder::leaky_relu(const Value& x, float slope) { return op("LeakyRelu", {x}, {{"alpha", slope}}); }
+
+Value Builder::softmax(const Value& x) { return op("Softmax", {x}, {{"axis", std::int64_t{-1}}}); }
+
+// ---- shape ----
+
+Value Builder::concat(const std::vector<Value>& parts, std::int64_t axis) {
+  return op("Concat", parts, {{"axis", axis}});
+}
+
+std::vector<Value> Builder::split(const Value& x, std::size_t parts, std::int64_t axis) {
+  return op_n("Split", {x}, parts, {{"axis", axis}, {"num_outputs", static_cast<std::int64_t>(parts)}});
+}
+
+Value Builder::slice(const Value& x, std::int64_t axis, std::int64_t begin, std::int64_t end) {
+  return op("Slice", {x, integers({begin}), integers({end}), integers({axis})});
+}
+
+Value Builder::gather(const Value& table, const Value& indices) {
+  return op("Gather", {table, indices}, {{"axis", std::int64_t{0}}});
+}
+
+Value Builder::transpose(const Value& x, const std::vector<std::int64_t>& order) {
+  return op("Transpose", {x}, {{"perm", order}});
+}
+
+Value Builder::reshape(const Value& x, const std::vector<Size>& shape) {
+  std::vector<Value> parts;
+  std::vector<std::int64_t> known;
+  const auto flush = [&] {
+    if (!known.empty()) parts.push_back(integers(known));
+    known.clear();
+  };
+  for (const Size& size : shape) {
+    if (const auto* number = std::get_if<std::int64_t>(&size)) {
+      known.push_back(*number);
+    } else {
+      flush();
+      parts.push_back(std::get<Value>(size));
+    }
+  }
+  flush();
+  return op("Reshape", {x, parts.size() == 1 ? parts.front() : concat(parts, 0)});
+}
+
+Value Builder::reshape_like(const Value& x, const Value& like) { return op("Reshape", {x, op("Shape", {like})}); }
+
+Value Builder::upsample_nearest(const Value& x, std::int64_t factor) {
+  const auto f = static_cast<float>(factor);
+  return op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}))},
+            {{"mode", std::string("nearest")},
+             {"coordinate_transformation_mode", std::string("asymmetric")},
+             {"nearest_mode", std::string("floor")}});
+}
+
+Value Builder::pad_reflect_to_multiples_of(const Value& x, std::int64_t m) {
+  std::vector<Value> pads{integers({0, 0, 0, 0, 0, 0})};
+  for (const std::int64_t axis : {2, 3}) {
+    const Value size = std::get<Value>(dim(x, axis));
+    pads.push_back(op("Mod", {op("Neg", {size}), integers({m})}));  // (-size) mod m, never negative
+  }
+  return op("Pad", {x, concat(pads, 0)}, {{"mode", std::string("reflect")}});
+}
+
+Value Builder::pixel_unshuffle(const Value& x, std::int64_t r) {
+  const Size batch = dim(x, 0);
+  const Size channels = dim(x, 1);
+  const Size height = divide(dim(x, 2), r);
+  const Size width = divide(dim(x, 3), r);
+  const Value blocks = reshape(x, {batch, channels, height, r, width, r});
+  return reshape(transpose(blocks, {0, 1, 3, 5, 2, 4}), {batch, std::int64_t{-1}, height, width});
+}
+
+Value Builder::to_tokens(const Value& image) {
+  return transpose(reshape(image, {std::int64_t{0}, std::int64_t{0}, std::int64_t{-1}}), {0, 2, 1});
+}
+
+Value Builder::to_image(const Value& tokens, const Value& like) {
+  return reshape_like(transpose(tokens, {0, 2, 1}), like);
+}
+
+Size Builder::dim(const Value& x, std::int64_t axis) {
+  return op("Shape", {x}, {{"start", axis}, {"end", axis == -1 ? to_the_end : axis + 1}});
+}
+
+Size Builder::divide(const Size& a, std::int64_t b) {
+  if (const auto* number = std::get_if<std::int64_t>(&a)) return *number / b;
+  return op("Div", {std::get<Value>(a), integers({b})});
+}
+
+}  // namespace diffbir::graph

@@ -1,0 +1,32 @@
+#include "nets/controlnet.h"
+
+#include "nets/unet.h"
+
+namespace diffbir::nets {
+
+using graph::Builder;
+using graph::Graph;
+using graph::Module;
+using graph::Value;
+
+Graph controlnet(const Module& m, const UNetConfig& config, const std::set<std::string>& marks) {
+  Builder b(marks);
+  const Value x = b.input("x", {-1, -1, -1, -1});
+  const Value hint = b.input("hint", {-1, -1, -1, -1});
+  const Value t = b.input("t", {-1});
+  const Value text = b.input("context", {-1, -1, -1});
+
+  const UNetContext c{time_embedding(b, m, t), text, config};
+  const EncoderOutputs encoder = unet_encoder(b, m, b.concat({x, hint}, 1), c);
+
+  for (std::size_t i = 0; i < encoder.skips.size(); ++i) {
+    const Module zero_conv = m["zero_convs"][static_cast<std::int64_t>(i)][0];
+    b.output(control_name(i), b.conv(encoder.skips[i], zero_conv), 4);
+  }
+  b.output(control_name(encoder.skips.size()), b.conv(encoder.middle, m["middle_block_out"][0]), 4);
+  return b.finish();
+}
+
+std::size_t control_count(const Module& m) { return static_cast<std::size_t>(count_blocks(m["input_blocks"])) + 1; }
+
+}  // namespace diffbir::nets

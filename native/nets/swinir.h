@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+#include "graph/builder.h"
+
+namespace diffbir::nets {
+
+/// What SwinIR's shapes cannot tell (names of the reference's configs/inference/swinir.yaml).
+struct SwinIRConfig {
+  std::vector<std::int64_t> num_heads;  // one per RSTB
+  std::int64_t window_size = 8;
+};
+
+/// DiffBIR's SwinIR (Liang et al. 2021, with pixel unshuffle; behaviour.md 5.1), upsampler nearest+conv.
+/// Inputs: x [B,3,H,W] in 0..1; attn_mask from swinir_attention_mask(). The network itself reflects x up to multiples
+/// H', W' of the window only, so these must be multiples of unshuffle * window too (the pipeline pads to 64). Output:
+/// out [B,3,H',W'], not clamped and, like the reference's, not cropped.
+graph::Graph swinir(const graph::Module& m, const SwinIRConfig& config, const std::set<std::string>& marks = {});
+
+/// The factor by which the network unshuffles its input: 8 in every published DiffBIR model.
+std::int64_t swinir_unshuffle(const graph::Module& m);
+
+/// Mask of shifted-window attention for h x w tokens: [h w / window^2, 1, window^2, window^2], 0 where two tokens come
+/// from the same region of the unshifted picture, else -100 (added to the logits).
+Tensor swinir_attention_mask(std::int64_t h, std::int64_t w, std::int64_t window);
+
+}  // namespace diffbir::nets

@@ -1,0 +1,123 @@
+#include "nets/unet_blocks.h"
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace diffbir::nets {
+
+using graph::Activation;
+using graph::Builder;
+using graph::Module;
+using graph::Value;
+
+namespace {
+
+constexpr float res_norm_eps = 1e-5F;
+constexpr float transformer_norm_eps = 1e-6F;
+
+bool is_res_block(const Module& m) { return m.has("in_layers.0.weight"); }
+bool is_spatial_transformer(const Module& m) { return m.has("proj_in.weight"); }
+bool is_downsample(const Module& m) { return m.has("op.weight"); }
+bool is_upsample(const Module& m) { return m.has("conv.weight"); }
+bool is_conv(const Module& m) { return m.has("weight"); }
+
+bool is_part(const Module& m) {
+  return is_res_block(m) || is_spatial_transformer(m) || is_downsample(m) || is_upsample(m) || is_conv(m);
+}
+
+Value block_part(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+  if (is_res_block(m)) return res_block(b, m, x, c);
+  if (is_spatial_transformer(m)) return spatial_transformer(b, m, x, c);
+  if (is_downsample(m)) return b.conv(x, m["op"], {.stride = 2});
+  if (is_upsample(m)) return b.conv(b.upsample_nearest(x, 2), m["conv"]);
+  return b.conv(x, m);
+}
+
+Value cross_attention(Builder& b, const Module& m, const Value& x, const Value& context, const UNetConfig& config) {
+  const std::int64_t channels = m.size("to_q.weight", 0);
+  if (channels % config.num_head_channels != 0) {
+    throw Error(ErrorCode::model_mismatch, "Expected num_head_channels to divide the " + std::to_string(channels) +
+                                               " channels of " + m.key("to_q.weight") + " but it is " +
+                                               std::to_string(config.num_head_channels));
+  }
+  const Value q = b.linear(x, m["to_q"]);
+  const Value k = b.linear(context, m["to_k"]);
+  const Value v = b.linear(context, m["to_v"]);
+  const Value h = b.attention(q, k, v, channels / config.num_head_channels);
+  return b.mark(m, b.linear(h, m["to_out"][0]), 3);
+}
+
+Value feed_forward(Builder& b, const Module& m, const Value& x) {
+  const auto halves = b.split(b.linear(x, m["net"][0]["proj"]), 2, -1);
+  return b.mark(m, b.linear(b.mul(halves[0], b.gelu(halves[1])), m["net"][2]), 3);
+}
+
+Value transformer_block(Builder& b, const Module& m, Value x, const UNetContext& c) {
+  const Value normed = b.layer_norm(x, m["norm1"]);
+  x = b.add(cross_attention(b, m["attn1"], normed, normed, c.config), x);
+  x = b.add(cross_attention(b, m["attn2"], b.layer_norm(x, m["norm2"]), c.context, c.config), x);
+  x = b.add(feed_forward(b, m["ff"], b.layer_norm(x, m["norm3"])), x);
+  return b.mark(m, x, 3);
+}
+
+}  // namespace
+
+Value time_embedding(Builder& b, const Module& m, const Value& t) {
+  const std::int64_t half = m.size("time_embed.0.weight", 1) / 2;
+  Tensor frequencies({1, half});
+  for (std::int64_t i = 0; i < half; ++i) {
+    // float32 throughout, as torch computes it: at t = 999 a rounding difference here would be seen in the cosine.
+    const float exponent = static_cast<float>(-std::log(10000.0)) * static_cast<float>(i) / static_cast<float>(half);
+    frequencies.data()[i] = std::exp(exponent);
+  }
+  const Value angles = b.mul(b.reshape(t, {std::int64_t{-1}, std::int64_t{1}}), b.constant(frequencies));
+  const Value embedding = b.concat({b.op("Cos", {angles}), b.op("Sin", {angles})}, -1);
+  const Module embed = m["time_embed"];
+  return b.mark(embed, b.linear(b.silu(b.linear(embedding, embed[0])), embed[2]), 2);
+}
+
+Value res_block(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+  Value h = b.conv(b.group_norm(x, m["in_layers"][0], res_norm_eps, Activation::silu), m["in_layers"][2]);
+  const Value emb = b.linear(b.silu(c.emb), m["emb_layers"][1]);
+  h = b.add(h, b.reshape(emb, {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, std::int64_t{1}}));
+  h = b.conv(b.group_norm(h, m["out_layers"][0], res_norm_eps, Activation::silu), m["out_layers"][3]);
+  const Value skip = m.has("skip_connection.weight") ? b.conv(x, m["skip_connection"]) : x;
+  return b.mark(m, b.add(skip, h), 4);
+}
+
+Value spatial_transformer(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+  const Value normed = b.mark(m["norm"], b.group_norm(x, m["norm"], transformer_norm_eps, Activation::none), 4);
+  Value h = b.mark(m["proj_in"], b.linear(b.to_tokens(normed), m["proj_in"]), 3);
+  for (std::int64_t d = 0; m["transformer_blocks"][d].has("norm1.weight"); ++d) {
+    h = transformer_block(b, m["transformer_blocks"][d], h, c);
+  }
+  h = b.mark(m["proj_out"], b.linear(h, m["proj_out"]), 3);
+  return b.mark(m, b.add(b.to_image(h, x), x), 4);
+}
+
+Value timestep_block(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+  Value h = x;
+  for (std::int64_t part = 0; is_part(m[part]); ++part) h = block_part(b, m[part], h, c);
+  return b.mark(m, h, 4);
+}
+
+EncoderOutputs unet_encoder(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+  EncoderOutputs outputs;
+  Value h = x;
+  const Module blocks = m["input_blocks"];
+  for (std::int64_t i = 0; i < count_blocks(blocks); ++i) {
+    h = timestep_block(b, blocks[i], h, c);
+    outputs.skips.push_back(h);
+  }
+  outputs.middle = timestep_block(b, m["middle_block"], h, c);
+  return outputs;
+}
+
+std::int64_t count_blocks(const Module& list) {
+  std::int64_t count = 0;
+  while (is_part(list[count][0])) ++count;
+  return count;
+}
+
+}  // namespace diffbir::nets

@@ -1,0 +1,53 @@
+#include "pipeline/model.h"
+
+#include "pipeline/networks.h"
+
+namespace diffbir {
+
+const char* to_string(Stage stage) noexcept {
+  switch (stage) {
+    case Stage::load:
+      return "load";
+    case Stage::stage1:
+      return "stage1";
+    case Stage::encode:
+      return "encode";
+    case Stage::sample:
+      return "sample";
+    case Stage::decode:
+      return "decode";
+    case Stage::finish:
+      break;
+  }
+  return "finish";
+}
+
+Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
+    : networks_(std::make_unique<Networks>()) {
+  const runtime::NetworkOptions options{.threads = spec.threads};
+  const int steps = spec.stage2 ? 4 : 1;
+  int step = 0;
+  const auto loaded = [&] {
+    on_progress({Stage::load, ++step, steps});
+    token.check();
+  };
+
+  token.check();
+  networks_->cleaner = make_cleaner(spec.cleaner, options);
+  loaded();
+  if (!spec.stage2) return;
+
+  const Stage2Spec& s = *spec.stage2;
+  TextEncoder text_encoder(s.text_encoder, options);
+  loaded();
+  Autoencoder autoencoder(s.vae_encoder, s.vae_decoder, s.latent_scale_factor, options);
+  loaded();
+  ControlledUNet controlled_unet(s.unet, s.controlnet, options);
+  loaded();
+  networks_->stage2.emplace(std::move(text_encoder), std::move(autoencoder), std::move(controlled_unet),
+                            NoiseSchedule(s.schedule));
+}
+
+Model::~Model() = default;
+
+}  // namespace diffbir

@@ -1,0 +1,142 @@
+#include "pipeline/networks.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+#include "nets/autoencoder_kl.h"
+#include "nets/clip_text.h"
+#include "nets/controlnet.h"
+#include "nets/swinir.h"
+#include "nets/unet.h"
+
+namespace diffbir {
+namespace {
+
+std::vector<std::int64_t> integers(const NetworkSpec& spec, const std::string& key) {
+  const auto entry = spec.config.find(key);
+  if (entry == spec.config.end() || entry->second.empty()) {
+    throw Error(ErrorCode::model_mismatch,
+                "Expected " + key + " in the config of the " + spec.type + " network: tensor shapes cannot tell it");
+  }
+  std::vector<std::int64_t> values;
+  for (const double value : entry->second) {
+    if (!(value >= 1 && value <= 1 << 20)) {
+      throw Error(ErrorCode::model_mismatch, "Expected a positive " + key + " in the config of the " + spec.type +
+                                                 " network but it is " + std::to_string(value));
+    }
+    values.push_back(static_cast<std::int64_t>(value));
+  }
+  return values;
+}
+
+std::int64_t integer(const NetworkSpec& spec, const std::string& key) { return integers(spec, key).front(); }
+
+std::int64_t integer_or(const NetworkSpec& spec, const std::string& key, std::int64_t fallback) {
+  return spec.config.contains(key) ? integer(spec, key) : fallback;
+}
+
+graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
+
+runtime::Network build(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
+  return runtime::Network(build_graph(spec), options);
+}
+
+/// The first `channels` channels of x [B,C,h,w], times a factor.
+Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
+  Tensor result({x.dim(0), channels, x.dim(2), x.dim(3)});
+  for (std::int64_t batch = 0; batch < x.dim(0); ++batch) {
+    for (std::int64_t channel = 0; channel < channels; ++channel) {
+      const auto source = x.plane(batch, channel);
+      std::transform(source.begin(), source.end(), result.plane(batch, channel).begin(),
+                     [&](float value) { return value * factor; });
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks) {
+  if (spec.type == "swinir") {
+    return nets::swinir(root(spec), {integers(spec, "num_heads"), integer_or(spec, "window_size", 8)}, marks);
+  }
+  if (spec.type == "unet") return nets::unet(root(spec), {integer(spec, "num_head_channels")}, marks);
+  if (spec.type == "controlnet") return nets::controlnet(root(spec), {integer(spec, "num_head_channels")}, marks);
+  if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), marks);
+  if (spec.type == "vae_decoder") return nets::vae_decoder(root(spec), marks);
+  if (spec.type == "clip_text") {
+    return nets::clip_text(root(spec), {integer(spec, "heads"), integer_or(spec, "layers", 0)}, marks);
+  }
+  throw Error(ErrorCode::model_mismatch, "Expected a known network type but received " + spec.type);
+}
+
+Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
+  if (spec.type != "swinir") {
+    throw Error(ErrorCode::model_mismatch, "Expected swinir as the type of the cleaner but received " + spec.type);
+  }
+  const std::int64_t unshuffle = nets::swinir_unshuffle(root(spec));
+  const std::int64_t window = integer_or(spec, "window_size", 8);
+  auto network = std::make_shared<runtime::Network>(build(spec, options));
+  return [=](const Tensor& x, CancellationToken& token) {
+    const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
+    const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
+    return runtime::to_tensor(network->run(inputs, token).front());
+  };
+}
+
+TextEncoder::TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options)
+    : network_(build(spec, options)) {}
+
+Tensor TextEncoder::operator()(std::span<const std::int32_t> ids, CancellationToken& token) {
+  const Ort::Value inputs[] = {runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())})};
+  return runtime::to_tensor(network_.run(inputs, token).front());
+}
+
+Autoencoder::Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
+                         const runtime::NetworkOptions& options)
+    : encoder_(build(encoder, options)), decoder_(build(decoder, options)), scale_factor_(scale_factor) {}
+
+Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token) {
+  const Ort::Value inputs[] = {runtime::view(image)};
+  const Tensor moments = runtime::to_tensor(encoder_.run(inputs, token).front());
+  return scaled_channels(moments, moments.dim(1) / 2,
+                         scale_factor_);  // the first half is the mean, the mode of a Gaussian
+}
+
+Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token) {
+  const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
+  const Ort::Value inputs[] = {runtime::view(z)};
+  return runtime::to_tensor(decoder_.run(inputs, token).front());
+}
+
+ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
+                               const runtime::NetworkOptions& options)
+    : unet_(build(unet, options)), controlnet_(build(controlnet, options)) {
+  if (unet_.input_names().size() != controlnet_.output_names().size() + 4) {
+    throw Error(ErrorCode::model_mismatch,
+                "Expected a ControlNet with as many control residuals as the UNet takes, but " +
+                    controlnet.weights->file() + " and " + unet.weights->file() + " are of different depths");
+  }
+}
+
+Tensor ControlledUNet::operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
+                                  CancellationToken& token) {
+  const Tensor timesteps({x.dim(0)}, std::vector<float>(static_cast<std::size_t>(x.dim(0)), t));
+  const Tensor control_strength({1}, {strength});
+
+  const Ort::Value control_inputs[] = {runtime::view(x), runtime::view(hint), runtime::view(timesteps),
+                                       runtime::view(context)};
+  std::vector<Ort::Value> controls = controlnet_.run(control_inputs, token);
+
+  // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
+  std::vector<Ort::Value> inputs;
+  inputs.push_back(runtime::view(x));
+  inputs.push_back(runtime::view(timesteps));
+  inputs.push_back(runtime::view(context));
+  inputs.push_back(runtime::view(control_strength));
+  std::move(controls.rbegin(), controls.rend(), std::back_inserter(inputs));
+  return runtime::to_tensor(unet_.run(inputs, token).front());
+}
+
+}  // namespace diffbir

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/cancellation.h"
+#include "core/tensor.h"
+#include "diffusion/schedule.h"
+#include "graph/builder.h"
+#include "pipeline/model.h"
+#include "runtime/network.h"
+
+namespace diffbir {
+
+/// Builds the graph of a network by its type. `marks`: module paths whose outputs shall be outputs of the graph.
+/// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit.
+graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks = {});
+
+/// A stage-1 network: x [B,3,H,W] in 0..1, H and W multiples of 64 -> the same size, not clamped.
+using Cleaner = std::function<Tensor(const Tensor& x, CancellationToken& token)>;
+Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options);
+
+/// OpenCLIP's text tower.
+class TextEncoder {
+ public:
+  TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options);
+  /// One prompt's token ids -> [1,77,width].
+  Tensor operator()(std::span<const std::int32_t> ids, CancellationToken& token);
+
+ private:
+  runtime::Network network_;
+};
+
+/// The KL autoencoder, in units of the diffusion model: latents carry the scale factor.
+class Autoencoder {
+ public:
+  Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
+              const runtime::NetworkOptions& options);
+  /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,4,H/8,W/8].
+  Tensor encode(const Tensor& image, CancellationToken& token);
+  /// latent [B,4,h,w] -> image [B,3,8h,8w], nominally in -1..1.
+  Tensor decode(const Tensor& latent, CancellationToken& token);
+
+ private:
+  runtime::Network encoder_;
+  runtime::Network decoder_;
+  float scale_factor_;
+};
+
+/// UNet and IRControlNet together: one call is one prediction of the steered model.
+class ControlledUNet {
+ public:
+  ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options);
+  /// x and hint [B,4,h,w] with sides multiples of 8, context [B,77,C] -> eps or v like x. `strength` scales all control
+  /// residuals.
+  Tensor operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
+                    CancellationToken& token);
+
+ private:
+  runtime::Network unet_;
+  runtime::Network controlnet_;
+};
+
+struct Stage2Networks {
+  TextEncoder text_encoder;
+  Autoencoder autoencoder;
+  ControlledUNet controlled_unet;
+  NoiseSchedule schedule;
+};
+
+struct Model::Networks {
+  Cleaner cleaner;
+  std::optional<Stage2Networks> stage2;
+};
+
+}  // namespace diffbir

@@ -1,0 +1,91 @@
+#include "pipeline/restore.h"
+
+#include <chrono>
+#include <memory>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "imaging/pixels.h"
+#include "imaging/resize.h"
+#include "imaging/wavelet.h"
+#include "pipeline/networks.h"
+#include "pipeline/stage1.h"
+#include "pipeline/stage2.h"
+
+namespace diffbir {
+namespace {
+
+/// The diffusion prior was trained at 512 pixels and does worse below.
+constexpr std::int64_t stage2_minimum_short_edge = 512;
+
+/// Turns progress messages into stage times: a stage ends when its last step is reported.
+class StageClock {
+  using Clock = std::chrono::steady_clock;
+
+ public:
+  void report(const Progress& progress) {
+    if (progress.step != progress.steps) return;
+    const auto now = Clock::now();
+    times_.push_back({progress.stage, std::chrono::duration<double, std::milli>(now - stage_start_).count()});
+    stage_start_ = now;
+  }
+  std::vector<StageTime> take() && { return std::move(times_); }
+
+ private:
+  Clock::time_point stage_start_ = Clock::now();
+  std::vector<StageTime> times_;
+};
+
+std::unique_ptr<NoiseSource> noise_source(const RestoreJob& job) {
+  if (!job.noise.empty()) return std::make_unique<RecordedNoise>(job.noise);
+  return std::make_unique<TorchNoise>(job.seed);
+}
+
+Tensor to_unsigned(Tensor image) {
+  for (float& value : image.values()) value = (value + 1.0F) / 2.0F;
+  return image;
+}
+
+Image upscaled(const Image& image, double upscale) {
+  const auto scaled = [&](std::int64_t size) {
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(size) * upscale));
+  };
+  return resize_bicubic_pil(image, scaled(image.width), scaled(image.height));
+}
+
+}  // namespace
+
+RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& token,
+                      const ProgressCallback& on_progress) {
+  Model::Networks& networks = model.networks();
+  if (job.stage == 2 && !networks.stage2) {
+    throw Error(ErrorCode::invalid_option, "Expected 1 for stage but received 2: the model has no stage-2 networks");
+  }
+  token.check();
+  Trace trace(job.trace);
+  StageClock clock;
+  const ProgressCallback report = [&](const Progress& progress) {
+    clock.report(progress);
+    on_progress(progress);
+  };
+
+  const Tensor lq = image_to_tensor(upscaled(job.image, job.upscale));
+  const Tensor cond_img = clean(networks.cleaner, lq, job.stage == 2 ? stage2_minimum_short_edge : 0, token);
+  trace.record("cond_img", cond_img);
+  report({Stage::stage1, 1, 1});
+
+  Tensor result = cond_img;
+  if (job.stage == 2) {
+    const auto noise = noise_source(job);
+    result = to_unsigned(diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace));
+    trace.record("decoded01", result);
+    if (job.color_fix == "wavelet") result = wavelet_reconstruction(result, cond_img);
+    trace.record("color_fixed", result);
+  }
+  token.check();
+  Image image = tensor_to_image(resize_bicubic_antialias(result, lq.dim(2), lq.dim(3)));
+  report({Stage::finish, 1, 1});
+  return {std::move(image), std::move(clock).take(), std::move(trace).take()};
+}
+
+}  // namespace diffbir

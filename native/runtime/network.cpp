@@ -1,0 +1,99 @@
+#include "runtime/network.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "runtime/environment.h"
+#include "runtime/group_norm_op.h"
+
+namespace diffbir::runtime {
+
+struct Network::CustomOps {
+  GroupNormOp group_norm;
+  Ort::CustomOpDomain domain{"diffbir"};
+  CustomOps() { domain.Add(&group_norm); }
+};
+
+namespace {
+
+/// A serialised onnx.ModelProto with nothing in it but IR version 10 and the opsets of graph::Builder. Sessions start
+/// from it since ONNX Runtime registers custom operators when it loads bytes, and forgets them when it takes an
+/// Ort::Model alone.
+constexpr char empty_model[] =
+    "\x08\x0A"  // ir_version: 10
+    "\x3A\x09\x12\x07"
+    "diffbir"                   // graph { name: "diffbir" }
+    "\x42\x04\x0A\x00\x10\x15"  // opset_import { domain: "" version: 21 }
+    "\x42\x11\x0A\x0D"
+    "com.microsoft"
+    "\x10\x01"
+    "\x42\x0B\x0A\x07"
+    "diffbir"
+    "\x10\x01";
+
+std::vector<const char*> c_strings(const std::vector<std::string>& names) {
+  std::vector<const char*> pointers;
+  for (const std::string& name : names) pointers.push_back(name.c_str());
+  return pointers;
+}
+
+Ort::MemoryInfo cpu_memory() { return Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault); }
+
+}  // namespace
+
+Ort::Value view(const Tensor& tensor) {
+  return Ort::Value::CreateTensor<float>(cpu_memory(), const_cast<float*>(tensor.data()), tensor.size(),
+                                         tensor.shape().data(), tensor.shape().size());
+}
+
+Ort::Value view(std::span<const std::int32_t> ids, const Shape& shape) {
+  return Ort::Value::CreateTensor<std::int32_t>(cpu_memory(), const_cast<std::int32_t*>(ids.data()), ids.size(),
+                                                shape.data(), shape.size());
+}
+
+Tensor to_tensor(const Ort::Value& value) {
+  Tensor tensor(value.GetTensorTypeAndShapeInfo().GetShape());
+  const float* data = value.GetTensorData<float>();
+  std::copy(data, data + tensor.size(), tensor.data());
+  return tensor;
+}
+
+Network::Network(graph::Graph graph, const NetworkOptions& options)
+    : inputs_(std::move(graph.inputs)),
+      outputs_(std::move(graph.outputs)),
+      weights_(std::move(graph.weights)),
+      custom_ops_(std::make_unique<CustomOps>()) {
+  Ort::SessionOptions session_options;
+  session_options.SetIntraOpNumThreads(options.threads);
+  session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
+  session_options.Add(custom_ops_->domain);
+  try {
+    session_ =
+        Ort::Session::CreateModelEditorSession(environment(), empty_model, sizeof(empty_model) - 1, session_options);
+    session_.FinalizeModelEditorSession(graph.model, session_options);
+  } catch (const Ort::Exception& error) {
+    throw Error(ErrorCode::runtime_failed, std::string("ONNX Runtime could not build a network: ") + error.what());
+  }
+}
+
+Network::~Network() = default;
+Network::Network(Network&&) noexcept = default;
+Network& Network::operator=(Network&&) noexcept = default;
+
+std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token) {
+  token.check();
+  Ort::RunOptions run_options;
+  run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
+  const auto registration = token.on_cancel([&] { run_options.SetTerminate(); });
+  const auto input_names = c_strings(inputs_);
+  const auto output_names = c_strings(outputs_);
+  try {
+    return session_.Run(run_options, input_names.data(), inputs.data(), inputs.size(), output_names.data(),
+                        output_names.size());
+  } catch (const Ort::Exception& error) {
+    token.check();
+    throw Error(ErrorCode::runtime_failed, std::string("ONNX Runtime failed: ") + error.what());
+  }
+}
+
+}  // namespace diffbir::runtime

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/cancellation.h"
+#include "core/tensor.h"
+#include "graph/builder.h"
+
+namespace diffbir::runtime {
+
+/// An ONNX Runtime value that looks at the tensor's memory; the tensor must outlive it.
+Ort::Value view(const Tensor& tensor);
+Ort::Value view(std::span<const std::int32_t> ids, const Shape& shape);
+
+/// Copies a float32 result out of ONNX Runtime's memory.
+Tensor to_tensor(const Ort::Value& value);
+
+struct NetworkOptions {
+  int threads = 1;
+};
+
+/// A network ready to run: a session over a graph, and the mapped checkpoints that the graph points into.
+class Network {
+ public:
+  Network(graph::Graph graph, const NetworkOptions& options);
+  ~Network();
+  Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
+
+  const std::vector<std::string>& input_names() const noexcept { return inputs_; }
+  const std::vector<std::string>& output_names() const noexcept { return outputs_; }
+
+  /// Inputs and outputs in the order of the graph's ports. Stops inside the running operator when the token is
+  /// cancelled and then throws Error(aborted); throws Error(runtime_failed) on anything ONNX Runtime reports.
+  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token);
+
+ private:
+  struct CustomOps;
+  std::vector<std::string> inputs_;
+  std::vector<std::string> outputs_;
+  std::vector<std::shared_ptr<const WeightTable>> weights_;
+  std::unique_ptr<CustomOps> custom_ops_;
+  Ort::Session session_{nullptr};
+};
+
+}  // namespace diffbir::runtime

@@ -1,0 +1,49 @@
+import type { NativeTensor, Primitives, ScheduleSpec } from '../../src/native/binding';
+import { compare, failed, relToAbsMax } from './compare';
+import type { CaseResult } from './types';
+
+/** Whether the project has a sampler of this name; one that lacks it says so and names the option. */
+export function hasSampler(primitives: Primitives, schedule: ScheduleSpec, sampler: string): boolean {
+  const x = { shape: [1, 4, 1, 1], data: new Float32Array(4) };
+  const noise = [x];
+  const same = (latent: NativeTensor) => latent;
+  try {
+    primitives.sample({
+      sampler,
+      schedule,
+      steps: 1,
+      x,
+      noise,
+      cfgScale: 1,
+      rescaleCfg: false,
+      cond: same,
+      uncond: same,
+      guidance: null,
+    });
+    return true;
+  } catch (error) {
+    return !/for sampler\b/.test(String(error));
+  }
+}
+
+/** Step by step, each relative to its own largest value. Long trajectories have their last step recorded only. */
+export function compareSteps(
+  name: string,
+  got: readonly NativeTensor[],
+  want: Float32Array,
+  tolerance: number,
+): CaseResult {
+  const size = got.at(-1)?.data.length ?? 0;
+  const recorded = want.length / size;
+  if (recorded !== 1 && recorded !== got.length) return failed(name, `${got.length} steps, not ${recorded}`);
+  const results = got.slice(-recorded).map(({ data }, i) => {
+    return compare(name, { data }, { data: want.subarray(i * size, (i + 1) * size) }, tolerance, relToAbsMax);
+  });
+  return results.reduce((worst, next) => ((next.error ?? 0) > (worst.error ?? 0) ? next : worst));
+}
+
+/** [n, ...shape] -> n tensors of the shape. */
+export function unstack({ shape: [count = 0, ...shape], data }: NativeTensor): NativeTensor[] {
+  const size = data.length / count;
+  return Array.from({ length: count }, (_, i) => ({ shape, data: data.slice(i * size, (i + 1) * size) }));
+}
