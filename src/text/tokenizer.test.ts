@@ -52,7 +52,7 @@ describe.each([
   ['misread beside correct', 'cafÃ© 😀 café', 'café 😀 café'],
   ['capital and quote', 'CAFÉ’S “RENÉ”… Ü–', 'café\'s "rené"… ü–'],
   ['Portuguese', 'SÃO PAULO AÇÃO', 'são paulo ação'],
-  ['entities in chains', '&amp;eacute; &copy 2020 &#128;', 'é © 2020 €'],
+  ['entities in chains', '&amp;amp;amp;eacute; &copy 2020 &#128;', 'é © 2020 €'],
   ['entities beside a tag', '<b>&ldquo;x&rdquo; &amp;amp;amp;', '<b>“x” &amp;'],
   ['controls', '\x1b[31mred\x1b[0m a\x0bb\x1cc', 'red abc'],
   ['C1', '\x93hi\x94 a\x85', '"hi" a…'],

@@ -1,0 +1,179 @@
+/** Writes checkpoint files for the tests: right ones, and ones that are wrong in exactly one place. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll } from 'vitest';
+
+/** A folder that is gone after the tests of the file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-checkpoint-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+let count = 0;
+
+/** Writes bytes under a new name and returns its path. */
+export function write(folder: string, bytes: Uint8Array, name = `file${count++}.ckpt`): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, bytes);
+  return file;
+}
+
+// Pickles ------------------------------------------------------------------------------------------------------------
+
+/** Raw opcodes inside a value. */
+export class Code {
+  constructor(readonly bytes: Buffer) {}
+}
+
+export function code(...parts: (string | number | Buffer)[]): Code {
+  const bytes = parts.map((part) =>
+    typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from([part].flat() as number[]),
+  );
+  return new Code(Buffer.concat(bytes));
+}
+
+/** Pickle protocol 2 of null, booleans, numbers, bigints, strings, arrays (tuples), Maps (dicts) and Code. */
+export function pickle(value: unknown): Buffer {
+  return Buffer.concat([Buffer.from([0x80, 2]), encode(value), Buffer.from('.')]);
+}
+
+function encode(value: unknown): Buffer {
+  if (value instanceof Code) return value.bytes;
+  if (value === null) return Buffer.from('N');
+  if (typeof value === 'boolean') return Buffer.from([value ? 0x88 : 0x89]);
+  if (typeof value === 'string')
+    return Buffer.concat([Buffer.from('X'), u32(Buffer.byteLength(value)), Buffer.from(value)]);
+  if (typeof value === 'number' || typeof value === 'bigint') return integer(BigInt(value));
+  if (Array.isArray(value)) return Buffer.concat([Buffer.from('('), ...value.map(encode), Buffer.from('t')]);
+  if (value instanceof Map) {
+    return Buffer.concat([Buffer.from('}('), ...[...value].flat().map(encode), Buffer.from('u')]);
+  }
+  throw new TypeError(`cannot pickle ${value}`);
+}
+
+function integer(value: bigint): Buffer {
+  const bytes = Buffer.alloc(12);
+  bytes.writeBigInt64LE(BigInt.asIntN(64, value));
+  bytes.writeInt32LE(Number(BigInt.asIntN(32, value >> 64n)), 8);
+  return Buffer.concat([Buffer.from([0x8a, bytes.length]), bytes]);
+}
+
+export function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+export function global(module: string, name: string): Code {
+  return code(`c${module}\n${name}\n`);
+}
+
+/** `callable(*args)`. */
+export function call(callable: Code, args: readonly unknown[]): Code {
+  return new Code(Buffer.concat([callable.bytes, encode(args), Buffer.from('R')]));
+}
+
+export interface TensorSpec {
+  readonly key?: string;
+  readonly storage?: string;
+  readonly count?: unknown;
+  readonly offset?: unknown;
+  readonly shape?: readonly unknown[];
+  readonly strides?: readonly unknown[];
+  /** Last member of the legacy persistent id. */
+  readonly part?: unknown;
+}
+
+/** A tensor of `torch.save`; by default two floats in storage 0. */
+export function tensor(spec: TensorSpec = {}): Code {
+  const { key = '0', storage = 'FloatStorage', count = 2, offset = 0, shape = [2], strides = [1], part } = spec;
+  const id = ['storage', global('torch', storage), key, 'cpu', count, ...(part === undefined ? [] : [part])];
+  const reference = new Code(Buffer.concat([encode(id), Buffer.from('Q')]));
+  const hooks = call(global('collections', 'OrderedDict'), []);
+  return call(global('torch._utils', '_rebuild_tensor_v2'), [reference, offset, shape, strides, false, hooks]);
+}
+
+export function dict(entries: Record<string, unknown>): Map<string, unknown> {
+  return new Map(Object.entries(entries));
+}
+
+// Containers ---------------------------------------------------------------------------------------------------------
+
+export function floats(...values: number[]): Buffer {
+  return Buffer.from(Float32Array.from(values).buffer);
+}
+
+export interface ZipPart {
+  readonly name: string | Buffer;
+  readonly data: Buffer;
+  readonly method?: number;
+  readonly flags?: number;
+  /** Lies of the directory. */
+  readonly size?: number;
+  readonly storedSize?: number;
+  readonly headerOffset?: number;
+  readonly extra?: Buffer;
+}
+
+/** A zip archive as torch writes it: sizes in the directory only. `end` changes fields of the end record. */
+export function zip(parts: readonly ZipPart[], end: { count?: number; size?: number; offset?: number } = {}): Buffer {
+  const bodies: Buffer[] = [];
+  const records: Buffer[] = [];
+  let at = 0;
+  for (const part of parts) {
+    const name = Buffer.from(part.name as string);
+    const local = Buffer.alloc(30);
+    local.writeUInt32LE(0x04034b50);
+    local.writeUInt16LE(name.length, 26);
+    const record = Buffer.alloc(46);
+    record.writeUInt32LE(0x02014b50);
+    record.writeUInt16LE(part.flags ?? 0x808, 8);
+    record.writeUInt16LE(part.method ?? 0, 10);
+    record.writeUInt32LE(part.storedSize ?? part.data.length, 20);
+    record.writeUInt32LE(part.size ?? part.data.length, 24);
+    record.writeUInt16LE(name.length, 28);
+    record.writeUInt16LE(part.extra?.length ?? 0, 30);
+    record.writeUInt32LE(part.headerOffset ?? at, 42);
+    records.push(Buffer.concat([record, name, part.extra ?? Buffer.alloc(0)]));
+    bodies.push(local, name, part.data);
+    at += 30 + name.length + part.data.length;
+  }
+  const directory = Buffer.concat(records);
+  const last = Buffer.alloc(22);
+  last.writeUInt32LE(0x06054b50);
+  last.writeUInt16LE(end.count ?? parts.length, 10);
+  last.writeUInt32LE(end.size ?? directory.length, 12);
+  last.writeUInt32LE(end.offset ?? at, 16);
+  return Buffer.concat([...bodies, directory, last]);
+}
+
+/** A torch zip file around a pickled value, by default with storage 0 = (1, 2). */
+export function torchZip(value: unknown, storages: Record<string, Buffer> = { 0: floats(1, 2) }): Buffer {
+  return zip([
+    { name: 'archive/data.pkl', data: value instanceof Buffer ? value : pickle(value) },
+    { name: 'archive/byteorder', data: Buffer.from('little') },
+    ...Object.entries(storages).map(([key, data]) => ({ name: `archive/data/${key}`, data })),
+  ]);
+}
+
+/** A legacy torch file around a pickled value. `storages` are [key, element count, bytes]. */
+export function torchLegacy(
+  value: unknown,
+  storages: readonly (readonly [string, number, Buffer])[] = [['0', 2, floats(1, 2)]],
+  { magic = 0x1950a86a20f9469cfc6cn, protocol = 1001, littleEndian = true, keys = storages.map(([key]) => key) } = {},
+): Buffer {
+  const machine = dict({ protocol_version: 1001, little_endian: littleEndian });
+  const data = storages.flatMap(([, elements, bytes]) => [u32(elements), u32(0), bytes]);
+  return Buffer.concat([pickle(magic), pickle(protocol), pickle(machine), pickle(value), pickle(keys), ...data]);
+}
+
+/** A safetensors file with a header given as an object, text or bytes. */
+export function safetensors(header: object | string | Buffer, data: Buffer = floats(1, 2), length?: bigint): Buffer {
+  const json =
+    header instanceof Buffer ? header : Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(length ?? BigInt(json.length));
+  return Buffer.concat([size, json, data]);
+}
