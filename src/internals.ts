@@ -1,0 +1,15 @@
+import { readCheckpoint } from './checkpoint/readCheckpoint';
+import type { CheckpointReader } from './models/modelSpec';
+import type { NativeBinding } from './native/binding';
+import { loadBinding } from './native/loadBinding';
+import { type PromptTokens, promptTokens } from './prompts';
+
+/** The rooms that a Restorer calls. Tests give others; nothing is replaced behind anybody's back. */
+export interface Internals {
+  /** Opens the addon and ONNX Runtime. */
+  loadBinding(): NativeBinding;
+  readonly readCheckpoint: CheckpointReader;
+  promptTokens(prompt: string): PromptTokens;
+}
+
+export const internals: Internals = { loadBinding, readCheckpoint, promptTokens };

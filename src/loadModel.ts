@@ -1,0 +1,60 @@
+import path from 'node:path';
+import { InvalidOptionError } from './errors';
+import type { Internals } from './internals';
+import { abortError } from './jobQueue';
+import { type LoadedManifest, readManifest } from './models/manifest';
+import { hasStage2, modelSpec } from './models/modelSpec';
+import type { NativeModel } from './native/binding';
+import type { RestoreOptions } from './options/RestoreOptions';
+import { resolveOptions } from './options/resolve';
+import { packageRoot } from './packageRoot';
+import { withLoadFraction } from './progress';
+import { runTask } from './runTask';
+
+/** A model that is loaded, and how its Restorer was configured. */
+export interface LoadedModel {
+  readonly native: NativeModel;
+  readonly name: string;
+  /** Stages whose networks are there. */
+  readonly stages: 1 | 2;
+  /** Options of every call that it does not set itself, by falling precedence. */
+  readonly layers: readonly RestoreOptions[];
+  readonly internals: Internals;
+}
+
+/** The model that ships with this package. */
+export function embeddedModel(): string {
+  return path.join(packageRoot(), 'models', 'tiny');
+}
+
+/**
+ * Reads the manifest, opens the checkpoints and builds the networks. `options` must have been validated.
+ * Rejects with ManifestError, CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND, DIFFBIR_MODEL_MISMATCH.
+ */
+export async function loadModel(options: RestoreOptions, internals: Internals, loadShare = 1): Promise<LoadedModel> {
+  // What belongs to this call alone is no default of later ones.
+  const { signal, onProgress, ...lasting } = options;
+  const stopIfAborted = () => {
+    if (signal?.aborted) throw abortError(signal);
+  };
+  stopIfAborted();
+  const manifest = await readManifest(options.model ?? embeddedModel());
+  stopIfAborted();
+  const layers = [lasting, manifest.manifest.defaults ?? {}];
+  const { threads, stage: asked } = resolveOptions(...layers);
+  const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
+  if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
+  const spec = await modelSpec(manifest, { stage: stages, threads }, internals.readCheckpoint);
+  stopIfAborted();
+  const binding = internals.loadBinding();
+  const progress = onProgress && withLoadFraction(onProgress, loadShare);
+  const native = await runTask((report) => binding.createModel(spec, report), progress, signal);
+  return { native, name: manifest.manifest.name, stages, layers, internals };
+}
+
+function noStage2({ manifest }: LoadedManifest): InvalidOptionError {
+  return new InvalidOptionError(
+    'stage',
+    `Expected 1 for stage but received 2: the model ${manifest.name} has stage 1 alone`,
+  );
+}

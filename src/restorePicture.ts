@@ -1,0 +1,92 @@
+import { InvalidOptionError } from './errors';
+import { decode } from './image/decode';
+import { resizeAlpha } from './image/encode';
+import { joinAlpha } from './image/raw';
+import type { ImageInput, Picture } from './image/types';
+import { abortError } from './jobQueue';
+import type { LoadedModel } from './loadModel';
+import type { RestoreJob } from './native/binding';
+import type { ResolvedOptions } from './options/resolve';
+import { withFraction } from './progress';
+import { RestoreResult } from './restoreResult';
+import { runTask } from './runTask';
+import { checkWorkSize } from './workSize';
+
+/** One picture's way: bytes, RGB, native, RGB with its alpha and metadata again. */
+export async function restorePicture(
+  model: LoadedModel,
+  input: ImageInput,
+  options: ResolvedOptions,
+  loadShare = 0,
+): Promise<RestoreResult> {
+  const { signal, onProgress, logger } = options;
+  const stage = options.stage ?? model.stages;
+  if (stage > model.stages) throw stageNotLoaded();
+
+  const begin = performance.now();
+  const picture = await decode(input, options, (width, height, name) =>
+    checkWorkSize({ width, height, name }, options),
+  );
+  const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
+  if (signal?.aborted) throw abortError(signal);
+
+  const { job, warnings } = toJob(picture, options, stage, model);
+  const progress = onProgress && withFraction(stage, onProgress, loadShare);
+  const { image, times, trace } = await runTask((report) => model.native.restore(job, report), progress, signal);
+
+  const { width, height } = image;
+  const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
+  if (signal?.aborted) throw abortError(signal);
+  const all = [...picture.warnings, ...warnings];
+  for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);
+  return new RestoreResult({
+    data: joinAlpha(image.data, alpha),
+    width,
+    height,
+    channels: alpha ? 4 : 3,
+    stage,
+    seed: options.seed,
+    times: [read, ...times],
+    warnings: all,
+    trace,
+    metadata: picture.metadata,
+    output: { asked: options.format, fallback: picture.format, quality: options.quality },
+  });
+}
+
+/** What native code needs, prompts as tokens. */
+function toJob(
+  { rgb, width, height }: Picture,
+  options: ResolvedOptions,
+  stage: 1 | 2,
+  { internals }: LoadedModel,
+): { job: RestoreJob; warnings: string[] } {
+  const warnings: string[] = [];
+  const tokens = (name: 'prompt' | 'negativePrompt') => {
+    // Stage 1 reads no prompt, and should not wait for the tokeniser's vocabulary.
+    if (stage === 1) return new Int32Array(77);
+    const { ids, isCut } = internals.promptTokens(options[name]);
+    if (isCut) warnings.push(`${name} is longer than 77 tokens: its end is not used`);
+    return ids;
+  };
+  const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
+  const { guidance, colorFix, seed, noise = [], trace } = options;
+  return {
+    job: {
+      image: { data: rgb, width, height },
+      stage,
+      ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
+      ...{ guidance, colorFix, seed, noise, trace },
+      positiveTokens: tokens('prompt'),
+      negativeTokens: tokens('negativePrompt'),
+    },
+    warnings,
+  };
+}
+
+function stageNotLoaded(): InvalidOptionError {
+  return new InvalidOptionError(
+    'stage',
+    'Expected 1 for stage but received 2: this Restorer was created for stage 1 alone',
+  );
+}

@@ -1,0 +1,36 @@
+import { InvalidImageError } from './errors';
+import { OPTIONS } from './options/table';
+
+/** Pictures are worked on with a short side of at least this, the size that the networks were trained at. */
+const SHORT_SIDE = 512;
+
+/** Size per axis of the output: truncated, as in the reference (behaviour.md 1.1). */
+export function outputSize(size: number, upscale: number): number {
+  return Math.trunc(size * upscale);
+}
+
+/**
+ * Refuses, before anything is decoded, a picture that upscaling or the rule of the short side would make too large to
+ * work on (1 x 65000 becomes 512 x 33 million), or that would come out without pixels.
+ * Throws InvalidImageError, DIFFBIR_IMAGE_TOO_LARGE for the former.
+ */
+export function checkWorkSize(
+  { width, height, name }: { width: number; height: number; name: string },
+  { upscale, limitWorkPixels }: { upscale: number; limitWorkPixels: number | boolean },
+): void {
+  const [outWidth, outHeight] = [outputSize(width, upscale), outputSize(height, upscale)];
+  if (outWidth < 1 || outHeight < 1) {
+    throw new InvalidImageError(`${name}: ${width} x ${height} pixels times upscale ${upscale} leave no output`);
+  }
+  if (limitWorkPixels === false) return;
+  const limit = limitWorkPixels === true ? OPTIONS.limitWorkPixels.default : limitWorkPixels;
+  const enlarge = Math.max(1, SHORT_SIDE / Math.min(outWidth, outHeight));
+  const [workWidth, workHeight] = [Math.trunc(outWidth * enlarge), Math.trunc(outHeight * enlarge)];
+  if (workWidth * workHeight <= limit) return;
+  throw new InvalidImageError(
+    `${name}: ${width} x ${height} pixels would be worked on as ${workWidth} x ${workHeight}, ` +
+      `more than limitWorkPixels (${limit}) allows`,
+    undefined,
+    'DIFFBIR_IMAGE_TOO_LARGE',
+  );
+}
