@@ -18,6 +18,14 @@ export class Opaque {
     readonly callable: unknown,
     readonly args: unknown,
   ) {}
+
+  /**
+   * The name of who would have been called. Other values are not shown: a small pickle can nest them so that their text
+   * would never end.
+   */
+  get name(): string {
+    return this.callable instanceof Global ? this.callable.toString() : 'nameless';
+  }
 }
 
 /** The two places where a pickle may mean something beyond plain data. */

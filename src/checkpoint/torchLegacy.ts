@@ -1,5 +1,5 @@
 import type { TensorEntry } from '../native/binding';
-import { DAMAGED, type FileReader } from './fileReader';
+import { DAMAGED, type FileReader, isCount } from './fileReader';
 import { readPickle, TruncatedPickle } from './pickle';
 import { ITEM_SIZE } from './tensorEntry';
 import { type StoragePlace, type StorageRef, toEntry, torchHooks } from './torchObjects';
@@ -78,7 +78,7 @@ function parsePickles(bytes: Buffer): Pickles {
   };
   if (next() !== MAGIC) throw new Error('the magic number is wrong');
   const protocol = next();
-  if (protocol !== PROTOCOL) throw new Error(`protocol version ${protocol} instead of ${PROTOCOL}`);
+  if (protocol !== PROTOCOL) throw new Error(`it does not have protocol version ${PROTOCOL}`);
   const machine = next();
   if (!(machine instanceof Map) || machine.get('little_endian') !== true) {
     throw new Error('it was saved on a big-endian machine; load and save it on a little-endian one');
@@ -102,8 +102,8 @@ async function locateStorages(
     if (!storage || places.has(key)) throw reader.fail('its list of storages does not fit its tensors');
     if (!storage.dtype) throw reader.fail(`has a storage of the unsupported type ${storage.className}`);
     const count = (await reader.read(at, 8, `the size of storage ${key}`)).readBigInt64LE();
-    if (count !== BigInt(toInteger(storage.count))) {
-      throw reader.fail(`storage ${key} has ${count} elements, its tensors expect ${storage.count}; ${DAMAGED}`);
+    if (!isCount(storage.count) || count !== BigInt(storage.count)) {
+      throw reader.fail(`storage ${key} has ${count} elements, its tensors expect another number; ${DAMAGED}`);
     }
     const end = at + 8 + Number(count) * ITEM_SIZE[storage.dtype];
     if (!(end <= reader.size))
@@ -112,8 +112,4 @@ async function locateStorages(
     at = end;
   }
   return places;
-}
-
-function toInteger(value: unknown): number {
-  return Number.isSafeInteger(value) ? (value as number) : -1;
 }

@@ -1,5 +1,5 @@
 import type { DType, TensorEntry } from '../native/binding';
-import type { FileReader } from './fileReader';
+import { type FileReader, isCount } from './fileReader';
 import { Global, type PickleHooks } from './pickle';
 import { ITEM_SIZE, placeTensor } from './tensorEntry';
 
@@ -121,11 +121,12 @@ export function toEntry(reader: FileReader, name: string, ref: TensorRef, place:
   }
   const { offset, count } = storage.part ?? { offset: 0, count: storage.count };
   const itemSize = ITEM_SIZE[storage.dtype ?? 'uint8'];
-  const begin = place.begin + Number(offset) * itemSize;
-  const end = begin + Number(count) * itemSize;
-  if (!(begin >= place.begin && end >= begin && end <= place.end)) {
+  if (!isCount(offset) || !isCount(count)) throw reader.fail(`tensor "${name}" has a storage without a valid size`);
+  const begin = place.begin + offset * itemSize;
+  const end = begin + count * itemSize;
+  if (end > place.end) {
     const bytes = place.end - place.begin;
-    throw reader.fail(`tensor "${name}" needs a storage of ${end - begin} bytes, the file has ${bytes} for it`);
+    throw reader.fail(`tensor "${name}" needs a storage of ${count * itemSize} bytes, the file has ${bytes} for it`);
   }
   const view = { dtype, shape: ref.shape, strides: ref.strides, storageOffset: ref.offset as number };
   try {

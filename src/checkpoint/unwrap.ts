@@ -21,7 +21,7 @@ const MAX_TENSORS = 200_000;
  */
 export function unwrapStateDict(reader: FileReader, root: unknown): Map<string, TensorRef> {
   if (!(root instanceof Map)) {
-    const what = root instanceof Opaque ? `a pickled ${root.callable} object` : 'no dict';
+    const what = root instanceof Opaque ? `a pickled ${root.name} object` : 'no dict';
     throw reader.fail(`holds ${what}, not a state_dict; save model.state_dict() from PyTorch`);
   }
   const wrapper = WRAPPERS.find((key) => root.get(key) instanceof Map);
@@ -30,7 +30,7 @@ export function unwrapStateDict(reader: FileReader, root: unknown): Map<string, 
   for (const [key, value] of dict) {
     if (typeof key !== 'string') continue;
     if (value instanceof TensorRef) tensors.set(key, value);
-    else if (isUnknownTensor(value)) throw reader.fail(`tensor "${key}" is of an unsupported kind (${value.callable})`);
+    else if (isUnknownTensor(value)) throw reader.fail(`tensor "${key}" is of an unsupported kind (${value.name})`);
   }
   if (tensors.size === 0) throw reader.fail('holds no tensors; is it an optimizer state or a configuration?');
   if (tensors.size > MAX_TENSORS) throw reader.fail(`holds ${tensors.size} tensors, more than ${MAX_TENSORS}`);
@@ -55,5 +55,5 @@ export function stripModulePrefix<T>(reader: FileReader, tensors: Map<string, T>
 
 /** Sparse, quantised and similar tensors are rebuilt by functions that are not on the allow-list. */
 function isUnknownTensor(value: unknown): value is Opaque {
-  return value instanceof Opaque && /^torch\._(utils|tensor)\._rebuild/.test(String(value.callable));
+  return value instanceof Opaque && /^torch\._(utils|tensor)\._rebuild/.test(value.name);
 }

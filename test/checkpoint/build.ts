@@ -28,10 +28,11 @@ export class Code {
 }
 
 export function code(...parts: (string | number | Buffer)[]): Code {
-  const bytes = parts.map((part) =>
-    typeof part === 'string' ? Buffer.from(part, 'latin1') : Buffer.from([part].flat() as number[]),
-  );
-  return new Code(Buffer.concat(bytes));
+  const bytes = (part: string | number | Buffer) => {
+    if (typeof part === 'number') return Buffer.from([part]);
+    return typeof part === 'string' ? Buffer.from(part, 'latin1') : part;
+  };
+  return new Code(Buffer.concat(parts.map(bytes)));
 }
 
 /** Pickle protocol 2 of null, booleans, numbers, bigints, strings, arrays (tuples), Maps (dicts) and Code. */
