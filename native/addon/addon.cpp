@@ -1,8 +1,7 @@
 #include <napi.h>
 
-#include <memory>
-
 #include "addon/convert.h"
+#include "addon/environment_state.h"
 #include "addon/model_binding.h"
 #include "addon/primitives.h"
 #include "runtime/ort_library.h"
@@ -11,21 +10,25 @@ namespace diffbir {
 
 namespace {
 
-/// What one environment (the main thread or a worker) has to itself. All else lives in JavaScript objects.
-struct EnvironmentState {
-  std::shared_ptr<ModelReaper> reaper = std::make_shared<ModelReaper>();
-};
-
 Napi::Value open_runtime(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), open_ort_library(to_text(info[0], "path")));
 }
 
+void stop_on_exit(Napi::Env env) {
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto listener = Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+    const EnvironmentState& state = EnvironmentState::of(info.Env());
+    state.jobs->stop_all();
+    state.reaper->wait();
+  });
+  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), listener});
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvironmentState);
+  stop_on_exit(env);
   set_function(exports, "openRuntime", open_runtime);
-  set_function(exports, "createModel", [](const Napi::CallbackInfo& info) {
-    return create_model(info, info.Env().GetInstanceData<EnvironmentState>()->reaper);
-  });
+  set_function(exports, "createModel", create_model);
   exports.Set("primitives", make_primitives(env));
   return exports;
 }

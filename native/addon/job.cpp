@@ -3,6 +3,8 @@
 #include <system_error>
 #include <utility>
 
+#include "addon/environment_state.h"
+
 namespace diffbir {
 
 namespace {
@@ -21,6 +23,14 @@ void check(Napi::Env env, napi_status status) {
 
 }  // namespace
 
+void JobRegistry::stop_all() {
+  stopped_ = true;
+  for (Job* job : open_) job->token_->cancel();
+  for (Job* job : open_) job->stop();
+}
+
+Job::Job(Napi::Env env) : deferred_(env), registry_(EnvironmentState::of(env).jobs) {}
+
 Job& Job::open(Napi::Env env, std::unique_ptr<Job> job, Napi::Value on_progress) {
   napi_value callback = nullptr;
   if (!on_progress.IsUndefined()) callback = to_function(on_progress, "onProgress");
@@ -29,12 +39,14 @@ Job& Job::open(Napi::Env env, std::unique_ptr<Job> job, Napi::Value on_progress)
                                              /*initial_thread_count=*/1, job.get(), &Job::finalize, job.get(),
                                              &Job::deliver, &job->channel_));
   Job& opened = *job.release();  // the channel's from here on
+  opened.registry_->open_.insert(&opened);
   // Hooks run last in, first out: this one before the channel's own, so that the thread is gone when the channel goes.
   check(env, napi_add_env_cleanup_hook(env, &Job::on_environment_end, &opened));
   return opened;
 }
 
 void Job::start(std::function<void()> on_settled) {
+  if (registry_->stopped_) return;
   on_settled_ = std::move(on_settled);
   try {
     thread_ = std::thread(&Job::work, this);
@@ -92,15 +104,17 @@ void Job::report(Napi::Env env, Napi::Function callback, const Progress& progres
   }
 }
 
-void Job::on_environment_end(void* data) {
-  Job& job = *static_cast<Job*>(data);
-  job.environment_ended_ = true;
-  job.token_->cancel();
-  if (job.thread_.joinable()) job.thread_.join();
+void Job::stop() {
+  environment_ended_ = true;
+  token_->cancel();
+  if (thread_.joinable()) thread_.join();
 }
+
+void Job::on_environment_end(void* job) { static_cast<Job*>(job)->stop(); }
 
 void Job::finalize(napi_env env, void* data, void*) {
   const std::unique_ptr<Job> job(static_cast<Job*>(data));
+  job->registry_->open_.erase(job.get());
   if (job->thread_.joinable()) job->thread_.join();
   if (job->environment_ended_) return;
   napi_remove_env_cleanup_hook(env, &Job::on_environment_end, job.get());

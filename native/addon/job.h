@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <unordered_set>
 
 #include "addon/convert.h"
 #include "core/cancellation.h"
@@ -13,13 +14,28 @@
 
 namespace diffbir {
 
+class Job;
+
+/// The open jobs of one environment. On the JavaScript thread only.
+class JobRegistry {
+ public:
+  /// Cancels every job, waits for its thread, and lets no other start. Called from the `exit` event: process.exit() on
+  /// the main thread runs no cleanup hooks, but the static destructors of ONNX Runtime, under whatever still uses it.
+  void stop_all();
+
+ private:
+  friend class Job;
+  std::unordered_set<Job*> open_;
+  bool stopped_ = false;
+};
+
 /// Work off the JavaScript thread, and the promise of its result. Everything travels in this one object: filled on the
 /// JavaScript thread, run on a thread of its own that knows nothing of JavaScript, settled on the JavaScript thread.
 ///
 /// Life: open() hands the job to its channel, a ThreadSafeFunction that carries progress. start() or refuse() follows,
 /// once. When the work is done the channel is released, and its finalizer, which runs behind all queued progress,
-/// settles the promise and deletes the job. When the environment goes first (process.exit(), worker.terminate()), a
-/// cleanup hook cancels the work and joins the thread; the promise then stays pending, since no JavaScript may run.
+/// settles the promise and deletes the job. When the environment goes first (process.exit(), worker.terminate()), the
+/// work is cancelled and the thread joined; the promise then stays pending, since no JavaScript may run.
 class Job {
  public:
   virtual ~Job() = default;
@@ -42,7 +58,7 @@ class Job {
   void refuse(Failure failure);
 
  protected:
-  explicit Job(Napi::Env env) : deferred_(env) {}
+  explicit Job(Napi::Env env);
 
   /// The work itself, on the job's thread: no Node-API here.
   virtual void run(CancellationToken& token, const ProgressCallback& on_progress) = 0;
@@ -50,10 +66,13 @@ class Job {
   virtual Napi::Value result(Napi::Env env) = 0;
 
  private:
+  friend class JobRegistry;
+
   // On the JavaScript thread. `env` is null when messages are only to be thrown away.
   static void deliver(napi_env env, napi_value callback, void* job, void* progress);
   static void finalize(napi_env env, void* job, void* hint);
   static void on_environment_end(void* job);
+  void stop();
   void report(Napi::Env env, Napi::Function callback, const Progress& progress);
   void settle(Napi::Env env);
   void reject(Napi::Env env, const Failure& failure);
@@ -70,6 +89,7 @@ class Job {
   napi_threadsafe_function channel_ = nullptr;
   std::optional<Failure> failure_;       // of run() or refuse(); written before the channel is released
   Napi::Reference<Napi::Array> thrown_;  // [what the progress callback threw]
+  std::shared_ptr<JobRegistry> registry_;
   bool environment_ended_ = false;
 };
 

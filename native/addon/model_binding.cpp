@@ -1,12 +1,15 @@
 #include "addon/model_binding.h"
 
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "addon/convert.h"
+#include "addon/environment_state.h"
 #include "addon/job.h"
 #include "addon/job_args.h"
 #include "addon/job_queue.h"
+#include "addon/model_handle.h"
 #include "pipeline/restore.h"
 
 namespace diffbir {
@@ -86,8 +89,8 @@ Napi::Object make_model(Napi::Env env, const std::shared_ptr<ModelHandle>& handl
 
 class LoadTask : public Job {
  public:
-  LoadTask(Napi::Env env, ModelSpec spec, std::shared_ptr<ModelReaper> reaper)
-      : Job(env), spec_(std::move(spec)), reaper_(std::move(reaper)) {}
+  LoadTask(Napi::Env env, ModelSpec spec)
+      : Job(env), spec_(std::move(spec)), reaper_(EnvironmentState::of(env).reaper) {}
 
  private:
   void run(CancellationToken& token, const ProgressCallback& on_progress) override {
@@ -102,10 +105,10 @@ class LoadTask : public Job {
 
 }  // namespace
 
-Napi::Value create_model(const Napi::CallbackInfo& info, const std::shared_ptr<ModelReaper>& reaper) {
+Napi::Value create_model(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ModelSpec spec = to_model_spec(info[0], "spec");
-  Job& job = Job::open(env, std::make_unique<LoadTask>(env, std::move(spec), reaper), info[1]);
+  Job& job = Job::open(env, std::make_unique<LoadTask>(env, std::move(spec)), info[1]);
   const Napi::Object task = make_task(env, job);
   job.start();
   return task;

@@ -14,6 +14,7 @@ namespace diffbir {
 class ModelReaper {
  public:
   void free(std::unique_ptr<Model> model);
+  void wait() { running_.clear(); }
 
  private:
   std::list<std::future<void>> running_;  // a future from std::async waits in its destructor

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/job.h"
+#include "addon/model_handle.h"
+
+namespace diffbir {
+
+/// What one environment (the main thread or a worker) has to itself: the addon has no global state. The parts are
+/// shared, since jobs and models are finalized in an order that the environment chooses.
+struct EnvironmentState {
+  std::shared_ptr<JobRegistry> jobs = std::make_shared<JobRegistry>();
+  std::shared_ptr<ModelReaper> reaper = std::make_shared<ModelReaper>();
+
+  static EnvironmentState& of(Napi::Env env) { return *env.GetInstanceData<EnvironmentState>(); }
+};
+
+}  // namespace diffbir
