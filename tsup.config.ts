@@ -1,6 +1,12 @@
 import { defineConfig } from 'tsup';
 
-export default defineConfig([
-  { entry: { index: 'src/index.ts' }, format: ['esm', 'cjs'], dts: true, target: 'node20', clean: true, shims: false },
-  { entry: { cli: 'src/cli/main.ts' }, format: ['esm'], target: 'node20' },
-]);
+/** One build for the library and the command line, so that the two share their chunks. */
+export default defineConfig({
+  entry: { index: 'src/index.ts', cli: 'src/cli/main.ts' },
+  format: ['esm', 'cjs'],
+  dts: { entry: { index: 'src/index.ts' } },
+  target: 'node20',
+  splitting: true,
+  clean: true,
+  shims: false,
+});

@@ -21,12 +21,18 @@ export type ResolvedOptions = {
 export function resolveOptions(...layers: readonly RestoreOptions[]): ResolvedOptions {
   const resolved: Record<string, unknown> = {};
   for (const name of OPTION_NAMES) {
-    resolved[name] = layers.find((layer) => layer[name] !== undefined)?.[name] ?? specOf(name).default;
+    resolved[name] = first(layers, name) ?? specOf(name).default;
   }
+  const groups = layers.flatMap((layer) => (Object.hasOwn(layer, 'guidance') ? [layer.guidance ?? {}] : []));
   const guidance: Record<string, number> = {};
   for (const [member, { default: value }] of Object.entries(GUIDANCE)) {
     const name = member as keyof Guidance;
-    guidance[name] = layers.find((layer) => layer.guidance?.[name] !== undefined)?.guidance?.[name] ?? value;
+    guidance[name] = first(groups, name) ?? value;
   }
   return { ...resolved, guidance, seed: BigInt(resolved.seed as number | bigint) } as ResolvedOptions;
+}
+
+/** The first layer's own value: what a polluted prototype adds is nobody's choice. */
+function first<T, K extends keyof T>(layers: readonly T[], name: K): T[K] | undefined {
+  return layers.find((layer) => Object.hasOwn(layer as object, name) && layer[name] !== undefined)?.[name];
 }

@@ -62,7 +62,7 @@ export const GUIDANCE = {
   repeat: { kind: integer(1, 100), default: 1, doc: 'Gradient steps at each sampling step.', scope: 'call' },
 } as const satisfies Record<string, OptionSpec<number>>;
 
-export type Guidance = { [K in keyof typeof GUIDANCE]?: number | undefined };
+export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: number | undefined };
 
 /** A group's own kind says only that it is an object: its members are checked one by one against `GUIDANCE`. */
 export const GROUPS: Readonly<Record<string, Readonly<Record<string, OptionSpec<number>>>>> = { guidance: GUIDANCE };
