@@ -3,6 +3,7 @@ import { handlers as checkpoints } from './checkpoints';
 import { handlers as color } from './color';
 import { handlers as guidance } from './guidance';
 import { handlers as networks } from './networks';
+import { handlers as pipeline } from './pipeline';
 import { handlers as resize } from './resize';
 import { handlers as rng } from './rng';
 import { handlers as samplers } from './samplers';
@@ -17,6 +18,7 @@ export const handlers: readonly Handler[] = [
   ...networks,
   ...color,
   ...guidance,
+  ...pipeline,
   ...resize,
   ...rng,
   ...samplers,

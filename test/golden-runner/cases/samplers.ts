@@ -81,7 +81,7 @@ const guidedTrajectories: Handler = {
     const schedule = await scheduleOf(ctx, scheduleConfig('v1_v2'));
     const tolerance = Number(entry.tolerance?.rel_to_absmax);
     const results: CaseResult[] = [];
-    for (const row of entry.params?.cases as GuidanceCase[]) {
+    for (const row of (entry.params?.cases ?? []) as GuidanceCase[]) {
       if (row.guidance !== null && (row.guidance !== 'MSEGuidance' || row.g_space !== 'latent')) {
         results.push(skipped(row.case));
         continue;

@@ -1,0 +1,151 @@
+import sharp from 'sharp';
+import type { ModelSpec, NativeImage, NativeTensor, RestoreJob } from '../../../src/native/binding';
+import { encode } from '../../../src/text/tokenizer';
+import { compare, failed, relToAbsMax, skipped } from '../compare';
+import { networksOf, THREADS } from '../networks';
+import { scheduleConfig, scheduleOf } from '../schedules';
+import { hasSampler } from '../trajectories';
+import type { CaseResult, Context, GoldenEntry, Handler, TensorSet } from '../types';
+
+/** The issue's bound for a whole run: at most one level, in at most this share of the values. */
+const PNG_SHARE = 0.001;
+
+/** Whole runs: a degraded picture in, a restored one out, with the reference's own random numbers. */
+const pipeline: Handler = {
+  match: ({ function: from }) => /Pipeline\.run$/.test(from) && !from.includes(','),
+  async run(entry, ctx) {
+    const missing = await whatIsMissing(entry, ctx);
+    if (missing) return [skipped('', missing)];
+    const recorded = await ctx.tensors(entry);
+    const base = entry.file.replace(/\.safetensors$/, '');
+    const binding = await ctx.binding();
+    const model = await binding.createModel(await modelOf(entry, ctx), () => {}).promise;
+    try {
+      const job = jobOf(entry, await picture(ctx.path(`${base}.lq.png`)), recorded);
+      const { image, trace } = await model.restore(job, () => {}).promise;
+      return [
+        ...compareTrace(entry, recorded, trace),
+        comparePicture(image, await picture(ctx.path(`${base}.out.png`))),
+      ];
+    } finally {
+      await model.dispose();
+    }
+  },
+};
+
+export const handlers: readonly Handler[] = [pipeline];
+
+async function whatIsMissing(entry: GoldenEntry, ctx: Context): Promise<string | undefined> {
+  const args = entry.params?.args ?? {};
+  const schedule = await scheduleOf(ctx, scheduleConfig(entry.params?.schedule));
+  const { primitives } = await ctx.binding();
+  if (entry.function !== 'SwinIRPipeline.run') return `${entry.function} is not implemented`;
+  if (!hasSampler(primitives, schedule, args.sampler_type)) return `sampler ${args.sampler_type} is not implemented`;
+  if (Object.entries(args).some(([name, value]) => name.endsWith('_tiled') && value))
+    return 'tiling is not implemented';
+  return undefined;
+}
+
+async function modelOf(entry: GoldenEntry, ctx: Context): Promise<ModelSpec> {
+  const networks = networksOf(entry, ctx);
+  return {
+    cleaner: await networks.swinir(),
+    stage2: {
+      vaeEncoder: await networks.vaeEncoder(),
+      vaeDecoder: await networks.vaeDecoder(),
+      textEncoder: await networks.text(),
+      unet: await networks.unet(),
+      controlnet: await networks.controlnet(),
+      schedule: await scheduleOf(ctx, scheduleConfig(entry.params?.schedule)),
+      latentScaleFactor: await networks.latentScaleFactor(),
+    },
+    threads: THREADS,
+  };
+}
+
+function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): RestoreJob {
+  const { args, pil_bicubic_before: upscale } = entry.params ?? {};
+  return {
+    image,
+    stage: 2,
+    upscale,
+    sampler: args.sampler_type,
+    steps: args.steps,
+    cfgScale: args.cfg_scale,
+    rescaleCfg: args.rescale_cfg,
+    strength: args.strength,
+    noiseAug: args.noise_aug,
+    startPoint: args.start_point_type,
+    guidance: { scale: 0, start: 1001, stop: -1, repeat: 1 },
+    colorFix: 'wavelet',
+    positiveTokens: encode(args.pos_prompt),
+    negativeTokens: encode(args.neg_prompt),
+    seed: 0n,
+    noise: drawsOf(entry, recorded),
+    trace: true,
+  };
+}
+
+/** `randn` and `randn_like` draws in the order they were made; each kind was recorded with its own counter. */
+function drawsOf(entry: GoldenEntry, recorded: TensorSet): NativeTensor[] {
+  const count: Record<string, number> = {};
+  return (entry.params?.draw_order as string[]).map((draw) => {
+    const kind = draw.slice(0, draw.indexOf('['));
+    const index = count[kind] ?? 0;
+    count[kind] = index + 1;
+    return recorded.float(`${kind}${index}`);
+  });
+}
+
+function compareTrace(entry: GoldenEntry, recorded: TensorSet, trace: Record<string, NativeTensor>): CaseResult[] {
+  const latentTolerance = Number(entry.tolerance?.latent_rel_to_absmax);
+  const imageTolerance = Number(entry.tolerance?.images_max_abs);
+  const results: CaseResult[] = [];
+  for (const name of ['c_txt', 'uncond_c_txt', 'c_img', 'c_img_seen_by_network', 'x_steps', 'final_latent']) {
+    const got = trace[name];
+    if (got && recorded.has(name)) results.push(compare(name, got, recorded.get(name), latentTolerance, relToAbsMax));
+  }
+  for (const name of ['cond_img', 'decoded01', 'color_fixed']) {
+    const got = trace[name];
+    if (!got) continue;
+    results.push(compare(`${name}_s8`, everyEighth(got), recorded.get(`${name}_s8`), imageTolerance));
+    results.push(compare(`${name}_mean`, { data: means(got) }, recorded.get(`${name}_mean`), imageTolerance));
+  }
+  return results;
+}
+
+function comparePicture(got: NativeImage, want: NativeImage): CaseResult {
+  if (got.width !== want.width || got.height !== want.height) {
+    return failed('png', `${got.width}x${got.height} instead of ${want.width}x${want.height}`);
+  }
+  let largest = 0;
+  let different = 0;
+  for (let i = 0; i < want.data.length; i++) {
+    const levels = Math.abs((got.data[i] as number) - (want.data[i] as number));
+    largest = Math.max(largest, levels);
+    if (levels > 0) different++;
+  }
+  const share = different / want.data.length;
+  const note = `${different} of ${want.data.length} values differ`;
+  const status = largest <= 1 && share <= PNG_SHARE ? 'pass' : 'fail';
+  return { name: 'png', status, error: largest, tolerance: 1, note };
+}
+
+async function picture(file: string): Promise<NativeImage> {
+  const { data, info } = await sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data: new Uint8Array(data) };
+}
+
+function everyEighth({ shape: [batch = 1, channels = 1, height = 1, width = 1], data }: NativeTensor): NativeTensor {
+  const kept = data.filter((_, i) => (i % width) % 8 === 0 && (Math.floor(i / width) % height) % 8 === 0);
+  return { shape: [batch, channels, Math.ceil(height / 8), Math.ceil(width / 8)], data: kept };
+}
+
+function means({ shape: [, , height = 1, width = 1], data }: NativeTensor): Float64Array {
+  const area = height * width;
+  return Float64Array.from({ length: data.length / area }, (_, plane) => {
+    let sum = 0;
+    for (let i = plane * area; i < (plane + 1) * area; i++) sum += data[i] as number;
+    return sum / area;
+  });
+}
