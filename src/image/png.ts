@@ -10,14 +10,14 @@ const HEADER_LENGTH = 33;
  */
 export function withChunks(png: Buffer, { icc, exif, xmp }: Metadata): Buffer {
   const chunks: Buffer[] = [];
-  if (icc) chunks.push(chunk('iCCP', Buffer.from('icc\0\0', 'latin1'), deflateSync(icc)));
-  if (exif) chunks.push(chunk('eXIf', exif));
-  if (xmp) chunks.push(chunk('iTXt', Buffer.from('XML:com.adobe.xmp\0\0\0\0\0', 'latin1'), xmp));
+  if (icc) chunks.push(pngChunk('iCCP', Buffer.from('icc\0\0', 'latin1'), deflateSync(icc)));
+  if (exif) chunks.push(pngChunk('eXIf', exif));
+  if (xmp) chunks.push(pngChunk('iTXt', Buffer.from('XML:com.adobe.xmp\0\0\0\0\0', 'latin1'), xmp));
   return Buffer.concat([png.subarray(0, HEADER_LENGTH), ...chunks, png.subarray(HEADER_LENGTH)]);
 }
 
-/** Length, type, data, checksum of type and data. */
-function chunk(type: string, ...data: readonly Buffer[]): Buffer {
+/** One chunk: length, type, data, checksum of type and data. */
+export function pngChunk(type: string, ...data: readonly Buffer[]): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), ...data]);
   const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
   length.writeUInt32BE(body.length - 4);
