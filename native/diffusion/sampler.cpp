@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "diffusion/ddim.h"
+#include "diffusion/dpm_solver.h"
 #include "diffusion/spaced.h"
 
 namespace diffbir {
@@ -19,7 +21,8 @@ struct Entry {
   Sampler sample;
 };
 
-constexpr std::array kSamplers{Entry{"spaced", sample_spaced}};
+constexpr std::array kSamplers{Entry{"spaced", sample_spaced}, Entry{"ddim", sample_ddim},
+                               Entry{"dpm++_m2", sample_dpmpp_m2}};
 
 Sampler find_sampler(const std::string& name) {
   const auto found = std::find_if(kSamplers.begin(), kSamplers.end(), [&](const Entry& e) { return e.name == name; });

@@ -1,6 +1,6 @@
 import type { NativeTensor, Primitives, ScheduleSpec } from '../../src/native/binding';
-import { compare, failed, relToAbsMax } from './compare';
-import type { CaseResult } from './types';
+import { compare, compareExact, failed, relToAbsMax } from './compare';
+import type { CaseResult, GoldenTensor } from './types';
 
 /** Whether the project has a sampler of this name; one that lacks it says so and names the option. */
 export function hasSampler(primitives: Primitives, schedule: ScheduleSpec, sampler: string): boolean {
@@ -26,6 +26,11 @@ export function hasSampler(primitives: Primitives, schedule: ScheduleSpec, sampl
   }
 }
 
+/** Samplers of the reference that hand both prompts to the network in one call, which is recorded as one timestep. */
+export function stacksPrompts(sampler: string): boolean {
+  return /^(ddim|dpm)/.test(sampler);
+}
+
 /** Step by step, each relative to its own largest value. Long trajectories have their last step recorded only. */
 export function compareSteps(
   name: string,
@@ -40,6 +45,12 @@ export function compareSteps(
     return compare(name, { data }, { data: want.subarray(i * size, (i + 1) * size) }, tolerance, relToAbsMax);
   });
   return results.reduce((worst, next) => ((next.error ?? 0) > (worst.error ?? 0) ? next : worst));
+}
+
+/** Timesteps of the network's calls: the same integers, or fractions up to float32 rounding (DPM-Solver). */
+export function compareTimes(name: string, got: readonly number[], want: GoldenTensor): CaseResult {
+  const fractional = Array.from(want.data, Number).some((t) => !Number.isInteger(t));
+  return fractional ? compare(name, { data: got }, want, 1e-6, relToAbsMax) : compareExact(name, { data: got }, want);
 }
 
 /** [n, ...shape] -> n tensors of the shape. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 
-const { primitives } = await loadBinding();
+const { primitives } = loadBinding();
 
 const schedule: ScheduleSpec = {
   timesteps: 1000,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { NativeTensor, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 
-const { primitives } = await loadBinding();
+const { primitives } = loadBinding();
 
 const EPS: ScheduleSpec = {
   timesteps: 1000,

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import type { TensorEntry, WeightTable } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 
-const { primitives } = await loadBinding();
+const { primitives } = loadBinding();
 const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-weights-'));
 const file = path.join(folder, 'weights.bin');
 writeFileSync(file, new Uint8Array(64));
