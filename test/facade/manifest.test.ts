@@ -1,0 +1,178 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ManifestError } from '../../src/errors';
+import { type ModelSource, readManifest } from '../../src/models/manifest';
+import { modelSpec } from '../../src/models/modelSpec';
+import type { TensorEntry } from '../../src/native/binding';
+import { BOTH_STAGES, modelFolder, STAGE1, temporaryFolder } from './fakes';
+
+const cleaner = STAGE1.networks.cleaner;
+
+async function refusal(manifest: unknown): Promise<ManifestError> {
+  const folder = modelFolder(manifest);
+  const error = await readManifest(folder).catch((reason) => reason);
+  expect(error).toBeInstanceOf(ManifestError);
+  expect(error.file).toBe(path.join(folder, 'model.json'));
+  expect(error.message).toContain(error.file);
+  return error;
+}
+
+describe('readManifest', () => {
+  it('reads a folder, and the same manifest as an object', async () => {
+    const folder = modelFolder({ ...BOTH_STAGES, defaults: { steps: 7 } });
+    const fromFolder = await readManifest(folder);
+    const fromObject = await readManifest({ root: folder, ...BOTH_STAGES, defaults: { steps: 7 } });
+    expect(fromFolder.manifest.defaults).toEqual({ steps: 7 });
+    expect(fromObject.manifest).toEqual(fromFolder.manifest);
+    expect(fromObject.root).toBe(fromFolder.root);
+  });
+
+  it('says that a folder is no model', async () => {
+    const folder = temporaryFolder();
+    await expect(readManifest(folder)).rejects.toMatchObject({
+      code: 'DIFFBIR_MODEL_NOT_FOUND',
+      message: expect.stringContaining(folder),
+    });
+    await expect(readManifest(path.join(folder, 'none'))).rejects.toMatchObject({ code: 'DIFFBIR_MODEL_NOT_FOUND' });
+  });
+
+  it.each([
+    ['no JSON', '{', /not valid JSON/],
+    ['an HTML page', '<html>', /not valid JSON/],
+    ['a key twice', '{"formatVersion":1,"formatVersion":1}', /not valid JSON/],
+    ['a depth bomb', '['.repeat(100_000), /not valid JSON/],
+    ['too many bytes', `"${'x'.repeat(2 << 20)}"`, /too large/],
+    ['a list', [], /expected an object for the manifest but received \[\]/],
+    ['no version', { ...STAGE1, formatVersion: undefined }, /expected 1 for formatVersion but it is missing/],
+    ['a newer version', { ...STAGE1, formatVersion: 2 }, /expected 1 for formatVersion but received 2/],
+    ['no name', { ...STAGE1, name: '' }, /for name/],
+    ['no networks', { ...STAGE1, networks: {} }, /for networks\.cleaner but it is missing/],
+    [
+      'an unknown cleaner',
+      { ...STAGE1, networks: { cleaner: { ...cleaner, type: 'gan' } } },
+      /"swinir" for networks\.cleaner\.type/,
+    ],
+    [
+      'an unknown key',
+      { ...STAGE1, networks: { cleaner: { ...cleaner, flie: 1 } } },
+      /unknown key networks\.cleaner\.flie\. Did you mean networks\.cleaner\.file/,
+    ],
+    [
+      'a part of stage 2',
+      { ...BOTH_STAGES, networks: { cleaner, vae: { file: 'x' } } },
+      /textEncoder, networks\.unet, networks\.controlnet missing/,
+    ],
+    ['no schedule', { ...BOTH_STAGES, schedule: undefined }, /for schedule but it is missing/],
+    [
+      'a wrong schedule',
+      { ...BOTH_STAGES, schedule: { ...BOTH_STAGES.schedule, timesteps: 0 } },
+      /for schedule\.timesteps but received 0/,
+    ],
+    ['a wrong default', { ...STAGE1, defaults: { steps: 0 } }, /for defaults\.steps but received 0/],
+    ['a default that is none', { ...STAGE1, defaults: { logger: {} } }, /Unknown option defaults\.logger/],
+    [
+      'a configuration list',
+      { ...STAGE1, networks: { cleaner: { ...cleaner, config: [] } } },
+      /for networks\.cleaner\.config/,
+    ],
+  ])('refuses %s', async (_, manifest, reason) => {
+    expect((await refusal(manifest)).message).toMatch(reason);
+  });
+
+  it.each(['/etc/passwd', '../weights', 'a/../../b', 'C:\\weights', 'a\\b', '', './a', 'a//b', 'a\0b'])(
+    'refuses the path %j',
+    async (file) => {
+      const error = await refusal({ ...STAGE1, networks: { cleaner: { ...cleaner, file } } });
+      expect(error.message).toMatch(/a relative path inside the model folder for networks\.cleaner\.file/);
+    },
+  );
+
+  it('refuses objects that are no data', async () => {
+    const cyclic: Record<string, unknown> = { root: '.', ...STAGE1 };
+    cyclic.self = cyclic;
+    await expect(readManifest(cyclic as unknown as ModelSource)).rejects.toBeInstanceOf(ManifestError);
+    await expect(readManifest({ ...STAGE1 } as ModelSource)).rejects.toThrow(/root/);
+  });
+});
+
+describe('modelSpec', () => {
+  const entry = (name: string): TensorEntry => ({ name, dtype: 'float32', shape: [], strides: [], offset: 0, end: 4 });
+  const reader = (names: readonly string[]) => {
+    const opened: string[] = [];
+    const read = async (file: string) => {
+      opened.push(path.basename(file));
+      return { file, fileSize: 1, tensors: names.map(entry) };
+    };
+    return { opened, read };
+  };
+
+  it('finds the keys of official files, opens each file once, and shares it between encoder and decoder', async () => {
+    const { opened, read } = reader([
+      'model.diffusion_model.out.0.weight',
+      'first_stage_model.quant_conv.weight',
+      'cond_stage_model.model.token_embedding.weight',
+    ]);
+    const spec = await modelSpec(await readManifest(modelFolder()), { stage: 2, threads: 3 }, read);
+    expect(opened).toEqual(['weights.safetensors']);
+    expect(spec.threads).toBe(3);
+    const { vaeEncoder, vaeDecoder, textEncoder, unet, controlnet, latentScaleFactor } = spec.stage2 ?? expect.fail();
+    expect([vaeEncoder, vaeDecoder, textEncoder, unet, controlnet].map(({ type, prefix }) => [type, prefix])).toEqual([
+      ['vae_encoder', 'first_stage_model.'],
+      ['vae_decoder', 'first_stage_model.'],
+      ['clip_text', 'cond_stage_model.model.'],
+      ['unet', 'model.diffusion_model.'],
+      ['controlnet', ''],
+    ]);
+    expect(latentScaleFactor).toBe(0.18215);
+  });
+
+  it('takes bare keys and explicit prefixes as they are', async () => {
+    const manifest = {
+      ...BOTH_STAGES,
+      networks: { ...BOTH_STAGES.networks, vae: { file: 'weights.safetensors', prefix: 'vae.' } },
+    };
+    const { stage2 } = await modelSpec(
+      await readManifest(modelFolder(manifest)),
+      { stage: 2, threads: 1 },
+      reader(['out.0.weight']).read,
+    );
+    expect([stage2?.unet.prefix, stage2?.vaeEncoder.prefix]).toEqual(['', 'vae.']);
+  });
+
+  it('opens no file of stage 2 for stage 1', async () => {
+    const { opened, read } = reader([]);
+    const manifest = { ...BOTH_STAGES, networks: { ...BOTH_STAGES.networks, unet: { file: 'missing.ckpt' } } };
+    const spec = await modelSpec(await readManifest(modelFolder(manifest)), { stage: 1, threads: 1 }, read);
+    expect(spec.stage2).toBeNull();
+    expect(opened.length).toBe(1);
+  });
+
+  it("flattens the reference's configuration to its numbers", async () => {
+    const config = { num_heads: [4, 8], upsampler: 'nearest+conv', unshuffle: true, text_cfg: { heads: 4 }, attn: [] };
+    const manifest = { ...STAGE1, networks: { cleaner: { ...cleaner, config } } };
+    const spec = await modelSpec(await readManifest(modelFolder(manifest)), { stage: 1, threads: 1 }, reader([]).read);
+    expect(spec.cleaner.config).toEqual({ num_heads: [4, 8], unshuffle: 1, heads: 4, attn: [] });
+  });
+
+  it('names a file that is not there', async () => {
+    const manifest = { ...STAGE1, networks: { cleaner: { ...cleaner, file: 'sub/none.ckpt' } } };
+    const loaded = await readManifest(modelFolder(manifest));
+    await expect(modelSpec(loaded, { stage: 1, threads: 1 }, reader([]).read)).rejects.toMatchObject({
+      code: 'DIFFBIR_MODEL_NOT_FOUND',
+      message: expect.stringContaining('sub/none.ckpt'),
+    });
+  });
+
+  it('does not follow symbolic links out of the folder', async () => {
+    const manifest = { ...STAGE1, networks: { cleaner: { ...cleaner, file: 'link/weights' } } };
+    const folder = modelFolder(manifest);
+    const outside = path.join(folder, '..', 'outside');
+    mkdirSync(outside);
+    writeFileSync(path.join(outside, 'weights'), '');
+    symlinkSync(outside, path.join(folder, 'link'));
+    await expect(modelSpec(await readManifest(folder), { stage: 1, threads: 1 }, reader([]).read)).rejects.toThrow(
+      /link\/weights leads out of the model folder/,
+    );
+  });
+});
