@@ -14,6 +14,15 @@ namespace {
 
 constexpr int kLevels = 5;
 
+std::int64_t radius_of(int level) { return std::int64_t{1} << level; }
+
+/// What wavelet_decomposition leaves as low, without the cost of its high.
+Tensor low_band(const Tensor& x) {
+  Tensor low = wavelet_blur(x, radius_of(0));
+  for (int level = 1; level < kLevels; ++level) low = wavelet_blur(low, radius_of(level));
+  return low;
+}
+
 void blur_row(const float* above, const float* row, const float* below, std::int64_t width, std::int64_t radius,
               float* out) {
   const auto clamped = [&](std::int64_t x) {
@@ -54,7 +63,7 @@ Tensor wavelet_blur(const Tensor& x, std::int64_t radius) {
 WaveletBands wavelet_decomposition(const Tensor& x) {
   WaveletBands bands{Tensor(x.shape()), x};
   for (int level = 0; level < kLevels; ++level) {
-    Tensor low = wavelet_blur(bands.low, std::int64_t{1} << level);
+    Tensor low = wavelet_blur(bands.low, radius_of(level));
     float* high = bands.high.data();
     for (std::size_t i = 0; i < low.size(); ++i) high[i] += bands.low.data()[i] - low.data()[i];
     bands.low = std::move(low);
@@ -65,7 +74,7 @@ WaveletBands wavelet_decomposition(const Tensor& x) {
 Tensor wavelet_reconstruction(const Tensor& content, const Tensor& style) {
   require_same_shape(content, style, "wavelet_reconstruction");
   Tensor result = wavelet_decomposition(content).high;
-  const Tensor low = wavelet_decomposition(style).low;
+  const Tensor low = low_band(style);
   for (std::size_t i = 0; i < result.size(); ++i) result.data()[i] += low.data()[i];
   return result;
 }
