@@ -1,0 +1,69 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { RestoreOptions } from '../options/RestoreOptions';
+import { GROUPS, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from '../options/table';
+import { check } from '../options/validate';
+
+interface Flag {
+  /** Where the value goes: an option, or a member of a group. */
+  readonly path: readonly [OptionName] | readonly [OptionName, string];
+  readonly spec: OptionSpec;
+}
+
+/** Every option that can be typed, with the members of groups as flags of their own. */
+function flags(): Flag[] {
+  return OPTION_NAMES.flatMap((name): Flag[] => {
+    const group = GROUPS[name];
+    if (group) return Object.entries(group).map(([member, spec]) => ({ path: [name, member], spec }));
+    return specOf(name).kind.placeholder === undefined ? [] : [{ path: [name], spec: specOf(name) }];
+  });
+}
+
+/** Adds a flag for each option: `cfgScale` is `--cfg-scale <n>`, `guidance.scale` is `--guidance-scale <n>`. */
+export function addFlags(command: Command): Command {
+  for (const { path, spec } of flags()) {
+    const name = kebab(path.join('-'));
+    const isOn = spec.default === true;
+    const value = spec.kind.placeholder ? ` ${spec.kind.placeholder}` : '';
+    const option = new Option(`--${isOn ? 'no-' : ''}${name}${value}`, isOn ? `Switch this off: ${spec.doc}` : help(spec));
+    if (spec.kind.fromWord) option.argParser((word: string) => parse(spec, path.join('.'), word));
+    command.addOption(option);
+  }
+  return command;
+}
+
+/** The options that were typed; everything else is left to the model and the table. */
+export function typedOptions(command: Command): RestoreOptions {
+  const options: Record<string, unknown> = {};
+  for (const { path } of flags()) {
+    const name = camel(path.join('-'));
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    const value = command.getOptionValue(name);
+    const [option, member] = path;
+    if (member === undefined) options[option] = value;
+    else options[option] = { ...(options[option] as object), [member]: value };
+  }
+  return options as RestoreOptions;
+}
+
+function parse(spec: OptionSpec, name: string, word: string): unknown {
+  const value = spec.kind.fromWord?.(word);
+  try {
+    check(spec, name, value);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+  return value;
+}
+
+function help(spec: OptionSpec): string {
+  const shown = spec.defaultDoc ?? (spec.default === undefined || spec.default === false ? '' : String(spec.default));
+  return shown ? `${spec.doc} (default: ${shown})` : spec.doc;
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function camel(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,100 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { DiffBIRError } from '../errors';
+import type { RestoreOptions } from '../options/RestoreOptions';
+import { refuseExisting } from '../output/writeFile';
+import type { RestoreResult } from '../restoreResult';
+import type { Restorer } from '../restorer';
+import { EXIT, type ExitCode } from './exitCodes';
+import type { Plan } from './planOutputs';
+import type { Reporter, Terminal } from './reporter';
+
+/** Loads the model; tests give another. */
+export type CreateRestorer = (options: RestoreOptions) => Promise<Pick<Restorer, 'restore' | 'dispose'>>;
+
+export interface Run {
+  readonly plans: readonly Plan[];
+  readonly options: RestoreOptions;
+  readonly force: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly signal: AbortSignal;
+  readonly createRestorer: CreateRestorer;
+  readonly terminal: Terminal;
+  readonly reporter: Reporter;
+}
+
+/** Restores the pictures one after the other; one that fails does not stop the others. */
+export async function restoreFiles(run: Run): Promise<ExitCode> {
+  const { plans, options, signal, reporter } = run;
+  let failures = 0;
+  const onProgress = (label: string) => (progress: Parameters<Reporter['progress']>[1]) =>
+    reporter.progress(label, progress);
+  const restorer = await run.createRestorer({ ...options, signal, onProgress: onProgress('loading the model') });
+  try {
+    for (const [i, plan] of plans.entries()) {
+      if (signal.aborted) break;
+      const label = plans.length > 1 ? `${plan.input} (${i + 1} of ${plans.length})` : plan.input;
+      try {
+        await restoreFile(run, restorer, plan, onProgress(label));
+      } catch (error) {
+        if (signal.aborted) break;
+        failures++;
+        reportFailure(run, plan, error);
+      }
+    }
+  } finally {
+    reporter.clear();
+    await restorer.dispose();
+  }
+  if (signal.aborted) return EXIT.interrupted;
+  return failures > 0 ? EXIT.failed : EXIT.ok;
+}
+
+async function restoreFile(
+  run: Run,
+  restorer: Awaited<ReturnType<CreateRestorer>>,
+  { input, output }: Plan,
+  onProgress: NonNullable<RestoreOptions['onProgress']>,
+): Promise<void> {
+  const { force, signal } = run;
+  if (!force) await refuseExisting(output);
+  const begin = performance.now();
+  const result = await restorer.restore(input, { signal, onProgress });
+  await mkdir(path.dirname(output), { recursive: true });
+  const info = await result.toFile(output, { force });
+  reportSuccess(run, { input, output }, result, info.size, performance.now() - begin);
+}
+
+function reportSuccess(run: Run, plan: Plan, result: RestoreResult, bytes: number, milliseconds: number): void {
+  const { width, height, stage, seed, times, warnings } = result;
+  run.reporter.clear();
+  if (run.json) {
+    const rounded = Math.round(milliseconds);
+    const record = {
+      ok: true,
+      ...plan,
+      width,
+      height,
+      bytes,
+      stage,
+      seed: String(seed),
+      milliseconds: rounded,
+      times,
+      warnings,
+    };
+    run.terminal.stdout.write(`${JSON.stringify(record)}\n`);
+    return;
+  }
+  run.terminal.stdout.write(`${plan.output}\n`);
+  if (run.quiet) return;
+  run.reporter.line(`${plan.input}: ${width} x ${height}, stage ${stage}, ${(milliseconds / 1000).toFixed(1)} s`);
+  for (const warning of warnings) run.reporter.line(`${plan.input}: warning: ${warning}`);
+}
+
+function reportFailure(run: Run, plan: Plan, error: unknown): void {
+  const code = error instanceof DiffBIRError ? error.code : 'DIFFBIR_INTERNAL';
+  const message = error instanceof Error ? error.message : String(error);
+  if (run.json) run.terminal.stdout.write(`${JSON.stringify({ ok: false, ...plan, error: { code, message } })}\n`);
+  else run.reporter.line(`${plan.input}: error: ${message} [${code}]`);
+}

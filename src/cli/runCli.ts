@@ -1,0 +1,87 @@
+import { Command, CommanderError, Option } from 'commander';
+import { InvalidOptionError } from '../errors';
+import { packageVersion } from '../versions';
+import { EXIT, type ExitCode } from './exitCodes';
+import { expandInputs } from './expandInputs';
+import { addFlags, typedOptions } from './flags';
+import { planOutputs } from './planOutputs';
+import { createReporter, type Terminal } from './reporter';
+import { type CreateRestorer, restoreFiles } from './restoreFiles';
+import { UsageError } from './usageError';
+
+export interface Cli {
+  /** The words after the program's name. */
+  readonly argv: readonly string[];
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly createRestorer: CreateRestorer;
+}
+
+const FOOTER = `
+IN is a picture, a folder, or a pattern in quotes ('photos/**/*.jpg'). OUT is a file when there is one picture and OUT
+is named like one (restored.png), else a folder.
+
+Exit codes: ${EXIT.ok} all restored, ${EXIT.failed} the model or a picture failed, ${EXIT.usage} wrong usage, ${EXIT.interrupted} interrupted.
+
+Examples:
+  $ diffbir restore old.jpg -o restored.jpg
+  $ diffbir restore photos -o restored --recursive --stage 1
+  $ diffbir restore 'scans/*.tif' -o out --model ./diffbir-v2.1 --steps 30 --json
+`;
+
+/** Runs one command line to its end. Prints; never throws. */
+export async function runCli(cli: Cli): Promise<ExitCode> {
+  const { terminal } = cli;
+  let exitCode: ExitCode = EXIT.ok;
+  const program = new Command('diffbir')
+    .description('Restores degraded photographs with DiffBIR.')
+    .version(packageVersion());
+  const restore = addFlags(
+    program
+      .command('restore')
+      .description('Restore pictures.')
+      .argument('<IN...>', 'pictures, folders or patterns')
+      .requiredOption('-o, --out <OUT>', 'file or folder to write to')
+      .addOption(new Option('-r, --recursive', 'also pictures in folders below; the tree is kept'))
+      .addOption(new Option('-f, --force', 'overwrite existing files'))
+      .addOption(new Option('--json', 'one JSON object a picture on stdout'))
+      .addOption(new Option('-q, --quiet', 'print errors alone')),
+  )
+    .addHelpText('after', FOOTER)
+    .action(async (words: string[]) => {
+      exitCode = await restoreCommand(cli, restore, words);
+    });
+  for (const command of [program, restore]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    });
+  }
+  try {
+    await program.parseAsync(cli.argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return report(error, cli);
+  }
+}
+
+async function restoreCommand(cli: Cli, command: Command, words: readonly string[]): Promise<ExitCode> {
+  const { out, recursive = false, force = false, json = false, quiet = false } = command.opts();
+  const options = typedOptions(command);
+  const inputs = await expandInputs(words, { recursive, exclude: out });
+  if (inputs.length === 0) throw new UsageError(`No pictures in ${words.join(', ')}`);
+  const plans = planOutputs(inputs, out, options.format);
+  const reporter = createReporter(cli.terminal, quiet || json);
+  return restoreFiles({ ...cli, plans, options, force, json, quiet, reporter });
+}
+
+function report(error: unknown, { terminal, signal }: Cli): ExitCode {
+  // Commander has printed its own message already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (signal.aborted) return EXIT.interrupted;
+  const code = (error as { code?: string }).code;
+  terminal.stderr.write(
+    `error: ${error instanceof Error ? error.message : String(error)}${code ? ` [${code}]` : ''}\n`,
+  );
+  return error instanceof UsageError || error instanceof InvalidOptionError ? EXIT.usage : EXIT.failed;
+}
