@@ -24,7 +24,10 @@ export function addFlags(command: Command): Command {
     const name = kebab(path.join('-'));
     const isOn = spec.default === true;
     const value = spec.kind.placeholder ? ` ${spec.kind.placeholder}` : '';
-    const option = new Option(`--${isOn ? 'no-' : ''}${name}${value}`, isOn ? `Switch this off: ${spec.doc}` : help(spec));
+    const option = new Option(
+      `--${isOn ? 'no-' : ''}${name}${value}`,
+      isOn ? `Switch this off: ${spec.doc}` : help(spec),
+    );
     if (spec.kind.fromWord) option.argParser((word: string) => parse(spec, path.join('.'), word));
     command.addOption(option);
   }

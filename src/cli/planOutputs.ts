@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { OutputFormat } from '../options/table';
-import { extensionOf, formatOfName } from '../output/format';
+import { extensionOf, formatFor, formatOfName } from '../output/format';
 import type { InputFile } from './expandInputs';
 import { UsageError } from './usageError';
 
@@ -19,7 +19,11 @@ export function planOutputs(inputs: readonly InputFile[], out: string, format: O
   const isFolder = statSync(out, { throwIfNoEntry: false })?.isDirectory() ?? false;
   const namesFile = formatOfName(out) !== undefined && !isFolder;
   const [only] = inputs;
-  if (namesFile && inputs.length === 1 && only) return [{ input: only.file, output: out }];
+  if (namesFile && inputs.length === 1 && only) {
+    // Also refuses a name that contradicts the format, before any work is done.
+    formatFor(out, format, 'png');
+    return [{ input: only.file, output: out }];
+  }
   if (namesFile) throw new UsageError(`${out} is one file, but there are ${inputs.length} pictures: name a folder`);
 
   const simple = inputs.map(({ relative }) => renamed(relative, format));
