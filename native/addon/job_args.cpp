@@ -1,8 +1,7 @@
 #include "addon/job_args.h"
 
 #include <limits>
-#include <memory>
-#include <utility>
+#include <vector>
 
 #include "addon/convert.h"
 
@@ -20,31 +19,6 @@ GuidanceOptions to_guidance(Napi::Value value, const std::string& name) {
   guidance.stop = static_cast<int>(field(object, name, "stop", to_integer, -kMaxInt, kMaxInt));
   guidance.repeat = static_cast<int>(field(object, name, "repeat", to_integer, 1, kMaxInt));
   return guidance;
-}
-
-/// Hands the vector over: the ArrayBuffer's finalizer deletes it.
-Napi::ArrayBuffer to_array_buffer(Napi::Env env, std::vector<std::uint8_t> bytes) {
-  using Bytes = std::vector<std::uint8_t>;
-  auto owned = std::make_unique<Bytes>(std::move(bytes));
-  const auto finalize = [](napi_env, void*, void* owner) { delete static_cast<Bytes*>(owner); };
-  napi_value buffer;
-  const napi_status status =
-      napi_create_external_arraybuffer(env, owned->data(), owned->size(), finalize, owned.get(), &buffer);
-  if (status == napi_ok) {
-    static_cast<void>(owned.release());
-    return {env, buffer};
-  }
-  // Runtimes with a memory cage (Electron) answer napi_no_external_buffers_allowed.
-  return from_bytes(env, *owned).As<Napi::TypedArray>().ArrayBuffer();
-}
-
-Napi::Object from_pixels(Napi::Env env, Image image) {
-  const std::size_t length = image.rgb.size();
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("width", Napi::Number::New(env, static_cast<double>(image.width)));
-  object.Set("height", Napi::Number::New(env, static_cast<double>(image.height)));
-  object.Set("data", Napi::Uint8Array::New(env, length, to_array_buffer(env, std::move(image.rgb)), 0));
-  return object;
 }
 
 Napi::Array from_times(Napi::Env env, const std::vector<StageTime>& times) {
@@ -84,11 +58,11 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   return job;
 }
 
-Napi::Object from_restore_result(Napi::Env env, RestoreResult result) {
+Napi::Object from_restore_result(Napi::Env env, const RestoreResult& result) {
   Napi::Object trace = Napi::Object::New(env);
   for (const auto& [key, tensor] : result.trace) trace.Set(key, from_tensor(env, tensor));
   Napi::Object object = Napi::Object::New(env);
-  object.Set("image", from_pixels(env, std::move(result.image)));
+  object.Set("image", from_image(env, result.image));
   object.Set("times", from_times(env, result.times));
   object.Set("trace", trace);
   return object;

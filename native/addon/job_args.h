@@ -12,8 +12,8 @@ namespace diffbir {
 /// Throws like the conversions of addon/convert.h.
 RestoreJob to_restore_job(Napi::Value value, const std::string& name);
 
-/// The NativeResult of src/native/binding.ts. JavaScript takes over the memory of the pixels where the runtime allows
-/// memory that it has not allocated itself, else they are copied.
-Napi::Object from_restore_result(Napi::Env env, RestoreResult result);
+/// The NativeResult of src/native/binding.ts. Copies the pixels into memory of JavaScript's own: an external
+/// ArrayBuffer would save that copy, but Node refuses to transfer one to another thread, and Electron to make one.
+Napi::Object from_restore_result(Napi::Env env, const RestoreResult& result);
 
 }  // namespace diffbir

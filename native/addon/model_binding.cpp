@@ -37,7 +37,7 @@ class RestoreTask : public Job {
   void run(CancellationToken& token, const ProgressCallback& on_progress) override {
     result_ = restore(*handle_->model, job_, token, on_progress);
   }
-  Napi::Value result(Napi::Env env) override { return from_restore_result(env, std::move(result_)); }
+  Napi::Value result(Napi::Env env) override { return from_restore_result(env, result_); }
 
   std::shared_ptr<ModelHandle> handle_;
   RestoreJob job_;
