@@ -6,7 +6,7 @@
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
-#include "nets/swinir.h"
+#include "nets/window_attention.h"
 #include "pipeline/networks.h"
 #include "runtime/network.h"
 
@@ -60,18 +60,20 @@ Napi::Value create_network(const Napi::CallbackInfo& info) {
   return handle;
 }
 
-Napi::Value swinir_attention_mask(const Napi::CallbackInfo& info) {
+Napi::Value shifted_window_mask(const Napi::CallbackInfo& info) {
   const auto side = [&](std::size_t index, const char* name) { return to_integer(info[index], name, 1, 1 << 16); };
   const std::int64_t height = side(0, "height");
   const std::int64_t width = side(1, "width");
-  return from_tensor(info.Env(), nets::swinir_attention_mask(height, width, side(2, "window")));
+  const std::int64_t window = side(2, "window");
+  const auto masked = static_cast<float>(to_number(info[3], "masked"));
+  return from_tensor(info.Env(), nets::shifted_window_mask(height, width, window, masked));
 }
 
 }  // namespace
 
 void add_network_primitives(Napi::Object primitives) {
   set_function(primitives, "createNetwork", create_network);
-  set_function(primitives, "swinirAttentionMask", swinir_attention_mask);
+  set_function(primitives, "shiftedWindowMask", shifted_window_mask);
 }
 
 }  // namespace diffbir

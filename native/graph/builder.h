@@ -67,6 +67,8 @@ class Builder {
   // ---- layers: weights by official key names ----
   /// nn.Conv2d on NCHW: m.weight [out, in, kh, kw], m.bias if there is one.
   Value conv(const Value& x, const Module& m, const ConvOptions& options = {});
+  /// nn.ConvTranspose2d without padding: m.weight [in, out, kh, kw], m.bias if there is one.
+  Value conv_transpose(const Value& x, const Module& m, std::int64_t stride);
   /// nn.Linear over the last axis: weight [out, in] and, if there is one, bias [out], under their names in `m`.
   Value linear(const Value& x, const Module& m, const std::string& weight = "weight", const std::string& bias = "bias");
   /// nn.LayerNorm over the last axis.
@@ -96,8 +98,12 @@ class Builder {
   Value reshape(const Value& x, const std::vector<Size>& shape);
   Value reshape_like(const Value& x, const Value& like);
   Value upsample_nearest(const Value& x, std::int64_t factor);
-  /// F.pad(mode="reflect") at the right and bottom of NCHW up to the next multiple of m.
-  Value pad_reflect_to_multiples_of(const Value& x, std::int64_t m);
+  /// F.pad at the right and bottom of NCHW up to the next multiples of m; mode as in ONNX: reflect, edge, constant.
+  Value pad_to_multiples_of(const Value& x, std::int64_t m, const std::string& mode);
+  /// The upper left part of NCHW as large as `like`.
+  Value crop_like(const Value& x, const Value& like);
+  /// nn.PixelShuffle: [B, C r^2, H, W] -> [B, C, H r, W r].
+  Value pixel_shuffle(const Value& x, std::int64_t r);
   /// nn.PixelUnshuffle: [B, C, H, W] -> [B, C r^2, H/r, W/r], channel c r^2 + i r + j from pixel (y r + i, x r + j).
   Value pixel_unshuffle(const Value& x, std::int64_t r);
   /// [B, C, H, W] -> [B, H W, C]

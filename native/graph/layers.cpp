@@ -27,6 +27,12 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
              {"pads", padding}});
 }
 
+Value Builder::conv_transpose(const Value& x, const Module& m, std::int64_t stride) {
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 1)}));
+  return op("ConvTranspose", inputs, {{"strides", std::vector<std::int64_t>{stride, stride}}});
+}
+
 Value Builder::linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias) {
   const Value matrix = parameter(m, weight, {-1, -1});
   // FusedMatMul reads torch's [out, in] as it lies in the file; MatMul would need a transposed copy of it.
@@ -112,13 +118,22 @@ Value Builder::upsample_nearest(const Value& x, std::int64_t factor) {
              {"nearest_mode", std::string("floor")}});
 }
 
-Value Builder::pad_reflect_to_multiples_of(const Value& x, std::int64_t m) {
+Value Builder::pad_to_multiples_of(const Value& x, std::int64_t m, const std::string& mode) {
   std::vector<Value> pads{integers({0, 0, 0, 0, 0, 0})};
   for (const std::int64_t axis : {2, 3}) {
     const Value size = std::get<Value>(dim(x, axis));
     pads.push_back(op("Mod", {op("Neg", {size}), integers({m})}));  // (-size) mod m, never negative
   }
-  return op("Pad", {x, concat(pads, 0)}, {{"mode", std::string("reflect")}});
+  return op("Pad", {x, concat(pads, 0)}, {{"mode", mode}});
+}
+
+Value Builder::crop_like(const Value& x, const Value& like) {
+  const Value ends = op("Shape", {like}, {{"start", std::int64_t{2}}, {"end", std::int64_t{4}}});
+  return op("Slice", {x, integers({0, 0}), ends, integers({2, 3})});
+}
+
+Value Builder::pixel_shuffle(const Value& x, std::int64_t r) {
+  return op("DepthToSpace", {x}, {{"blocksize", r}, {"mode", std::string("CRD")}});
 }
 
 Value Builder::pixel_unshuffle(const Value& x, std::int64_t r) {

@@ -25,8 +25,7 @@ graph::Graph swinir(const graph::Module& m, const SwinIRConfig& config, const st
 /// The factor by which the network unshuffles its input: 8 in every published DiffBIR model.
 std::int64_t swinir_unshuffle(const graph::Module& m);
 
-/// Mask of shifted-window attention for h x w tokens: [h w / window^2, 1, window^2, window^2], 0 where two tokens come
-/// from the same region of the unshifted picture, else -100 (added to the logits).
+/// shifted_window_mask for h x w tokens as SwinIR adds it: 0 and -100, not minus infinity.
 Tensor swinir_attention_mask(std::int64_t h, std::int64_t w, std::int64_t window);
 
 }  // namespace diffbir::nets

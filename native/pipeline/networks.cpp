@@ -7,6 +7,9 @@
 #include "nets/autoencoder_kl.h"
 #include "nets/clip_text.h"
 #include "nets/controlnet.h"
+#include "nets/rrdbnet.h"
+#include "nets/scunet.h"
+#include "nets/srvgg.h"
 #include "nets/swinir.h"
 #include "nets/unet.h"
 
@@ -61,6 +64,9 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   if (spec.type == "swinir") {
     return nets::swinir(root(spec), {integers(spec, "num_heads"), integer_or(spec, "window_size", 8)}, marks);
   }
+  if (spec.type == "rrdbnet") return nets::rrdbnet(root(spec), marks);
+  if (spec.type == "srvgg") return nets::srvgg(root(spec), marks);
+  if (spec.type == "scunet") return nets::scunet(root(spec), marks);
   if (spec.type == "unet") return nets::unet(root(spec), {integer(spec, "num_head_channels")}, marks);
   if (spec.type == "controlnet") return nets::controlnet(root(spec), {integer(spec, "num_head_channels")}, marks);
   if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), marks);

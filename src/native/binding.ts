@@ -6,8 +6,16 @@
 
 /** Element types a checkpoint tensor can have; what native code can use is a subset that it checks itself. */
 export type DType =
-  | 'float64' | 'float32' | 'float16' | 'bfloat16'
-  | 'int64' | 'int32' | 'int16' | 'int8' | 'uint8' | 'bool';
+  | 'float64'
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint8'
+  | 'bool';
 
 /** Where one tensor of a checkpoint lies in its file. Nothing is read: native code maps the file. */
 export interface TensorEntry {
@@ -32,7 +40,16 @@ export interface WeightTable {
 
 /** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
 export interface NetworkSpec {
-  readonly type: 'swinir' | 'unet' | 'controlnet' | 'vae_encoder' | 'vae_decoder' | 'clip_text';
+  readonly type:
+    | 'swinir'
+    | 'rrdbnet'
+    | 'srvgg'
+    | 'scunet'
+    | 'unet'
+    | 'controlnet'
+    | 'vae_encoder'
+    | 'vae_decoder'
+    | 'clip_text';
   readonly weights: WeightTable;
   /** Prefix of this network's keys in the file, for instance `model.diffusion_model.`; may be empty. */
   readonly prefix: string;
@@ -175,8 +192,8 @@ export interface Primitives {
   mseGuidanceDelta(pred: NativeTensor, target: NativeTensor, scale: number): NativeTensor;
   /** Runs a sampler with JavaScript functions in place of the network: returns x after every step. */
   sample(options: SampleOptions): NativeTensor[];
-  /** SwinIR's `attn_mask` input for height x width tokens. */
-  swinirAttentionMask(height: number, width: number, window: number): NativeTensor;
+  /** Mask of shifted windows for height x width tokens: 0, and `masked` between tokens of different regions. */
+  shiftedWindowMask(height: number, width: number, window: number, masked: number): NativeTensor;
   /** Builds one network; `run` is synchronous. `outputs` may name any recorded intermediate value. */
   createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[]): NativeNetwork;
 }

@@ -14,6 +14,8 @@ export const THREADS = 2;
 /** The networks of a golden entry as native code takes them. */
 export interface GoldenNetworks {
   swinir(): Promise<NetworkSpec>;
+  rrdbnet(): Promise<NetworkSpec>;
+  scunet(): Promise<NetworkSpec>;
   unet(): Promise<NetworkSpec>;
   controlnet(): Promise<NetworkSpec>;
   vaeEncoder(): Promise<NetworkSpec>;
@@ -50,6 +52,8 @@ export function networksOf(entry: GoldenEntry, ctx: Context): GoldenNetworks {
       const { num_heads, window_size } = await configWith('num_heads');
       return spec('swinir', stage1, '', { num_heads, window_size });
     },
+    rrdbnet: () => spec('rrdbnet', stage1, '', {}),
+    scunet: () => spec('scunet', stage1, '', {}),
     unet: async () => spec('unet', sd, SD_PREFIX.unet, await heads('unet_cfg')),
     controlnet: async () => spec('controlnet', controlnet, '', await heads('controlnet_cfg')),
     vaeEncoder: () => spec('vae_encoder', sd, SD_PREFIX.vae, {}),

@@ -9,6 +9,8 @@ type Names = Record<string, string>;
 
 export const handlers: readonly Handler[] = [
   { match: (entry) => entry.function === 'SwinIR.forward', run: swinir },
+  { match: (entry) => entry.function === 'RRDBNet.forward', run: rrdbnet },
+  { match: (entry) => entry.function === 'SCUNet.forward', run: scunet },
   { match: (entry) => entry.function === 'ControlLDM.forward', run: controlLdm },
   { match: (entry) => entry.function.startsWith('AutoencoderKL.encode'), run: autoencoder },
   { match: (entry) => entry.function === 'FrozenOpenCLIPEmbedder.encode', run: textEncoder },
@@ -28,7 +30,7 @@ async function swinir(entry: GoldenEntry, ctx: Context): Promise<CaseResult[]> {
   const tokens = (size: number) => Math.ceil(size / 8);
   const [, , height = 0, width = 0] = x.shape;
   const { primitives } = await ctx.binding();
-  const attn_mask = primitives.swinirAttentionMask(tokens(height), tokens(width), Number(config.window_size));
+  const attn_mask = primitives.shiftedWindowMask(tokens(height), tokens(width), Number(config.window_size), -100);
   const got = network.run({ x, attn_mask });
   const results = compareAll(recorded, names, got, maxAbsOf(entry));
   const out = got.out as NativeTensor;
@@ -39,6 +41,31 @@ async function swinir(entry: GoldenEntry, ctx: Context): Promise<CaseResult[]> {
     results.push(compare('out_s4', everyFourth, recorded.get('out_s4'), maxAbsOf(entry)));
   }
   return results;
+}
+
+async function rrdbnet(entry: GoldenEntry, ctx: Context): Promise<CaseResult[]> {
+  const recorded = await ctx.tensors(entry);
+  const names = renamed(recorded, [
+    [/^(conv_first|trunk_conv|upconv\d|HRconv)(?:_c\d+)?$/, '$1'],
+    [/^rrdb(\d+)$/, 'RRDB_trunk.$1'],
+    [/^out$/, 'out'],
+  ]);
+  const network = await createNetwork(networksOf(entry, ctx).rrdbnet(), ctx, marksIn(names, ['out']));
+  return compareAll(recorded, names, network.run({ x: recorded.float('x') }), maxAbsOf(entry));
+}
+
+async function scunet(entry: GoldenEntry, ctx: Context): Promise<CaseResult[]> {
+  const recorded = await ctx.tensors(entry);
+  const names = renamed(recorded, [[/^(m_\w+?(?:\.\d+)?|out)(?:_c\d+)?$/, '$1']]);
+  const network = await createNetwork(networksOf(entry, ctx).scunet(), ctx, marksIn(names, ['out']));
+  const x = recorded.float('x');
+  const [height = 0, width = 0] = x.shape.slice(2).map((size) => Math.ceil(size / 64) * 64);
+  const { primitives } = await ctx.binding();
+  const masks = [1, 2, 4, 8].map((scale, level) => [
+    `attn_mask_${level}`,
+    primitives.shiftedWindowMask(height / scale, width / scale, 8, Number.NEGATIVE_INFINITY),
+  ]);
+  return compareAll(recorded, names, network.run({ x, ...Object.fromEntries(masks) }), maxAbsOf(entry));
 }
 
 async function controlLdm(entry: GoldenEntry, ctx: Context): Promise<CaseResult[]> {

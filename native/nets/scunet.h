@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "core/tensor.h"
+#include "graph/builder.h"
+
+namespace diffbir::nets {
+
+/// SCUNet (Zhang et al. 2022, figure 2; behaviour.md 5.3): a U-net of blocks that are half convolution, half Swin
+/// transformer. Inputs: x [B,3,H,W] in 0..1, any size (the network replicates the border up to multiples of 64 and
+/// crops again); attn_mask_0..attn_mask_3 from scunet_attention_mask() for the padded size and its halves. Output: out
+/// [B,3,H,W].
+graph::Graph scunet(const graph::Module& m, const std::set<std::string>& marks = {});
+
+/// Whether the checkpoint holds a SCUNet.
+bool is_scunet(const graph::Module& m);
+
+/// The mask of one level: shifted_window_mask with minus infinity.
+Tensor scunet_attention_mask(std::int64_t h, std::int64_t w, std::int64_t window = 8);
+
+/// Feature maps at 1, 1/2, 1/4 and 1/8 of the padded size.
+inline constexpr int scunet_levels = 4;
+inline constexpr std::int64_t scunet_alignment = 64;
+
+}  // namespace diffbir::nets

@@ -1,0 +1,92 @@
+#include "nets/window_attention.h"
+
+#include <cmath>
+
+namespace diffbir::nets {
+
+using graph::Builder;
+using graph::Value;
+
+namespace {
+
+constexpr std::int64_t rest = -1;  // Reshape: whatever is left
+
+}  // namespace
+
+Value window_partition(Builder& b, const WindowGrid& grid, const Value& x, std::int64_t channels) {
+  const Value strips = b.reshape(x, {rest, grid.window, grid.across, grid.window * channels});
+  return b.reshape(b.transpose(strips, {0, 2, 1, 3}), {rest, grid.window * grid.window, channels});
+}
+
+Value window_reverse(Builder& b, const WindowGrid& grid, const Value& windows, const Value& like,
+                     std::int64_t channels) {
+  const Value strips = b.reshape(windows, {rest, grid.across, grid.window, grid.window * channels});
+  return b.reshape_like(b.transpose(strips, {0, 2, 1, 3}), like);
+}
+
+Value roll(Builder& b, Value x, std::int64_t shift) {
+  for (const std::int64_t axis : {1, 2}) {
+    x = b.concat({b.slice(x, axis, -shift, INT64_MAX), b.slice(x, axis, INT64_MIN, -shift)}, axis);
+  }
+  return x;
+}
+
+std::vector<std::int64_t> relative_position_index(std::int64_t window) {
+  const std::int64_t side = 2 * window - 1;
+  const std::int64_t tokens = window * window;
+  std::vector<std::int64_t> index;
+  for (std::int64_t p = 0; p < tokens; ++p) {
+    for (std::int64_t q = 0; q < tokens; ++q) {
+      const std::int64_t dy = p / window - q / window + window - 1;
+      const std::int64_t dx = p % window - q % window + window - 1;
+      index.push_back(dy * side + dx);
+    }
+  }
+  return index;
+}
+
+Value window_attention(Builder& b, const WindowGrid& grid, const Value& qkv, const Value& bias, std::int64_t heads,
+                       std::int64_t channels, bool shifted) {
+  const std::int64_t tokens = grid.window * grid.window;
+  const std::int64_t head_size = channels / heads;
+
+  const Value split_heads = b.reshape(qkv, {rest, tokens, std::int64_t{3}, heads, head_size});
+  const auto parts = b.split(b.transpose(split_heads, {2, 0, 3, 1, 4}), 3, 0);
+  const auto head = [&](const Value& part) { return b.reshape(part, {rest, heads, tokens, head_size}); };
+  const Value q = b.scale(head(parts[0]), 1.0F / std::sqrt(static_cast<float>(head_size)));
+  const Value k_transposed = b.transpose(head(parts[1]), {0, 1, 3, 2});
+
+  Value logits = b.add(b.matmul(q, k_transposed), bias);
+  if (shifted) {
+    const Value per_window = b.reshape(logits, {grid.batch, rest, heads, tokens, tokens});
+    logits = b.reshape(b.add(per_window, grid.attn_mask), {rest, heads, tokens, tokens});
+  }
+  const Value attended = b.matmul(b.softmax(logits), head(parts[2]));
+  return b.reshape(b.transpose(attended, {0, 2, 1, 3}), {rest, tokens, channels});
+}
+
+Tensor shifted_window_mask(std::int64_t h, std::int64_t w, std::int64_t window, float masked) {
+  const std::int64_t shift = window / 2;
+  // Cyclic shifting brings three regions together along each axis; only the last window sees more than one.
+  const auto region = [&](std::int64_t position, std::int64_t size) {
+    return position < size - window ? 0 : position < size - shift ? 1 : 2;
+  };
+  const std::int64_t tokens = window * window;
+  const std::int64_t across = w / window;
+  Tensor mask({h / window * across, 1, tokens, tokens});
+  for (std::int64_t n = 0; n < mask.dim(0); ++n) {
+    std::vector<std::int64_t> label;
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      const std::int64_t y = n / across * window + t / window;
+      const std::int64_t x = n % across * window + t % window;
+      label.push_back(3 * region(y, h) + region(x, w));
+    }
+    float* values = mask.data() + n * tokens * tokens;
+    for (std::int64_t p = 0; p < tokens; ++p) {
+      for (std::int64_t q = 0; q < tokens; ++q) values[p * tokens + q] = label[p] == label[q] ? 0.0F : masked;
+    }
+  }
+  return mask;
+}
+
+}  // namespace diffbir::nets

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/tensor.h"
+#include "graph/builder.h"
+
+namespace diffbir::nets {
+
+/// How a feature map x [B, h, w, C] is cut into square windows (Liu et al. 2021, section 3.2); SwinIR and SCUNet share
+/// it.
+struct WindowGrid {
+  std::int64_t window;     // side in tokens
+  graph::Size batch;       // B
+  graph::Size across;      // w / window
+  graph::Value attn_mask;  // [nW, 1, window^2, window^2], for shifted windows
+};
+
+/// [B, h, w, C] -> [B nW, window^2, C], windows row-major.
+graph::Value window_partition(graph::Builder& b, const WindowGrid& grid, const graph::Value& x, std::int64_t channels);
+
+/// The inverse; `like` is [B, h, w, C].
+graph::Value window_reverse(graph::Builder& b, const WindowGrid& grid, const graph::Value& windows,
+                            const graph::Value& like, std::int64_t channels);
+
+/// torch.roll by `shift` along rows and columns of [B, h, w, C].
+graph::Value roll(graph::Builder& b, graph::Value x, std::int64_t shift);
+
+/// For each pair of tokens p, q of a window, (yp - yq + window - 1) (2 window - 1) + (xp - xq + window - 1): where
+/// their relative position stands in a flattened table of (2 window - 1)^2 entries. Row-major, window^4 numbers.
+std::vector<std::int64_t> relative_position_index(std::int64_t window);
+
+/// softmax(q k^T / sqrt(C / heads) + bias (+ mask)) v inside each window: qkv [B nW, window^2, 3 C], ordered q, k, v
+/// and heads within each; bias [heads, window^2, window^2] -> [B nW, window^2, C].
+graph::Value window_attention(graph::Builder& b, const WindowGrid& grid, const graph::Value& qkv,
+                              const graph::Value& bias, std::int64_t heads, std::int64_t channels, bool shifted);
+
+/// Mask of shifted-window attention for h x w tokens: [h w / window^2, 1, window^2, window^2], 0 where two tokens come
+/// from the same region of the unshifted map, else `masked` (added to the logits).
+Tensor shifted_window_mask(std::int64_t h, std::int64_t w, std::int64_t window, float masked);
+
+/// [B, C, H, W] <-> [B, H, W, C]
+inline graph::Value to_nhwc(graph::Builder& b, const graph::Value& x) { return b.transpose(x, {0, 2, 3, 1}); }
+inline graph::Value to_nchw(graph::Builder& b, const graph::Value& x) { return b.transpose(x, {0, 3, 1, 2}); }
+
+}  // namespace diffbir::nets
