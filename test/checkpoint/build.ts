@@ -116,6 +116,9 @@ export interface ZipPart {
   readonly storedSize?: number;
   readonly headerOffset?: number;
   readonly extra?: Buffer;
+  /** Lies of the header before the data. */
+  readonly signature?: number;
+  readonly localExtraSize?: number;
 }
 
 /** A zip archive as torch writes it: sizes in the directory only. `end` changes fields of the end record. */
@@ -126,8 +129,9 @@ export function zip(parts: readonly ZipPart[], end: { count?: number; size?: num
   for (const part of parts) {
     const name = Buffer.from(part.name as string);
     const local = Buffer.alloc(30);
-    local.writeUInt32LE(0x04034b50);
+    local.writeUInt32LE(part.signature ?? 0x04034b50);
     local.writeUInt16LE(name.length, 26);
+    local.writeUInt16LE(part.localExtraSize ?? 0, 28);
     const record = Buffer.alloc(46);
     record.writeUInt32LE(0x02014b50);
     record.writeUInt16LE(part.flags ?? 0x808, 8);

@@ -85,6 +85,12 @@ describe('places', () => {
     expect((await readTensor(table, 'a')).data).toEqual(Float32Array.of(8, 9));
   });
 
+  it('finds the end of a legacy pickle of any length', async () => {
+    const value = dict({ note: 'x'.repeat(3_000_000), a: tensor() });
+    const table = await readCheckpoint(write(folder, torchLegacy(value)));
+    expect((await readTensor(table, 'a')).data).toEqual(Float32Array.of(1, 2));
+  });
+
   it('leaves an unused storage alone', async () => {
     const file = write(folder, torchZip(dict({ a: tensor() }), { 0: floats(1, 2), 1: floats(3) }));
     const [entry] = (await readCheckpoint(file)).tensors;

@@ -152,10 +152,17 @@ describe('zip', () => {
     return extra;
   };
 
+  /** A locator before the end record, which leads to the start of the file. */
+  const needs64 = zip([{ name: 'm/data.pkl', data }], { offset: 0xffffffff });
+  const misled = Buffer.concat([needs64.subarray(0, -22), u32(0x07064b50), Buffer.alloc(16), needs64.subarray(-22)]);
+
   it.each([
     ['compressed pickle', part({ method: 8 }), /"m\/data\.pkl" is compressed.*unpack/],
     ['compressed storage', part({}, { method: 8 }), /"m\/data\/0" is compressed/],
     ['bomb: 4 GB from 8 bytes', part({}, { method: 8, size: 0xfffffffe }), /compressed/],
+    ['two sizes', part({}, { size: 4 }), /is compressed/],
+    ['header that is none', part({}, { signature: 0 }), /"m\/data\/0" is not where/],
+    ['data that begins in the next entry', part({ localExtraSize: 1 }), /reaches into what follows/],
     ['encrypted', part({ flags: 1 }), /encrypted/],
     ['size beyond the file', part({}, { size: 1e9, storedSize: 1e9 }), /overlaps|outside/],
     ['overlapping entries', part({}, { headerOffset: 4 }), /overlaps/],
@@ -190,8 +197,9 @@ describe('zip', () => {
       /big-endian/,
     ],
     ['more entries declared', zip([{ name: 'm/data.pkl', data }], { count: 7 }), /1 entries but declares 7/],
-    ['directory beyond the file', zip([{ name: 'm/data.pkl', data }], { offset: 1e6 }), /lies outside/],
+    ['directory beyond the file', zip([{ name: 'm/data.pkl', data }], { offset: 1e6 }), /zip directory lies outside/],
     ['directory that is none', zip([{ name: 'm/data.pkl', data }], { offset: 0 }), /directory is bad/],
+    ['zip64 locator that points elsewhere', misled, /end record is not where/],
     ['zip64 end without locator', zip([{ name: 'm/data.pkl', data }], { offset: 0xffffffff }), /locator is missing/],
   ])('%s', async (_, bytes, reason) => {
     expect(await refusedBytes(bytes)).toMatch(reason);
@@ -213,9 +221,17 @@ describe('tensors', () => {
     ['storage of negative size', tensor({ count: -1 }), /without a valid size/],
     ['storage size that is text', tensor({ count: 'many' }), /without a valid size/],
     ['complex numbers', tensor({ storage: 'ComplexFloatStorage' }), /unsupported dtype.*ComplexFloatStorage/],
+    [
+      'one name twice, with and without prefix',
+      new Map([
+        ['module.a', tensor()],
+        ['a', tensor()],
+      ]),
+      /both with and without/,
+    ],
     ['quantised', call(global('torch._utils', '_rebuild_qtensor'), [tensor()]), /unsupported kind.*_rebuild_qtensor/],
   ])('%s', async (_, value, reason) => {
-    expect(await refusedBytes(torchZip(dict({ a: value })))).toMatch(reason);
+    expect(await refusedBytes(torchZip(value instanceof Map ? value : dict({ a: value })))).toMatch(reason);
   });
 });
 
