@@ -1,6 +1,7 @@
 import type { DType, TensorEntry } from '../native/binding';
 import { type FileReader, isCount } from './fileReader';
-import { Global, type PickleHooks } from './pickle';
+import type { PickleHooks } from './pickle';
+import { Global } from './pickleValues';
 import { ITEM_SIZE, placeTensor } from './tensorEntry';
 
 /** A storage (flat buffer) that a pickle refers to. */

@@ -1,5 +1,5 @@
 import type { FileReader } from './fileReader';
-import { Opaque } from './pickle';
+import { Opaque } from './pickleValues';
 import { TensorRef } from './torchObjects';
 
 /**

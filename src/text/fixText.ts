@@ -7,7 +7,7 @@ const MAX_ROUNDS = 16;
 /**
  * Repairs text as the reference does with `ftfy.fix_text` before it makes tokens: entities, mojibake, ligatures, widths,
  * quotes, line ends, control characters, NFC. Written from ftfy's documentation and checked against its results;
- * docs/decisions/0003-text-repair.md says where the two differ.
+ * docs/decisions/0004-text-repair.md says where the two differ.
  */
 export function fixText(text: string): string {
   for (let round = 0; round < MAX_ROUNDS; round++) {
