@@ -16,7 +16,7 @@ ALIGNMENT = 16  # pixels; largest offset between the JPEG grid of a training cro
 
 def read_rgb(path: Path) -> np.ndarray:
     """[H, W, 3] uint8."""
-    return np.asarray(Image.open(path).convert("RGB"))
+    return np.array(Image.open(path).convert("RGB"))  # a copy: tensors want it writable
 
 
 class Photos:

@@ -41,6 +41,7 @@ def kl(mean: Tensor, log_variance: Tensor) -> Tensor:
 @torch.no_grad()
 def validate(network: Autoencoder, pictures: list[np.ndarray]) -> dict[str, float | list[float]]:
     """Mean [PSNR, SSIM] of reconstructions from the posterior's mean, and the spread of that mean."""
+    network.eval()
     scores, spread = [], []
     for picture in pictures:
         with torch.autocast("cpu", torch.bfloat16):
