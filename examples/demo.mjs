@@ -12,12 +12,13 @@ const out = path.join(root, 'out');
 const restored = path.join(out, 'restored.png');
 const beforeAfter = path.join(out, 'before-after.png');
 const [model] = process.argv.slice(2);
+const bar = process.stderr.isTTY ? (text) => process.stderr.write(`\r${text}\x1b[K`) : () => {};
 
 const result = await restore(input, {
   model,
-  onProgress: ({ stage, fraction }) => process.stderr.write(`\r${stage} ${Math.round(fraction * 100)} %\x1b[K`),
+  onProgress: ({ stage, fraction }) => bar(`${stage} ${Math.round(fraction * 100)} %`),
 });
-process.stderr.write('\r\x1b[K');
+bar('');
 
 await mkdir(out, { recursive: true });
 await result.toFile(restored, { format: 'png', force: true });

@@ -25,7 +25,7 @@ export async function restorePicture(
 
   const begin = performance.now();
   const picture = await decode(input, options, (width, height, name) =>
-    checkWorkSize({ width, height, name }, options),
+    checkWorkSize({ width, height, name }, options, stage),
   );
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);

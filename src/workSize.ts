@@ -1,8 +1,10 @@
 import { InvalidImageError } from './errors';
 import { OPTIONS } from './options/table';
 
-/** Pictures are worked on with a short side of at least this, the size that the networks were trained at. */
+/** Stage 2 works on pictures with a short side of at least this: the size that its networks were trained at. */
 const SHORT_SIDE = 512;
+/** Networks take multiples of this; the rest is padding. */
+const MULTIPLE = 64;
 
 /** Size per axis of the output: truncated, as in the reference (behaviour.md 1.1). */
 export function outputSize(size: number, upscale: number): number {
@@ -17,6 +19,7 @@ export function outputSize(size: number, upscale: number): number {
 export function checkWorkSize(
   { width, height, name }: { width: number; height: number; name: string },
   { upscale, limitWorkPixels }: { upscale: number; limitWorkPixels: number | boolean },
+  stage: 1 | 2,
 ): void {
   const [outWidth, outHeight] = [outputSize(width, upscale), outputSize(height, upscale)];
   if (outWidth < 1 || outHeight < 1) {
@@ -24,8 +27,8 @@ export function checkWorkSize(
   }
   if (limitWorkPixels === false) return;
   const limit = limitWorkPixels === true ? OPTIONS.limitWorkPixels.default : limitWorkPixels;
-  const enlarge = Math.max(1, SHORT_SIDE / Math.min(outWidth, outHeight));
-  const [workWidth, workHeight] = [Math.trunc(outWidth * enlarge), Math.trunc(outHeight * enlarge)];
+  const enlarge = stage === 2 ? Math.max(1, SHORT_SIDE / Math.min(outWidth, outHeight)) : 1;
+  const [workWidth, workHeight] = [padded(outWidth * enlarge), padded(outHeight * enlarge)];
   if (workWidth * workHeight <= limit) return;
   throw new InvalidImageError(
     `${name}: ${width} x ${height} pixels would be worked on as ${workWidth} x ${workHeight}, ` +
@@ -33,4 +36,8 @@ export function checkWorkSize(
     undefined,
     'DIFFBIR_IMAGE_TOO_LARGE',
   );
+}
+
+function padded(size: number): number {
+  return Math.ceil(Math.trunc(size) / MULTIPLE) * MULTIPLE;
 }

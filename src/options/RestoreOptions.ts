@@ -135,8 +135,9 @@ export interface RestoreOptions {
    */
   limitInputPixels?: number | boolean | undefined;
   /**
-   * Refuse a picture that would be larger than this while it is worked on (after upscale, short side at least 512):
-   * memory grows with it. An integer from 262144 to 1099511627776, true for the default, or false for no limit.
+   * Refuse a picture that would be larger than this while it is worked on (after upscale; in stage 2 the short side
+   * is at least 512): memory grows with it. An integer from 262144 to 1099511627776, true for the default, or false
+   * for no limit.
    * @default 16777216 (4096 x 4096)
    */
   limitWorkPixels?: number | boolean | undefined;

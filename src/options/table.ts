@@ -224,7 +224,7 @@ export const OPTIONS = {
     kind: limit(integer(512 * 512, 2 ** 40)),
     default: 4096 * 4096,
     defaultDoc: '16777216 (4096 x 4096)',
-    doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale, short side at least 512): memory grows with it.',
+    doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale; in stage 2 the short side is at least 512): memory grows with it.',
     scope: 'call',
   },
   failOn: {

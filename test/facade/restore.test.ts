@@ -119,11 +119,12 @@ describe('refused at the door, before anything happens', () => {
       code: 'DIFFBIR_IMAGE_TOO_LARGE',
       message: expect.stringContaining('512 x 33280000'),
     });
+    expect((await restorer.restore(thin, { stage: 1 })).height).toBe(65_000);
     await expect(restorer.restore(raw, { upscale: 64, limitWorkPixels: 512 * 512 })).rejects.toMatchObject({
       code: 'DIFFBIR_IMAGE_TOO_LARGE',
     });
     await expect(restorer.restore(raw, { upscale: 0.1 })).rejects.toMatchObject({ code: 'DIFFBIR_INVALID_IMAGE' });
-    expect(fake.jobs.length).toBe(0);
+    expect(fake.jobs.length).toBe(1);
     expect((await restorer.restore({ ...raw, data: pixels().subarray(0, 3), width: 1, height: 1 })).width).toBe(1);
   });
 
