@@ -5,9 +5,16 @@ import { DiffBIRError, type ErrorCode } from '../errors';
 import { packageRoot } from '../packageRoot';
 import type { NativeBinding } from './binding';
 
+/** The files that are in use. */
+export interface NativeFiles {
+  readonly addon: string;
+  readonly runtime: string;
+}
+
 interface Loaded {
   readonly binding: NativeBinding;
   readonly runtimeVersion: string;
+  readonly files: NativeFiles;
 }
 
 const TARGET = `${process.platform}-${process.arch}`;
@@ -40,6 +47,11 @@ export function runtimeVersion(): string {
   return load().runtimeVersion;
 }
 
+/** Where the addon and ONNX Runtime were found. Throws like `loadBinding`. */
+export function nativeFiles(): NativeFiles {
+  return load().files;
+}
+
 function load(): Loaded {
   loaded ??= open();
   return loaded;
@@ -52,7 +64,7 @@ function open(): Loaded {
   const runtime = firstThatLoads('DIFFBIR_RUNTIME_NOT_FOUND', 'ONNX Runtime', runtimes, (file) =>
     binding.openRuntime(file),
   );
-  return { binding, runtimeVersion: runtime.value };
+  return { binding, runtimeVersion: runtime.value, files: { addon: addon.file, runtime: runtime.file } };
 }
 
 /** Not by `require`, which runs a file of another kind as JavaScript. */
