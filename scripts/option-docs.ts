@@ -74,7 +74,7 @@ function expectation({ kind }: OptionSpec): string {
 }
 
 function row(name: string, spec: OptionSpec): string {
-  const range = expectation(spec).replace(/\.$/, '').toLowerCase() || `\`${spec.kind.type}\``;
+  const range = expectation(spec) ? spec.kind.expected.replace(/,$/, '') : `\`${spec.kind.type}\``;
   const value = spec.defaultDoc ?? (spec.default === undefined ? '' : `\`${String(spec.default)}\``);
   return `| ${[`\`${name}\``, range, value, spec.doc].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }

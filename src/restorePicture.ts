@@ -39,6 +39,8 @@ export async function restorePicture(
   if (signal?.aborted) throw abortError(signal);
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);
+  for (const time of [read, ...times])
+    logger?.debug(`${picture.name}: ${time.stage} ${time.milliseconds.toFixed(1)} ms`);
   return new RestoreResult({
     data: joinAlpha(image.data, alpha),
     width,

@@ -81,6 +81,8 @@ function numbersOf(config: Readonly<Record<string, unknown>>): Record<string, nu
     if (typeof value === 'number') numbers[name] = value;
     else if (typeof value === 'boolean') numbers[name] = Number(value);
     else if (Array.isArray(value) && value.every((item) => typeof item === 'number')) numbers[name] = value;
+    // CLIP's picture side is not part of the model, and has names in common with its text side.
+    else if (name === 'vision_cfg') continue;
     else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       Object.assign(numbers, numbersOf(value as Record<string, unknown>));
     }

@@ -149,7 +149,14 @@ describe('modelSpec', () => {
   });
 
   it("flattens the reference's configuration to its numbers", async () => {
-    const config = { num_heads: [4, 8], upsampler: 'nearest+conv', unshuffle: true, text_cfg: { heads: 4 }, attn: [] };
+    const config = {
+      num_heads: [4, 8],
+      upsampler: 'nearest+conv',
+      unshuffle: true,
+      text_cfg: { heads: 4 },
+      vision_cfg: { heads: 9 },
+      attn: [],
+    };
     const manifest = { ...STAGE1, networks: { cleaner: { ...cleaner, config } } };
     const spec = await modelSpec(await readManifest(modelFolder(manifest)), { stage: 1, threads: 1 }, reader([]).read);
     expect(spec.cleaner.config).toEqual({ num_heads: [4, 8], unshuffle: 1, heads: 4, attn: [] });

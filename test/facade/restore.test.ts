@@ -43,11 +43,17 @@ describe('one restoration', () => {
 
   it('warns of a prompt that is cut, and tells the logger', async () => {
     const lines: string[] = [];
-    const logger = { debug() {}, info() {}, warn: (line: string) => void lines.push(line), error() {} };
+    const logger = {
+      debug: (line: string) => void lines.push(line),
+      info() {},
+      warn: (line: string) => void lines.push(line),
+      error() {},
+    };
     const restorer = await fakeRestorer(fakeNative(), { logger });
     const { warnings } = await restorer.restore(raw, { prompt: 'word '.repeat(100) });
     expect(warnings).toEqual(['prompt is longer than 77 tokens: its end is not used']);
-    expect(lines).toEqual([`the raw input: ${warnings[0]}`]);
+    expect(lines[0]).toBe(`the raw input: ${warnings[0]}`);
+    expect(lines[1]).toMatch(/^the raw input: read \d+\.\d ms$/);
     expect((await restorer.restore(raw, { stage: 1, prompt: 'word '.repeat(100) })).warnings).toEqual([]);
   });
 

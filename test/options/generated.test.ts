@@ -10,6 +10,12 @@ describe('what is generated from the option table', () => {
     expect(now).toBe(make(now));
   });
 
+  it('README.md explains every error code', () => {
+    const codes = readFileSync('src/errors.ts', 'utf8').matchAll(/^ {2}(DIFFBIR_\w+):/gm);
+    const readme = readFileSync('README.md', 'utf8');
+    for (const [, code] of codes) expect(readme).toContain(`\`${code}\``);
+  });
+
   it('the interface has the types that the table accepts', () => {
     type FromTable = { -readonly [K in keyof typeof OPTIONS]?: ValueOf<(typeof OPTIONS)[K]> | undefined };
     expectTypeOf<RestoreOptions>().toEqualTypeOf<FromTable>();
