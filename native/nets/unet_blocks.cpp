@@ -114,6 +114,21 @@ EncoderOutputs unet_encoder(Builder& b, const Module& m, const Value& x, const U
   return outputs;
 }
 
+std::vector<std::int64_t> encoder_channels(const Module& m) {
+  std::vector<std::int64_t> channels;
+  const Module blocks = m["input_blocks"];
+  for (std::int64_t i = 0; i < count_blocks(blocks); ++i) {
+    const Module first = blocks[i][0];
+    const char* last_conv = is_res_block(first) ? "out_layers.3.weight" : is_downsample(first) ? "op.weight" : "weight";
+    channels.push_back(first.size(last_conv, 0));
+  }
+  return channels;
+}
+
+std::int64_t context_width(const Module& m) {
+  return m["middle_block"][1]["transformer_blocks"][0].size("attn2.to_k.weight", 1);
+}
+
 std::int64_t count_blocks(const Module& list) {
   std::int64_t count = 0;
   while (is_part(list[count][0])) ++count;

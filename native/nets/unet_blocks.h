@@ -40,6 +40,12 @@ struct EncoderOutputs {
 };
 EncoderOutputs unet_encoder(graph::Builder& b, const graph::Module& m, const graph::Value& x, const UNetContext& c);
 
+/// Output channels of every input block: two networks of one geometry, a UNet and its ControlNet, have the same.
+std::vector<std::int64_t> encoder_channels(const graph::Module& m);
+
+/// Width of the text embedding that the cross-attentions of a UNet or ControlNet take.
+std::int64_t context_width(const graph::Module& m);
+
 /// Number of entries of a ModuleList of timestep blocks (input_blocks, output_blocks) in the checkpoint.
 std::int64_t count_blocks(const graph::Module& list);
 

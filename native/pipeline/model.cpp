@@ -32,6 +32,7 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
     token.check();
   };
 
+  if (spec.stage2) require_matching(*spec.stage2);
   token.check();
   networks_->cleaner = make_cleaner(spec.cleaner, options);
   loaded();

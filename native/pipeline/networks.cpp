@@ -60,6 +60,27 @@ Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
 
 }  // namespace
 
+void require_matching(const Stage2Spec& spec) {
+  const auto require = [](bool matches, const std::string& what, const NetworkSpec& a, const NetworkSpec& b) {
+    if (matches) return;
+    throw Error(ErrorCode::model_mismatch, "Expected " + what + ", but " + a.weights->file() + " (" + a.type +
+                                               ") and " + b.weights->file() + " (" + b.type + ") do not fit together");
+  };
+  const graph::Module unet = root(spec.unet);
+  const graph::Module controlnet = root(spec.controlnet);
+  const std::int64_t latent_channels = unet.size("input_blocks.0.0.weight", 1);
+  require(nets::encoder_channels(unet) == nets::encoder_channels(controlnet),
+          "a ControlNet of the UNet's widths and depth", spec.controlnet, spec.unet);
+  require(controlnet.size("input_blocks.0.0.weight", 1) == 2 * latent_channels,
+          "a ControlNet that takes the latent and the condition latent", spec.controlnet, spec.unet);
+  for (const NetworkSpec* network : {&spec.unet, &spec.controlnet}) {
+    require(nets::context_width(root(*network)) == root(spec.text_encoder).size("ln_final.weight", 0),
+            "a text encoder as wide as the cross-attentions' context", spec.text_encoder, *network);
+  }
+  require(root(spec.vae_decoder).size("post_quant_conv.weight", 1) == latent_channels,
+          "an autoencoder with as many latent channels as the UNet", spec.vae_decoder, spec.unet);
+}
+
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks) {
   if (spec.type == "swinir") {
     return nets::swinir(root(spec), {integers(spec, "num_heads"), integer_or(spec, "window_size", 8)}, marks);
@@ -118,13 +139,7 @@ Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token) {
 
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
                                const runtime::NetworkOptions& options)
-    : unet_(build(unet, options)), controlnet_(build(controlnet, options)) {
-  if (unet_.input_names().size() != controlnet_.output_names().size() + 4) {
-    throw Error(ErrorCode::model_mismatch,
-                "Expected a ControlNet with as many control residuals as the UNet takes, but " +
-                    controlnet.weights->file() + " and " + unet.weights->file() + " are of different depths");
-  }
-}
+    : unet_(build(unet, options)), controlnet_(build(controlnet, options)) {}
 
 Tensor ControlledUNet::operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
                                   CancellationToken& token) {

@@ -21,6 +21,9 @@ namespace diffbir {
 /// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit.
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks = {});
 
+/// Throws Error(model_mismatch) that names both files where the networks of stage 2 are of different geometries.
+void require_matching(const Stage2Spec& spec);
+
 /// A stage-1 network: x [B,3,H,W] in 0..1, H and W multiples of 64 -> the same size, not clamped.
 using Cleaner = std::function<Tensor(const Tensor& x, CancellationToken& token)>;
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options);

@@ -72,13 +72,16 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
         Ort::Session::CreateModelEditorSession(environment(), empty_model, sizeof(empty_model) - 1, session_options);
     session_.FinalizeModelEditorSession(graph.model, session_options);
   } catch (const Ort::Exception& error) {
-    throw Error(ErrorCode::runtime_failed, std::string("ONNX Runtime could not build a network: ") + error.what());
+    throw Error(ErrorCode::runtime_failed,
+                "ONNX Runtime could not build the network of " + source() + ": " + error.what());
   }
 }
 
 Network::~Network() = default;
 Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
+
+std::string Network::source() const { return weights_.empty() ? "no checkpoint" : weights_.front()->file(); }
 
 std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token) {
   token.check();
@@ -92,7 +95,7 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
                         output_names.size());
   } catch (const Ort::Exception& error) {
     token.check();
-    throw Error(ErrorCode::runtime_failed, std::string("ONNX Runtime failed: ") + error.what());
+    throw Error(ErrorCode::runtime_failed, "ONNX Runtime failed in the network of " + source() + ": " + error.what());
   }
 }
 

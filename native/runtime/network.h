@@ -40,6 +40,8 @@ class Network {
 
  private:
   struct CustomOps;
+  std::string source() const;
+
   std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;

@@ -1,0 +1,150 @@
+// Checkpoints that are whole but wrong for the network: refused when the model is made, by file and key.
+import path from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
+import type { ModelSpec, NetworkSpec, RestoreJob, TensorEntry, WeightTable } from '../../src/native/binding';
+import { loadBinding } from '../../src/native/loadBinding';
+
+const CHECKPOINTS = path.resolve(import.meta.dirname, '../golden/ckpt');
+const binding = loadBinding();
+let spec: ModelSpec;
+
+beforeAll(async () => {
+  const read = (file: string) => readCheckpoint(path.join(CHECKPOINTS, file));
+  const [swinir, sd, controlnet] = await Promise.all(
+    ['swinir_a.ckpt', 'sd_b_zsnr_half.ckpt', 'controlnet_b_half.pt'].map(read),
+  );
+  const network = (type: NetworkSpec['type'], weights: WeightTable, prefix: string, config = {}) => {
+    return { type, weights, prefix, config };
+  };
+  const heads = { num_head_channels: 32 };
+  spec = {
+    cleaner: network('swinir', swinir as WeightTable, '', { num_heads: [4, 8], window_size: 8 }),
+    stage2: {
+      vaeEncoder: network('vae_encoder', sd as WeightTable, 'first_stage_model.'),
+      vaeDecoder: network('vae_decoder', sd as WeightTable, 'first_stage_model.'),
+      textEncoder: network('clip_text', sd as WeightTable, 'cond_stage_model.model.', { heads: 2, layers: 3 }),
+      unet: network('unet', sd as WeightTable, 'model.diffusion_model.', heads),
+      controlnet: network('controlnet', controlnet as WeightTable, '', heads),
+      schedule: { timesteps: 1000, linearStart: 0.00085, linearEnd: 0.012, zeroSnr: true, parameterization: 'v' },
+      latentScaleFactor: 0.18215,
+    },
+    threads: 1,
+  };
+});
+
+test('a whole model is accepted', async () => {
+  await (await create(spec)).dispose();
+});
+
+test('a missing tensor is named with its file', async () => {
+  const cleaner = without(spec.cleaner, 'conv_after_body.weight');
+  await refused({ ...spec, cleaner }, /tensor named conv_after_body\.weight in .*swinir_a\.ckpt/);
+});
+
+test('more tensors than the network has are no error', async () => {
+  const extra = { ...tensor(spec.cleaner, 'norm.weight'), name: 'somebody.elses.weight' };
+  const { weights } = spec.cleaner;
+  const cleaner = { ...spec.cleaner, weights: { ...weights, tensors: [...weights.tensors, extra] } };
+  await (await create({ ...spec, cleaner, stage2: null })).dispose();
+});
+
+test('a tensor of the wrong rank is named with both shapes', async () => {
+  const { shape, strides } = tensor(spec.cleaner, 'layers.0.residual_group.blocks.0.attn.qkv.weight');
+  const cleaner = changed(spec.cleaner, 'layers.0.residual_group.blocks.0.attn.qkv.weight', {
+    shape: [...shape, 1],
+    strides: [...strides, 1],
+  });
+  await refused({ ...spec, cleaner }, /qkv\.weight .* -1x-1 but it is 96x32x1/);
+});
+
+test('a tensor of a dtype without a value in float32 terms still loads as numbers', async () => {
+  const cleaner = changed(spec.cleaner, 'norm.bias', { dtype: 'int32' });
+  await (await create({ ...spec, cleaner, stage2: null })).dispose();
+});
+
+test('widths that do not fit inside a network are an error of its first run, which names the file', async () => {
+  const { shape } = tensor(spec.cleaner, 'layers.0.conv.weight');
+  const cleaner = changed(spec.cleaner, 'layers.0.conv.weight', { shape: [shape[0] as number, 16, 3, 3] });
+  const model = await create({ ...spec, cleaner, stage2: null });
+  await expect(model.restore(stage1Job(), () => {}).promise).rejects.toMatchObject({
+    code: 'DIFFBIR_RUNTIME_FAILED',
+    message: expect.stringContaining('swinir_a.ckpt'),
+  });
+  await model.dispose();
+});
+
+test.each([['num_heads'], ['window_size']])('a zero %s in the configuration is refused', async (key) => {
+  const cleaner = { ...spec.cleaner, config: { ...spec.cleaner.config, [key]: key === 'num_heads' ? [0, 0] : 0 } };
+  await refused({ ...spec, cleaner }, new RegExp(`positive ${key}`));
+});
+
+test('a checkpoint of another network is refused by its keys', async () => {
+  const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+  const swapped = { ...stage2, controlnet: { ...stage2.controlnet, weights: spec.cleaner.weights } };
+  await refused({ ...spec, stage2: swapped }, /ControlNet of the UNet's widths.*swinir_a\.ckpt/);
+});
+
+test('a ControlNet of another width than the UNet is refused, naming both files', async () => {
+  const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+  const key = 'input_blocks.1.0.out_layers.3.weight';
+  const { shape } = tensor(stage2.controlnet, key);
+  const controlnet = changed(stage2.controlnet, key, { shape: [16, ...shape.slice(1)] });
+  await refused(
+    { ...spec, stage2: { ...stage2, controlnet } },
+    /ControlNet.*controlnet_b_half\.pt.*sd_b_zsnr_half\.ckpt/,
+  );
+});
+
+test('a text encoder of another width than the cross-attentions is refused', async () => {
+  const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+  const textEncoder = changed(stage2.textEncoder, 'cond_stage_model.model.ln_final.weight', { shape: [8] });
+  await refused({ ...spec, stage2: { ...stage2, textEncoder } }, /text encoder as wide/);
+});
+
+function stage1Job(): RestoreJob {
+  return {
+    image: { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) },
+    stage: 1,
+    upscale: 1,
+    sampler: 'spaced',
+    steps: 1,
+    cfgScale: 1,
+    rescaleCfg: false,
+    strength: 1,
+    noiseAug: 0,
+    startPoint: 'noise',
+    guidance: { scale: 0, start: 1001, stop: -1, repeat: 1 },
+    colorFix: 'none',
+    positiveTokens: new Int32Array(77),
+    negativeTokens: new Int32Array(77),
+    seed: 0n,
+    noise: [],
+    trace: false,
+  };
+}
+
+function create(model: ModelSpec) {
+  return binding.createModel(model, () => {}).promise;
+}
+
+async function refused(model: ModelSpec, message: RegExp) {
+  await expect(create(model)).rejects.toMatchObject({
+    code: 'DIFFBIR_MODEL_MISMATCH',
+    message: expect.stringMatching(message),
+  });
+}
+
+function tensor({ weights }: NetworkSpec, name: string): TensorEntry {
+  return weights.tensors.find((entry) => entry.name === name) as TensorEntry;
+}
+
+function without(network: NetworkSpec, name: string): NetworkSpec {
+  const tensors = network.weights.tensors.filter((entry) => entry.name !== name);
+  return { ...network, weights: { ...network.weights, tensors } };
+}
+
+function changed(network: NetworkSpec, name: string, change: Partial<TensorEntry>): NetworkSpec {
+  const tensors = network.weights.tensors.map((entry) => (entry.name === name ? { ...entry, ...change } : entry));
+  return { ...network, weights: { ...network.weights, tensors } };
+}
