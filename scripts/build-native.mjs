@@ -18,7 +18,15 @@ mkdirSync(prebuild, { recursive: true });
 const addon = [path.join(buildDir, 'diffbir.node'), path.join(buildDir, 'Release', 'diffbir.node')].find(existsSync);
 install(readFileSync(addon), 'diffbir.node');
 
-const runtimeDir = path.join(root, 'node_modules', 'onnxruntime-node', 'bin', 'napi-v6', process.platform, process.arch);
+const runtimeDir = path.join(
+  root,
+  'node_modules',
+  'onnxruntime-node',
+  'bin',
+  'napi-v6',
+  process.platform,
+  process.arch,
+);
 if (process.platform === 'linux') {
   install(withOwnSoname(readFileSync(path.join(runtimeDir, 'libonnxruntime.so.1'))), 'libdiffbir-ort.so.1');
 } else {

@@ -1,7 +1,7 @@
 // Formats native/ with clang-format; `--check` fails on the first file that is not formatted.
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '..');
