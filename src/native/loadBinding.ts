@@ -67,11 +67,14 @@ function open(): Loaded {
   return { binding, runtimeVersion: runtime.value, files: { addon: addon.file, runtime: runtime.file } };
 }
 
-/** Not by `require`, which runs a file of another kind as JavaScript. */
+/** `require` keeps one instance per thread, also where this module itself is there as ESM and as CommonJS. */
 function openAddon(file: string): NativeBinding {
-  const addon: { exports: unknown } = { exports: {} };
-  process.dlopen(addon, file);
-  return addon.exports as NativeBinding;
+  if (path.extname(file) !== '.node') throw new Error('its name must end in .node'); // else it would run as JavaScript
+  return requireFromPackage()(file) as NativeBinding;
+}
+
+function requireFromPackage(): NodeJS.Require {
+  return createRequire(path.join(packageRoot(), 'package.json'));
 }
 
 function addonFiles(): string[] {
@@ -87,9 +90,8 @@ function runtimeFiles(addonFolder: string): string[] {
   if (named) return [path.resolve(named)];
   const beside = path.join(addonFolder, RUNTIME_FILE);
   try {
-    const require = createRequire(path.join(packageRoot(), 'package.json'));
     // In a checkout whose addon was built in another way than by `npm run build:native`.
-    const other = path.dirname(require.resolve('onnxruntime-node/package.json'));
+    const other = path.dirname(requireFromPackage().resolve('onnxruntime-node/package.json'));
     const file = RUNTIME_FILES[process.platform] ?? 'libonnxruntime.so.1';
     return [beside, path.join(other, 'bin', 'napi-v6', process.platform, process.arch, file)];
   } catch {

@@ -1,4 +1,5 @@
 // Jobs of one model: their order, progress, cancellation, and the end of the model under them.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativeModel, NativeProgress } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
@@ -69,6 +70,15 @@ describe('one model', () => {
     const moved = structuredClone(data, { transfer: [data.buffer as ArrayBuffer] });
     expect(moved).toEqual(untouched);
     expect(data).toHaveLength(0);
+  });
+
+  test('calls back in the async context of the call, also behind a queue', async () => {
+    const context = new AsyncLocalStorage<string>();
+    const seen = new Set<unknown>();
+    const run = (name: string) =>
+      context.run(name, () => model.restore(short, () => seen.add(`${name} ${context.getStore()}`)).promise);
+    await Promise.all(['a', 'b'].map(run));
+    expect([...seen]).toEqual(['a a', 'b b']);
   });
 
   test('abort before the job has begun', async () => {

@@ -1,0 +1,80 @@
+// What a user reads when the native part cannot be loaded: every file that was tried, why, and what helps.
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { nativeFiles } from '../../src/native/loadBinding';
+
+const files = nativeFiles();
+const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-binding-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+// A copy of its own, which has loaded nothing yet.
+beforeEach(() => vi.resetModules());
+afterEach(() => vi.unstubAllEnvs());
+const fresh = () => import('../../src/native/loadBinding');
+
+const notFound = (part: 'BINDING' | 'RUNTIME', ...lines: string[]) =>
+  lines.map((line) =>
+    expect.objectContaining({ code: `DIFFBIR_${part}_NOT_FOUND`, message: expect.stringContaining(line) }),
+  );
+
+test('opens the addon and the runtime that lie side by side', async () => {
+  const { loadBinding, runtimeVersion } = await fresh();
+  expect(loadBinding()).toBe(loadBinding());
+  expect(runtimeVersion()).toMatch(/^1\.\d+\.\d+/);
+});
+
+test('an addon that is not there: names platform, file and variable, and a later call can succeed', async () => {
+  const { loadBinding } = await fresh();
+  const missing = path.join(folder, 'missing.node');
+  vi.stubEnv('DIFFBIR_BINDING_PATH', missing);
+  for (const error of notFound(
+    'BINDING',
+    `on ${process.platform}-${process.arch}`,
+    `${missing}: there is no such file`,
+    'named by DIFFBIR_BINDING_PATH',
+  )) {
+    expect(loadBinding).toThrow(error);
+  }
+  vi.stubEnv('DIFFBIR_BINDING_PATH', files.addon);
+  vi.stubEnv('DIFFBIR_ORT_PATH', files.runtime);
+  expect(loadBinding().openRuntime).toBeTypeOf('function');
+});
+
+test.each(['script.node', 'script.js'])('%s, which is no addon: says why, and does not run it', async (name) => {
+  const script = path.join(folder, name);
+  writeFileSync(script, 'throw new Error("was run")');
+  vi.stubEnv('DIFFBIR_BINDING_PATH', script);
+  const { loadBinding } = await fresh();
+  for (const error of notFound('BINDING', `- ${script}: `)) expect(loadBinding).toThrow(error);
+  expect(loadBinding).not.toThrow('was run');
+});
+
+// The process has a runtime already, which no other may replace: a copy of the addon has none yet.
+test.skipIf(process.platform === 'win32').each([
+  ['is not there', 'missing.so', () => {}, 'there is no such file'],
+  ['is no library', 'text.so', (file: string) => writeFileSync(file, 'text'), 'Cannot open ONNX Runtime'],
+  ['is another library', 'other.so', (file: string) => copyFileSync(files.addon, file), 'no symbol OrtGetApiBase'],
+])('a runtime that %s', async (_, name, make, reason) => {
+  const addon = path.join(folder, `${name}.node`);
+  copyFileSync(files.addon, addon);
+  const runtime = path.join(folder, name);
+  make(runtime);
+  vi.stubEnv('DIFFBIR_BINDING_PATH', addon);
+  vi.stubEnv('DIFFBIR_ORT_PATH', runtime);
+  const { loadBinding } = await fresh();
+  for (const error of notFound('RUNTIME', `- ${runtime}: `, reason, 'named by DIFFBIR_ORT_PATH')) {
+    expect(loadBinding).toThrow(error);
+  }
+});
+
+test('a second runtime in one process is refused by name', async () => {
+  const { loadBinding } = await fresh();
+  expect(() => loadBinding().openRuntime('/another/libonnxruntime.so')).toThrow(
+    expect.objectContaining({
+      code: 'DIFFBIR_RUNTIME_NOT_FOUND',
+      message: expect.stringContaining(`from ${files.runtime}`),
+    }),
+  );
+});
