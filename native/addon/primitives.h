@@ -13,5 +13,6 @@ void add_rng_primitives(Napi::Object primitives);
 void add_imaging_primitives(Napi::Object primitives);
 void add_diffusion_primitives(Napi::Object primitives);
 void add_network_primitives(Napi::Object primitives);
+void add_tiling_primitives(Napi::Object primitives);
 
 }  // namespace diffbir

@@ -1,4 +1,4 @@
-#include <map>
+#include <list>
 #include <memory>
 #include <set>
 #include <string>
@@ -14,28 +14,25 @@ namespace diffbir {
 
 namespace {
 
-/// An input of a network: float32 values or token ids, kept alive while the network looks at them.
-struct NetworkInput {
-  Tensor tensor;
-  std::vector<std::int32_t> ids;
-};
+constexpr std::int64_t whole_picture = 0;  // the value of a network's `tile` input
 
 /// Runs on the calling thread, inputs by name; an Int32Array of n ids is an input of shape [1, n].
 Napi::Value run_network(const Napi::CallbackInfo& info, runtime::Network& network) {
   const Napi::Object given = to_object(info[0], "inputs");
-  std::vector<NetworkInput> inputs;
+  std::list<Tensor> tensors;  // lists, so that what the values look at stays where it is
+  std::list<std::vector<std::int32_t>> ids;
+  std::vector<Ort::Value> values;
   for (const std::string& name : network.input_names()) {
     const Napi::Value value = given.Get(name);
-    if (value.IsTypedArray()) {
-      inputs.push_back({{}, to_int32s(value, name)});
+    if (name == "tile") {
+      values.push_back(runtime::view(whole_picture));
+    } else if (value.IsTypedArray()) {
+      ids.push_back(to_int32s(value, name));
+      values.push_back(runtime::view(ids.back(), {1, static_cast<std::int64_t>(ids.back().size())}));
     } else {
-      inputs.push_back({to_tensor(value, name), {}});
+      tensors.push_back(to_tensor(value, name));
+      values.push_back(runtime::view(tensors.back()));
     }
-  }
-  std::vector<Ort::Value> values;
-  for (const NetworkInput& input : inputs) {
-    const auto count = static_cast<std::int64_t>(input.ids.size());
-    values.push_back(count > 0 ? runtime::view(input.ids, {1, count}) : runtime::view(input.tensor));
   }
   CancellationToken never;
   const std::vector<Ort::Value> outputs = network.run(values, never);
@@ -69,10 +66,36 @@ Napi::Value shifted_window_mask(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), nets::shifted_window_mask(height, width, window, masked));
 }
 
+/// autoencoder(encoder, decoder, threads): both halves on tiles, in units of the diffusion model (scale factor 1).
+Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
+  const NetworkSpec encoder = to_network_spec(info[0], "encoder");
+  const NetworkSpec decoder = to_network_spec(info[1], "decoder");
+  const auto threads = static_cast<int>(to_integer(info[2], "threads", 1, 1024));
+  const auto autoencoder =
+      std::make_shared<Autoencoder>(encoder, decoder, 1.0F, runtime::NetworkOptions{.threads = threads});
+  const auto tiling = [](const Napi::CallbackInfo& call) {
+    LockStepOptions lock_step{.pooling = to_text(call[2], "pooling") == "reference" ? runtime::Pooling::reference
+                                                                                    : runtime::Pooling::exact};
+    lock_step.together = static_cast<std::size_t>(to_integer(call[3], "together", 1, 1 << 20));
+    return TiledRun{to_integer(call[1], "tile", 1, 1 << 16), lock_step};
+  };
+  Napi::Object handle = Napi::Object::New(info.Env());
+  set_function(handle, "encode", [=](const Napi::CallbackInfo& call) -> Napi::Value {
+    CancellationToken never;
+    return from_tensor(call.Env(), autoencoder->encode(to_tensor(call[0], "image"), never, tiling(call)));
+  });
+  set_function(handle, "decode", [=](const Napi::CallbackInfo& call) -> Napi::Value {
+    CancellationToken never;
+    return from_tensor(call.Env(), autoencoder->decode(to_tensor(call[0], "latent"), never, tiling(call)));
+  });
+  return handle;
+}
+
 }  // namespace
 
 void add_network_primitives(Napi::Object primitives) {
   set_function(primitives, "createNetwork", create_network);
+  set_function(primitives, "createAutoencoder", create_autoencoder);
   set_function(primitives, "shiftedWindowMask", shifted_window_mask);
 }
 

@@ -68,6 +68,12 @@ Value Builder::input_ids(const std::string& name, const Shape& shape) {
   return {name};
 }
 
+void Builder::tile_ticket() {
+  inputs_.push_back(port("tile", ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, {1}));
+  input_names_.push_back("tile");
+  tile_ticket_ = Value{"tile"};
+}
+
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
   Ort::Node identity("Identity", "", fresh_name("output"), {x.name}, {name});
   graph_.AddNode(identity);

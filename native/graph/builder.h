@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -52,6 +53,9 @@ class Builder {
   Value input(const std::string& name, const Shape& shape);
   /// An int32 input.
   Value input_ids(const std::string& name, const Shape& shape);
+  /// The int64 input "tile" of networks that work on tiles in lock-step: 0, or the ticket of a run
+  /// (runtime::TileRegistry).
+  void tile_ticket();
   void output(const std::string& name, const Value& x, std::size_t rank);
   /// Names the output of a module by its path in the reference, so that a golden run can ask for it. Returns x.
   Value mark(const Module& m, const Value& x, std::size_t rank);
@@ -73,8 +77,9 @@ class Builder {
   Value linear(const Value& x, const Module& m, const std::string& weight = "weight", const std::string& bias = "bias");
   /// nn.LayerNorm over the last axis.
   Value layer_norm(const Value& x, const Module& m, float eps = 1e-5F);
-  /// nn.GroupNorm on NCHW, with the activation that follows it fused in.
-  Value group_norm(const Value& x, const Module& m, float eps, Activation activation, std::int64_t groups = 32);
+  /// nn.GroupNorm on NCHW in 32 groups, with the activation that follows it fused in. In a network that was given a
+  /// tile_ticket() its statistics are those of all tiles of the picture.
+  Value group_norm(const Value& x, const Module& m, float eps, Activation activation);
   /// softmax(q k^T / sqrt(C / heads)) v per head; q [B,L,C], k and v [B,S,C] -> [B,L,C].
   Value attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal = false);
 
@@ -133,6 +138,8 @@ class Builder {
   std::set<std::string> requested_outputs_;
   std::set<std::string> parameters_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
+  std::optional<Value> tile_ticket_;
+  std::int64_t group_norms_ = 0;
   std::int64_t next_name_ = 0;
 };
 

@@ -45,9 +45,15 @@ Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
             {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
 }
 
-Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation activation, std::int64_t groups) {
-  return op("GroupNorm", {x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})},
-            {{"groups", groups}, {"epsilon", eps}, {"silu", std::int64_t{activation == Activation::silu}}}, "diffbir");
+Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation activation) {
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})};
+  if (tile_ticket_) inputs.push_back(*tile_ticket_);
+  return op("GroupNorm", inputs,
+            {{"groups", std::int64_t{32}},
+             {"epsilon", eps},
+             {"silu", std::int64_t{activation == Activation::silu}},
+             {"index", group_norms_++}},
+            "diffbir");
 }
 
 Value Builder::attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal) {

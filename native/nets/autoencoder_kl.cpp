@@ -54,6 +54,7 @@ Graph vae_encoder(const Module& m, const std::set<std::string>& marks) {
   Builder b(marks);
   const Module encoder = m["encoder"];
   Value h = b.conv(b.input("image", {-1, encoder.size("conv_in.weight", 1), -1, -1}), encoder["conv_in"]);
+  b.tile_ticket();
   b.mark(encoder["conv_in"], h, 4);
 
   const std::int64_t levels = count_levels(encoder["down"]);
@@ -76,6 +77,7 @@ Graph vae_decoder(const Module& m, const std::set<std::string>& marks) {
   Builder b(marks);
   const Module decoder = m["decoder"];
   Value h = b.conv(b.input("z", {-1, m.size("post_quant_conv.weight", 1), -1, -1}), m["post_quant_conv"]);
+  b.tile_ticket();
   b.mark(m["post_quant_conv"], h, 4);
   h = b.mark(decoder["conv_in"], b.conv(h, decoder["conv_in"]), 4);
   h = middle(b, decoder["mid"], h);

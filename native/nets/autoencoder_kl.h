@@ -7,6 +7,8 @@
 
 namespace diffbir::nets {
 
+// Both halves take a second input, tile [1] int64: 0, or the ticket of a tile's run (runtime::TileRegistry).
+
 /// Encoder of the KL autoencoder (Rombach et al. 2022, section 3.1; behaviour.md 5.6).
 /// Input: image [B,3,H,W] in -1..1, H and W multiples of 8. Output: moments [B,8,H/8,W/8]: mean, then log variance, not
 /// yet multiplied by the latent scale factor.

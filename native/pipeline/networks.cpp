@@ -58,6 +58,41 @@ Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
   return result;
 }
 
+constexpr std::int64_t latent_cell = 8;  // pixels a side
+constexpr std::int64_t whole_picture = 0;
+
+/// How far tiles look into their neighbours (behaviour.md 6.1), in units of the network's input.
+constexpr std::int64_t encoder_overlap = 32;
+constexpr std::int64_t decoder_overlap = 11;
+
+/// Output size per input size.
+struct Ratio {
+  std::int64_t output, input;
+  std::int64_t operator()(std::int64_t size) const { return size * output / input; }
+};
+
+/// Copies a tile's own part of its output to its place in the whole.
+void place(Tensor& whole, const OverlappingTile& tile, const Tensor& output, Ratio ratio) {
+  const Tensor own = cut(output, {ratio(tile.own.y - tile.input.y), ratio(tile.own.x - tile.input.x),
+                                  ratio(tile.own.height), ratio(tile.own.width)});
+  paste(whole, own, ratio(tile.own.y), ratio(tile.own.x));
+}
+
+Tensor run_autoencoder(runtime::Network& network, const Tensor& x, std::int64_t overlap, Ratio ratio,
+                       CancellationToken& token, const std::optional<TiledRun>& tiled) {
+  const auto tiles = overlapping_tiles(x.dim(2), x.dim(3), tiled ? tiled->tile : std::max(x.dim(2), x.dim(3)), overlap);
+  if (tiles.size() == 1) {
+    const Ort::Value inputs[] = {runtime::view(x), runtime::view(whole_picture)};
+    return runtime::to_tensor(network.run(inputs, token).front());
+  }
+  Tensor whole;
+  run_in_lock_step(network, x, tiles, tiled->lock_step, token, [&](const OverlappingTile& tile, const Tensor& output) {
+    if (whole.empty()) whole = Tensor({x.dim(0), output.dim(1), ratio(x.dim(2)), ratio(x.dim(3))});
+    place(whole, tile, output, ratio);
+  });
+  return whole;
+}
+
 }  // namespace
 
 void require_matching(const Stage2Spec& spec) {
@@ -124,17 +159,14 @@ Autoencoder::Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder,
                          const runtime::NetworkOptions& options)
     : encoder_(build(encoder, options)), decoder_(build(decoder, options)), scale_factor_(scale_factor) {}
 
-Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token) {
-  const Ort::Value inputs[] = {runtime::view(image)};
-  const Tensor moments = runtime::to_tensor(encoder_.run(inputs, token).front());
-  return scaled_channels(moments, moments.dim(1) / 2,
-                         scale_factor_);  // the first half is the mean, the mode of a Gaussian
+Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
+  const Tensor moments = run_autoencoder(encoder_, image, encoder_overlap, {1, latent_cell}, token, tiled);
+  return scaled_channels(moments, moments.dim(1) / 2, scale_factor_);  // the first half is the mean, a Gaussian's mode
 }
 
-Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token) {
+Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
-  const Ort::Value inputs[] = {runtime::view(z)};
-  return runtime::to_tensor(decoder_.run(inputs, token).front());
+  return run_autoencoder(decoder_, z, decoder_overlap, {latent_cell, 1}, token, tiled);
 }
 
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,

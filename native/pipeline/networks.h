@@ -12,6 +12,7 @@
 #include "core/tensor.h"
 #include "diffusion/schedule.h"
 #include "graph/builder.h"
+#include "pipeline/lock_step.h"
 #include "pipeline/model.h"
 #include "runtime/network.h"
 
@@ -39,15 +40,22 @@ class TextEncoder {
   runtime::Network network_;
 };
 
+/// A network's work on tiles: their size in units of the network's input, and how they pass through it.
+struct TiledRun {
+  std::int64_t tile;
+  LockStepOptions lock_step;
+};
+
 /// The KL autoencoder, in units of the diffusion model: latents carry the scale factor.
 class Autoencoder {
  public:
   Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
               const runtime::NetworkOptions& options);
-  /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,4,H/8,W/8].
-  Tensor encode(const Tensor& image, CancellationToken& token);
-  /// latent [B,4,h,w] -> image [B,3,8h,8w], nominally in -1..1.
-  Tensor decode(const Tensor& latent, CancellationToken& token);
+  /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,4,H/8,W/8]. Tiles are measured in pixels
+  /// and must be multiples of 8.
+  Tensor encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
+  /// latent [B,4,h,w] -> image [B,3,8h,8w], nominally in -1..1. Tiles are measured in latent cells.
+  Tensor decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
 
  private:
   runtime::Network encoder_;

@@ -1,153 +1,135 @@
 #include "runtime/group_norm_op.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <exception>
-#include <string>
 #include <vector>
 
-// The inner loops are compiled for several instruction sets; the loader picks one. All give the same bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define DIFFBIR_SIMD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define DIFFBIR_SIMD_CLONES
-#endif
+#include "runtime/group_norm_math.h"
 
 namespace diffbir::runtime {
 namespace {
 
-/// exp(x) for x in -87..0 as straight-line arithmetic, so that compilers can vectorise it: 2^n times a polynomial of
-/// the remainder (Taylor to degree 7 on |r| <= ln 2 / 2, relative error below 2e-7).
-inline float exp_negative(float x) {
-  constexpr float log2_e = 1.44269504F;
-  constexpr float ln2_high = 0.693359375F;
-  constexpr float ln2_low = -2.12194440e-4F;
-  constexpr float round_magic = 12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  const float shifted = x * log2_e + round_magic;
-  const float n = shifted - round_magic;
-  const float r = (x - n * ln2_high) - n * ln2_low;
-  float p = 1.0F / 5040.0F;
-  p = p * r + 1.0F / 720.0F;
-  p = p * r + 1.0F / 120.0F;
-  p = p * r + 1.0F / 24.0F;
-  p = p * r + 1.0F / 6.0F;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const auto exponent = (std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(round_magic) + 127) << 23;
-  return p * std::bit_cast<float>(exponent);
+/// The part of a feature map that counts in the statistics.
+struct Region {
+  std::size_t top, left, bottom, right;
+};
+
+/// One call of the operator, as its parallel loops over batch item and group see it.
+struct Work {
+  const float* x;
+  const float* scale;
+  const float* bias;
+  float* y;
+  std::size_t groups, channels_per_group, height, width;
+  Region region;
+  float epsilon;
+  bool silu;
+  std::vector<Moments> moments;  // by batch item and group
+
+  std::size_t area() const { return height * width; }
+  std::size_t group_size() const { return channels_per_group * area(); }
+};
+
+void measure_group(void* data, std::size_t index) {
+  Work& w = *static_cast<Work*>(data);
+  const float* group = w.x + index * w.group_size();
+  const Region& region = w.region;
+  if (region.bottom - region.top == w.height && region.right - region.left == w.width) {
+    w.moments[index] = moments_of(group, w.group_size());
+    return;
+  }
+  Moments all;
+  for (std::size_t c = 0; c < w.channels_per_group; ++c) {
+    for (std::size_t y = region.top; y < region.bottom; ++y) {
+      const float* row = group + c * w.area() + y * w.width + region.left;
+      all = merge(all, moments_of(row, region.right - region.left));
+    }
+  }
+  w.moments[index] = all;
 }
 
-/// y * sigmoid(y) without overflow on either side.
-inline float silu(float y) {
-  const float e = exp_negative(std::max(-std::fabs(y), -87.0F));  // exp(-|y|)
-  const float sigmoid_of_magnitude = 1.0F / (1.0F + e);
-  return y * (y >= 0.0F ? sigmoid_of_magnitude : e * sigmoid_of_magnitude);
+void normalize_group(void* data, std::size_t index) {
+  const Work& w = *static_cast<const Work*>(data);
+  const std::size_t first_channel = index % w.groups * w.channels_per_group;
+  const float* in = w.x + index * w.group_size();
+  float* out = w.y + index * w.group_size();
+  const Moments& moments = w.moments[index];
+  const double inverse_deviation = 1.0 / std::sqrt(moments.variance() + static_cast<double>(w.epsilon));
+  for (std::size_t c = 0; c < w.channels_per_group; ++c) {
+    const double factor = inverse_deviation * w.scale[first_channel + c];
+    const double offset = w.bias[first_channel + c] - moments.mean * factor;
+    normalize_plane(in + c * w.area(), out + c * w.area(), w.area(), static_cast<float>(factor),
+                    static_cast<float>(offset), w.silu);
+  }
+}
+
+/// The tile's own part of the network's input, at the resolution of a feature map.
+Region region_of(const TileRun& run, std::size_t height, std::size_t width) {
+  const auto scaled = [](std::int64_t position, std::size_t size, std::int64_t input_size) {
+    return static_cast<std::size_t>(position) * size / static_cast<std::size_t>(input_size);
+  };
+  return {scaled(run.top, height, run.input_height), scaled(run.left, width, run.input_width),
+          scaled(run.bottom, height, run.input_height), scaled(run.right, width, run.input_width)};
 }
 
 }  // namespace
 
-DIFFBIR_SIMD_CLONES
-void normalize_plane(const float* x, float* y, std::size_t area, float factor, float offset, bool with_silu) {
-  if (with_silu) {
-    for (std::size_t i = 0; i < area; ++i) y[i] = silu(x[i] * factor + offset);
-  } else {
-    for (std::size_t i = 0; i < area; ++i) y[i] = x[i] * factor + offset;
-  }
-}
-
-DIFFBIR_SIMD_CLONES
-void group_moments(const float* x, std::size_t count, double& mean, double& variance) {
-  constexpr std::size_t lanes = 32;
-  constexpr std::size_t block = 64 * lanes;  // float32 sums stay short, doubles carry the rest
-  // Moments about the first value: sums of squares of small differences, nothing to cancel.
-  const float pivot = count > 0 ? x[0] : 0.0F;
-  double total = 0;
-  double total_squares = 0;
-  std::size_t i = 0;
-  while (i + lanes <= count) {
-    float sum[lanes] = {};
-    float squares[lanes] = {};
-    const std::size_t end = std::min(count - (count - i) % lanes, i + block);
-    for (; i < end; i += lanes) {
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const float d = x[i + lane] - pivot;
-        sum[lane] += d;
-        squares[lane] += d * d;
-      }
-    }
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      total += sum[lane];
-      total_squares += squares[lane];
-    }
-  }
-  for (; i < count; ++i) {
-    const double d = static_cast<double>(x[i]) - pivot;
-    total += d;
-    total_squares += d * d;
-  }
-  const double n = static_cast<double>(std::max<std::size_t>(count, 1));
-  mean = pivot + total / n;
-  variance = std::max(0.0, total_squares / n - (total / n) * (total / n));
-}
-
-GroupNormKernel::GroupNormKernel(const OrtKernelInfo* info) {
+GroupNormKernel::GroupNormKernel(const OrtKernelInfo* info, const TileRegistry* tiles) : tiles_(tiles) {
   const Ort::ConstKernelInfo attributes(info);
   groups_ = attributes.GetAttribute<std::int64_t>("groups");
   epsilon_ = attributes.GetAttribute<float>("epsilon");
   silu_ = attributes.GetAttribute<std::int64_t>("silu") != 0;
+  index_ = static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("index"));
 }
 
 OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
   const auto x = context.GetInput(0);
   const auto shape = x.GetTensorTypeAndShapeInfo().GetShape();
-  auto y = context.GetOutput(0, shape);
-  if (shape.size() != 4 || shape[1] % groups_ != 0) {
-    return Ort::Status("GroupNorm needs NCHW with channels divisible by the groups", ORT_INVALID_ARGUMENT).release();
-  }
-
-  struct Work {
-    const float *x, *scale, *bias;
-    float* y;
-    std::size_t groups, channels_per_group, area;
-    float epsilon;
-    bool silu;
-  } work{x.GetTensorData<float>(),
-         context.GetInput(1).GetTensorData<float>(),
-         context.GetInput(2).GetTensorData<float>(),
-         y.GetTensorMutableData<float>(),
-         static_cast<std::size_t>(groups_),
-         static_cast<std::size_t>(shape[1] / groups_),
-         static_cast<std::size_t>(shape[2] * shape[3]),
-         epsilon_,
-         silu_};
-
-  const auto normalize_group = [](void* data, std::size_t index) {
-    const Work& w = *static_cast<const Work*>(data);
-    const std::size_t first_channel = index % w.groups * w.channels_per_group;
-    const float* in = w.x + index * w.channels_per_group * w.area;
-    float* out = w.y + index * w.channels_per_group * w.area;
-    double mean = 0;
-    double variance = 0;
-    group_moments(in, w.channels_per_group * w.area, mean, variance);
-    const double inverse_deviation = 1.0 / std::sqrt(variance + static_cast<double>(w.epsilon));
-    for (std::size_t c = 0; c < w.channels_per_group; ++c) {
-      const double factor = inverse_deviation * w.scale[first_channel + c];
-      const double offset = w.bias[first_channel + c] - mean * factor;
-      normalize_plane(in + c * w.area, out + c * w.area, w.area, static_cast<float>(factor), static_cast<float>(offset),
-                      w.silu);
-    }
+  const auto count = [&](std::size_t input) {
+    return static_cast<std::int64_t>(context.GetInput(input).GetTensorTypeAndShapeInfo().GetElementCount());
   };
-  context.ParallelFor(normalize_group, static_cast<std::size_t>(shape[0] * groups_), 0, &work);
+  if (shape.size() != 4 || groups_ < 1 || shape[1] % groups_ != 0 || count(1) != shape[1] || count(2) != shape[1]) {
+    return Ort::Status("GroupNorm needs NCHW, as many scales and biases as channels, and groups that divide them",
+                       ORT_INVALID_ARGUMENT)
+        .release();
+  }
+  auto y = context.GetOutput(0, shape);
+  const auto height = static_cast<std::size_t>(shape[2]);
+  const auto width = static_cast<std::size_t>(shape[3]);
+  const auto groups = static_cast<std::size_t>(shape[0] * groups_);
+
+  Work work{.x = x.GetTensorData<float>(),
+            .scale = context.GetInput(1).GetTensorData<float>(),
+            .bias = context.GetInput(2).GetTensorData<float>(),
+            .y = y.GetTensorMutableData<float>(),
+            .groups = static_cast<std::size_t>(groups_),
+            .channels_per_group = static_cast<std::size_t>(shape[1] / groups_),
+            .height = height,
+            .width = width,
+            .region = {0, 0, height, width},
+            .epsilon = epsilon_,
+            .silu = silu_,
+            .moments = std::vector<Moments>(groups)};
+
+  const std::int64_t ticket = context.GetInputCount() > 3 ? *context.GetInput(3).GetTensorData<std::int64_t>() : 0;
+  if (ticket == 0) {
+    context.ParallelFor(measure_group, groups, 0, &work);
+  } else {
+    const TileRun run = tiles_->find(ticket);
+    work.region = region_of(run, height, width);
+    context.ParallelFor(measure_group, groups, 0, &work);
+    work.moments = run.statistics->pool(index_, run.tile, work.moments);
+  }
+  context.ParallelFor(normalize_group, groups, 0, &work);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }
 
 OrtStatusPtr GroupNormOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
-  *kernel = new GroupNormKernel(info);
+  *kernel = new GroupNormKernel(info, &tiles_);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

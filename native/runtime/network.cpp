@@ -9,7 +9,8 @@
 namespace diffbir::runtime {
 
 struct Network::CustomOps {
-  GroupNormOp group_norm;
+  TileRegistry tiles;
+  GroupNormOp group_norm{tiles};
   Ort::CustomOpDomain domain{"diffbir"};
   CustomOps() { domain.Add(&group_norm); }
 };
@@ -51,6 +52,11 @@ Ort::Value view(std::span<const std::int32_t> ids, const Shape& shape) {
                                                 shape.data(), shape.size());
 }
 
+Ort::Value view(const std::int64_t& number) {
+  constexpr std::int64_t one = 1;
+  return Ort::Value::CreateTensor<std::int64_t>(cpu_memory(), const_cast<std::int64_t*>(&number), 1, &one, 1);
+}
+
 Tensor to_tensor(const Ort::Value& value) {
   Tensor tensor(value.GetTensorTypeAndShapeInfo().GetShape());
   const float* data = value.GetTensorData<float>();
@@ -80,6 +86,8 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
 Network::~Network() = default;
 Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
+
+TileRegistry& Network::tiles() { return custom_ops_->tiles; }
 
 std::string Network::source() const { return weights_.empty() ? "no checkpoint" : weights_.front()->file(); }
 

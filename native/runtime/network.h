@@ -9,12 +9,16 @@
 #include "core/cancellation.h"
 #include "core/tensor.h"
 #include "graph/builder.h"
+#include "runtime/tile_statistics.h"
 
 namespace diffbir::runtime {
 
 /// An ONNX Runtime value that looks at the tensor's memory; the tensor must outlive it.
 Ort::Value view(const Tensor& tensor);
 Ort::Value view(std::span<const std::int32_t> ids, const Shape& shape);
+
+/// A one-element int64 tensor.
+Ort::Value view(const std::int64_t& number);
 
 /// Copies a float32 result out of ONNX Runtime's memory.
 Tensor to_tensor(const Ort::Value& value);
@@ -34,8 +38,12 @@ class Network {
   const std::vector<std::string>& input_names() const noexcept { return inputs_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }
 
-  /// Inputs and outputs in the order of the graph's ports. Stops inside the running operator when the token is
-  /// cancelled and then throws Error(aborted); throws Error(runtime_failed) on anything ONNX Runtime reports.
+  /// The tiles that run through this network in lock-step; networks without group normalisation look at none.
+  TileRegistry& tiles();
+
+  /// Inputs and outputs in the order of the graph's ports. Runs may overlap in time, on several threads. Stops inside
+  /// the running operator when the token is cancelled and then throws Error(aborted); throws Error(runtime_failed) on
+  /// anything ONNX Runtime reports.
   std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token);
 
  private:

@@ -179,6 +179,23 @@ export interface Primitives {
   waveletDecomposition(x: NativeTensor): { high: NativeTensor; low: NativeTensor };
   waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
   toUint8(x: Float32Array): Uint8Array;
+  /** Each tile is y, x, height, width. */
+  slidingWindows(height: number, width: number, tile: number, stride: number): Int32Array[];
+  overlappingTiles(
+    height: number,
+    width: number,
+    tile: number,
+    overlap: number,
+  ): { input: Int32Array; own: Int32Array }[];
+  gaussianWeights(height: number, width: number, centre: BlendCentre): Float64Array;
+  blendTiles(
+    x: NativeTensor,
+    tile: number,
+    stride: number,
+    scale: number,
+    centre: BlendCentre,
+    tileOutput: (tile: NativeTensor) => NativeTensor,
+  ): NativeTensor;
   // diffusion
   noiseSchedule(schedule: ScheduleSpec): {
     betas: Float64Array;
@@ -196,6 +213,8 @@ export interface Primitives {
   shiftedWindowMask(height: number, width: number, window: number, masked: number): NativeTensor;
   /** Builds one network; `run` is synchronous. `outputs` may name any recorded intermediate value. */
   createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[]): NativeNetwork;
+  /** The autoencoder working on tiles, with latents as they leave the network (scale factor 1). */
+  createAutoencoder(encoder: NetworkSpec, decoder: NetworkSpec, threads: number): NativeAutoencoder;
 }
 
 export type TorchDraw =
@@ -226,3 +245,15 @@ export interface SampleOptions {
 export interface NativeNetwork {
   run(inputs: Readonly<Record<string, NativeTensor | Int32Array>>): Record<string, NativeTensor>;
 }
+
+/** How tiles share the statistics of group normalisation: as of the whole picture, or as the reference averages them. */
+export type Pooling = 'exact' | 'reference';
+
+/** `tile` in pixels to encode and in latent cells to decode; `together` tiles make the statistics. */
+export interface NativeAutoencoder {
+  encode(image: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
+  decode(latent: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
+}
+
+/** Where a tile's weight peaks: in its middle, or half a row too low, as the reference has it. */
+export type BlendCentre = 'middle' | 'reference';

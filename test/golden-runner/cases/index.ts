@@ -9,11 +9,13 @@ import { handlers as rng } from './rng';
 import { handlers as samplers } from './samplers';
 import { handlers as samplersMock } from './samplersMock';
 import { handlers as schedule } from './schedule';
+import { handlers as tiled } from './tiled';
 import { handlers as tokenizer } from './tokenizer';
 
 /** Every handler; the first that matches an entry gets it. */
 export const handlers: readonly Handler[] = [
   ...checkpoints,
+  ...tiled,
   ...tokenizer,
   ...networks,
   ...color,

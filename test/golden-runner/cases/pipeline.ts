@@ -89,7 +89,7 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
 /** `randn` and `randn_like` draws in the order they were made; each kind was recorded with its own counter. */
 function drawsOf(entry: GoldenEntry, recorded: TensorSet): NativeTensor[] {
   const count: Record<string, number> = {};
-  return (entry.params?.draw_order as string[]).map((draw) => {
+  return ((entry.params?.draw_order ?? []) as string[]).map((draw) => {
     const kind = draw.slice(0, draw.indexOf('['));
     const index = count[kind] ?? 0;
     count[kind] = index + 1;

@@ -1,0 +1,130 @@
+#include "imaging/tiling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "core/error.h"
+
+namespace diffbir {
+namespace {
+
+std::vector<std::int64_t> window_starts(std::int64_t length, TileSize size) {
+  if (length <= size.tile) return {0};
+  std::vector<std::int64_t> starts;
+  for (std::int64_t start = 0; start <= length - size.tile; start += size.stride) starts.push_back(start);
+  if (starts.back() != length - size.tile) starts.push_back(length - size.tile);
+  return starts;
+}
+
+/// The normal density of deviation 0.1 at (position - peak) / length, the reference's scaling included.
+double bell(double position, double peak, double length) {
+  constexpr double variance = 0.01;
+  const double distance = (position - peak) / length;
+  return std::exp(-distance * distance / (2 * variance)) / std::sqrt(2 * std::numbers::pi * variance);
+}
+
+/// sum += weights * tile, weight_sum += weights, at the tile's place in the output.
+void accumulate(Tensor& sum, Tensor& weight_sum, const Tensor& tile, const std::vector<float>& weights, std::int64_t y,
+                std::int64_t x) {
+  const std::int64_t height = tile.dim(2);
+  const std::int64_t width = tile.dim(3);
+  const auto add_plane = [&](float* target, std::int64_t target_width, auto&& value) {
+    for (std::int64_t row = 0; row < height; ++row) {
+      float* line = target + (y + row) * target_width + x;
+      for (std::int64_t column = 0; column < width; ++column) line[column] += value(row * width + column);
+    }
+  };
+  for (std::int64_t batch = 0; batch < tile.dim(0); ++batch) {
+    for (std::int64_t channel = 0; channel < tile.dim(1); ++channel) {
+      const auto source = tile.plane(batch, channel);
+      add_plane(sum.plane(batch, channel).data(), sum.dim(3), [&](std::int64_t i) { return source[i] * weights[i]; });
+    }
+  }
+  add_plane(weight_sum.data(), weight_sum.dim(3), [&](std::int64_t i) { return weights[i]; });
+}
+
+}  // namespace
+
+std::vector<Tile> sliding_windows(std::int64_t height, std::int64_t width, TileSize size) {
+  if (size.stride < 1 || size.stride > size.tile) {
+    throw Error(ErrorCode::invalid_option, "Expected a tile stride between 1 and the tile size " +
+                                               std::to_string(size.tile) + " but received " +
+                                               std::to_string(size.stride));
+  }
+  std::vector<Tile> tiles;
+  for (const std::int64_t y : window_starts(height, size)) {
+    for (const std::int64_t x : window_starts(width, size)) {
+      tiles.push_back({y, x, std::min(size.tile, height), std::min(size.tile, width)});
+    }
+  }
+  return tiles;
+}
+
+std::vector<double> gaussian_weights(std::int64_t height, std::int64_t width, BlendCentre centre) {
+  const auto h = static_cast<double>(height);
+  const auto w = static_cast<double>(width);
+  const double peak_row = centre == BlendCentre::reference ? h / 2 : (h - 1) / 2;
+  std::vector<double> weights;
+  weights.reserve(static_cast<std::size_t>(height * width));
+  for (std::int64_t y = 0; y < height; ++y) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      weights.push_back(bell(static_cast<double>(y), peak_row, h) * bell(static_cast<double>(x), (w - 1) / 2, w));
+    }
+  }
+  return weights;
+}
+
+Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t scale, BlendCentre centre,
+                   const TileFunction& tile_output) {
+  Tensor sum;
+  Tensor weight_sum({1, 1, height * scale, width * scale});
+  std::vector<float> weights;
+  for (const Tile& tile : sliding_windows(height, width, size)) {
+    const Tensor output = tile_output(tile);
+    if (sum.empty()) {
+      sum = Tensor({output.dim(0), output.dim(1), height * scale, width * scale});
+      const auto exact = gaussian_weights(tile.height * scale, tile.width * scale, centre);
+      weights.assign(exact.begin(), exact.end());
+    }
+    accumulate(sum, weight_sum, output, weights, tile.y * scale, tile.x * scale);
+  }
+  for (std::int64_t batch = 0; batch < sum.dim(0); ++batch) {
+    for (std::int64_t channel = 0; channel < sum.dim(1); ++channel) {
+      auto plane = sum.plane(batch, channel);
+      for (std::size_t i = 0; i < plane.size(); ++i) plane[i] /= weight_sum.data()[i];
+    }
+  }
+  return sum;
+}
+
+Tensor cut(const Tensor& x, const Tile& tile) {
+  Tensor result({x.dim(0), x.dim(1), tile.height, tile.width});
+  for (std::int64_t batch = 0; batch < x.dim(0); ++batch) {
+    for (std::int64_t channel = 0; channel < x.dim(1); ++channel) {
+      const auto source = x.plane(batch, channel);
+      auto target = result.plane(batch, channel);
+      for (std::int64_t row = 0; row < tile.height; ++row) {
+        const auto line = source.subspan((tile.y + row) * x.dim(3) + tile.x, tile.width);
+        std::copy(line.begin(), line.end(), target.begin() + row * tile.width);
+      }
+    }
+  }
+  return result;
+}
+
+void paste(Tensor& whole, const Tensor& part, std::int64_t y, std::int64_t x) {
+  for (std::int64_t batch = 0; batch < part.dim(0); ++batch) {
+    for (std::int64_t channel = 0; channel < part.dim(1); ++channel) {
+      const auto source = part.plane(batch, channel);
+      auto target = whole.plane(batch, channel);
+      for (std::int64_t row = 0; row < part.dim(2); ++row) {
+        const auto line = source.subspan(row * part.dim(3), part.dim(3));
+        std::copy(line.begin(), line.end(), target.begin() + (y + row) * whole.dim(3) + x);
+      }
+    }
+  }
+}
+
+}  // namespace diffbir

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace diffbir {
+
+/// A tile of a picture: rows y..y+height, columns x..x+width.
+struct Tile {
+  std::int64_t y;
+  std::int64_t x;
+  std::int64_t height;
+  std::int64_t width;
+};
+
+/// How large tiles are and how far apart they start; stride < tile makes them overlap.
+struct TileSize {
+  std::int64_t tile;
+  std::int64_t stride;
+};
+
+/// Where the weight of a tile peaks. The reference puts it half a row too low (behaviour.md 2.5); parity needs that.
+enum class BlendCentre { middle, reference };
+
+/// Tiles that cover height x width: starts 0, S, 2S, ... while they fit, and one flush with the far border
+/// (behaviour.md 2.5). Row-major. An axis shorter than the tile gets one tile of its own length.
+/// Throws Error(invalid_option) unless 1 <= stride <= tile: a larger stride would leave gaps.
+std::vector<Tile> sliding_windows(std::int64_t height, std::int64_t width, TileSize size);
+
+/// Weights of one tile [height, width], row-major: a Gaussian of deviation n / 10 along each axis of length n
+/// (mixture of diffusers, Jimenez 2023; behaviour.md 2.5).
+std::vector<double> gaussian_weights(std::int64_t height, std::int64_t width, BlendCentre centre);
+
+/// Computes the output of one tile [B,C',scale h,scale w] from where it lies in the input.
+using TileFunction = std::function<Tensor(const Tile& tile)>;
+
+/// Blends the tiles of an input of height x width into [B,C',scale height,scale width] by their Gaussian weights.
+Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t scale, BlendCentre centre,
+                   const TileFunction& tile_output);
+
+/// x[:, :, y : y + height, x : x + width]
+Tensor cut(const Tensor& x, const Tile& tile);
+
+/// whole[:, :, y :, x :] = part, as far as the part goes.
+void paste(Tensor& whole, const Tensor& part, std::int64_t y, std::int64_t x);
+
+}  // namespace diffbir

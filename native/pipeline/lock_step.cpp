@@ -1,0 +1,111 @@
+#include "pipeline/lock_step.h"
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace diffbir {
+namespace {
+
+using runtime::TileRun;
+using runtime::TileStatistics;
+
+/// Numbers of `count` tiles, evenly spread over `all`.
+std::vector<std::size_t> evenly_spread(std::size_t all, std::size_t count) {
+  std::vector<std::size_t> chosen;
+  for (std::size_t i = 0; i < count; ++i) chosen.push_back((2 * i + 1) * all / (2 * count));
+  return chosen;
+}
+
+/// Keeps the first error of several threads. Those who only gave up because of it come later.
+class FirstError {
+ public:
+  void keep(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+  }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr error_;
+};
+
+/// A ticket for one run, for as long as it lasts.
+class Ticket {
+ public:
+  Ticket(runtime::TileRegistry& registry, const TileRun& run) : registry_(registry), number_(registry.open(run)) {}
+  ~Ticket() { registry_.close(number_); }
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+  const std::int64_t& number() const { return number_; }
+
+ private:
+  runtime::TileRegistry& registry_;
+  std::int64_t number_;
+};
+
+TileRun tile_run(TileStatistics& statistics, std::size_t number, const OverlappingTile& tile,
+                 runtime::Pooling pooling) {
+  TileRun run{&statistics, number, tile.input.height, tile.input.width, 0, 0, tile.input.height, tile.input.width};
+  if (pooling == runtime::Pooling::exact) {
+    run.top = tile.own.y - tile.input.y;
+    run.left = tile.own.x - tile.input.x;
+    run.bottom = run.top + tile.own.height;
+    run.right = run.left + tile.own.width;
+  }
+  return run;
+}
+
+}  // namespace
+
+void run_in_lock_step(runtime::Network& network, const Tensor& x, const std::vector<OverlappingTile>& tiles,
+                      const LockStepOptions& options, CancellationToken& token, const TileSink& sink) {
+  const std::size_t together = std::clamp<std::size_t>(options.together, 1, tiles.size());
+  TileStatistics statistics(together, std::max<std::size_t>(1, options.concurrency), options.pooling);
+  std::mutex sink_mutex;
+
+  const auto run_tile = [&](std::size_t number, const OverlappingTile& tile) {
+    const Tensor input = cut(x, tile.input);
+    const Ticket ticket(network.tiles(), tile_run(statistics, number, tile, options.pooling));
+    const Ort::Value inputs[] = {runtime::view(input), runtime::view(ticket.number())};
+    const Tensor output = runtime::to_tensor(network.run(inputs, token).front());
+    const std::lock_guard lock(sink_mutex);
+    sink(tile, output);
+  };
+
+  const std::vector<std::size_t> first = evenly_spread(tiles.size(), together);
+  FirstError first_error;
+  const auto give_up = [&] {
+    first_error.keep(std::current_exception());
+    statistics.fail();
+  };
+  {
+    std::vector<std::jthread> threads;
+    try {
+      for (std::size_t number = 0; number < together; ++number) {
+        threads.emplace_back([&, number] {
+          try {
+            statistics.begin();
+            run_tile(number, tiles[first[number]]);
+            statistics.end();
+          } catch (...) {
+            give_up();
+          }
+        });
+      }
+    } catch (...) {
+      give_up();  // a thread could not be started: those that were would wait for it
+    }
+  }
+  first_error.rethrow();
+
+  for (std::size_t index = 0; index < tiles.size(); ++index) {
+    if (!std::binary_search(first.begin(), first.end(), index)) run_tile(index, tiles[index]);
+  }
+}
+
+}  // namespace diffbir

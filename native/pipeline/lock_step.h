@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "core/cancellation.h"
+#include "core/tensor.h"
+#include "imaging/overlapping_tiles.h"
+#include "runtime/network.h"
+
+namespace diffbir {
+
+/// How tiles pass through a network with group normalisation.
+struct LockStepOptions {
+  runtime::Pooling pooling = runtime::Pooling::exact;
+  /// Tiles that run together and make the statistics, evenly spread over the picture; the others follow one by one with
+  /// those. All of them: exact. Fewer: less memory, statistics of a sample.
+  std::size_t together = SIZE_MAX;
+  /// Tiles that compute at the same time.
+  std::size_t concurrency = 1;
+};
+
+/// What becomes of one tile's output: `own` is the part of the input that the tile answers for, `input` all that it
+/// saw.
+using TileSink = std::function<void(const OverlappingTile& tile, const Tensor& output)>;
+
+/// Runs a network with inputs (x, tile) over the tiles of x [B,C,H,W], its group normalisations working on the
+/// statistics of the whole picture. `sink` is called once a tile, by one thread at a time.
+void run_in_lock_step(runtime::Network& network, const Tensor& x, const std::vector<OverlappingTile>& tiles,
+                      const LockStepOptions& options, CancellationToken& token, const TileSink& sink);
+
+}  // namespace diffbir

@@ -1,0 +1,92 @@
+#include "runtime/tile_statistics.h"
+
+#include "core/error.h"
+
+namespace diffbir::runtime {
+
+Moments merge(const Moments& a, const Moments& b) {
+  const double count = a.count + b.count;
+  if (count == 0) return {};
+  const double delta = b.mean - a.mean;
+  return {count, a.mean + delta * b.count / count, a.m2 + b.m2 + delta * delta * a.count * b.count / count};
+}
+
+TileStatistics::TileStatistics(std::size_t tiles, std::size_t concurrency, Pooling pooling)
+    : tiles_(tiles), pooling_(pooling), places_(concurrency) {}
+
+void TileStatistics::begin() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return places_ > 0 || failed_; });
+  if (failed_) throw Error(ErrorCode::aborted, "Another tile of the picture has failed");
+  --places_;
+}
+
+void TileStatistics::end() noexcept {
+  const std::lock_guard lock(mutex_);
+  ++places_;
+  changed_.notify_all();
+}
+
+void TileStatistics::fail() noexcept {
+  const std::lock_guard lock(mutex_);
+  failed_ = true;
+  changed_.notify_all();
+}
+
+std::vector<Moments> TileStatistics::pool(std::size_t index, std::size_t tile, const std::vector<Moments>& moments) {
+  std::unique_lock lock(mutex_);
+  Norm& norm = norms_[index];
+  if (norm.done) return norm.pooled;
+
+  norm.tiles.resize(tiles_);
+  norm.tiles.at(tile) = moments;
+  if (++norm.arrived == tiles_) {
+    norm.pooled = pooled(norm);
+    norm.tiles.clear();
+    norm.done = true;
+    changed_.notify_all();
+    return norm.pooled;
+  }
+  ++places_;  // somebody else may compute while this tile waits
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return (norm.done && places_ > 0) || failed_; });
+  if (failed_) throw Error(ErrorCode::aborted, "Another tile of the picture has failed");
+  --places_;
+  return norm.pooled;
+}
+
+std::vector<Moments> TileStatistics::pooled(const Norm& norm) const {
+  std::vector<Moments> result(norm.tiles.front().size());
+  for (std::size_t group = 0; group < result.size(); ++group) {
+    Moments& all = result[group];
+    for (const auto& tile : norm.tiles) {
+      if (pooling_ == Pooling::exact) {
+        all = merge(all, tile[group]);
+      } else {
+        const double count = all.count + tile[group].count;
+        all = {count, all.mean + (tile[group].mean - all.mean) * tile[group].count / count, all.m2 + tile[group].m2};
+      }
+    }
+  }
+  return result;
+}
+
+std::int64_t TileRegistry::open(const TileRun& run) {
+  const std::lock_guard lock(mutex_);
+  runs_.emplace(next_, run);
+  return next_++;
+}
+
+void TileRegistry::close(std::int64_t ticket) noexcept {
+  const std::lock_guard lock(mutex_);
+  runs_.erase(ticket);
+}
+
+TileRun TileRegistry::find(std::int64_t ticket) const {
+  const std::lock_guard lock(mutex_);
+  const auto entry = runs_.find(ticket);
+  if (entry == runs_.end()) throw Error(ErrorCode::internal, "No run of a tile has this ticket");
+  return entry->second;
+}
+
+}  // namespace diffbir::runtime

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace diffbir::runtime {
+
+/// Count, mean and sum of squared differences from the mean of some numbers.
+struct Moments {
+  double count = 0;
+  double mean = 0;
+  double m2 = 0;
+
+  double variance() const { return count > 0 ? m2 / count : 0; }
+};
+
+/// The moments of two sets together, the spread between their means included (Chan et al. 1979).
+Moments merge(const Moments& a, const Moments& b);
+
+/// How the tiles of a picture come to one set of statistics at a group normalisation.
+enum class Pooling {
+  exact,      // as if the picture were normalised whole
+  reference,  // the average of the tiles' variances, their means' spread left out (behaviour.md 6.4)
+};
+
+/// Lets the tiles of one picture run through a network in lock-step: at every group normalisation each tile leaves its
+/// moments here, waits for all the others', and goes on with those of the whole picture. Each tile runs on a thread of
+/// its own; at most `concurrency` of them compute at a time, the others wait and hold only their feature maps.
+///
+/// Once all tiles have passed, the statistics are kept: later tiles may be normalised with them alone, one after the
+/// other.
+class TileStatistics {
+ public:
+  TileStatistics(std::size_t tiles, std::size_t concurrency, Pooling pooling);
+
+  /// Brackets the computing of one tile; begin() waits for a place.
+  void begin();
+  void end() noexcept;
+
+  /// Called by the normalisation with index `norm` (0, 1, ... in the order of the network) for tile number `tile`, with
+  /// its moments per batch item and group. Returns those of all tiles. Throws Error(aborted) when another tile has
+  /// failed.
+  std::vector<Moments> pool(std::size_t norm, std::size_t tile, const std::vector<Moments>& moments);
+
+  /// Releases all who wait: a tile has failed and will not come.
+  void fail() noexcept;
+
+ private:
+  struct Norm {
+    std::vector<std::vector<Moments>> tiles;  // by tile number, so that sums do not depend on who comes first
+    std::size_t arrived = 0;
+    std::vector<Moments> pooled;
+    bool done = false;
+  };
+  std::vector<Moments> pooled(const Norm& norm) const;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  const std::size_t tiles_;
+  const Pooling pooling_;
+  std::size_t places_;
+  bool failed_ = false;
+  std::map<std::size_t, Norm> norms_;
+};
+
+/// One run of a network over one tile.
+struct TileRun {
+  TileStatistics* statistics;
+  std::size_t tile;
+  /// The rows and columns of the network's input, of input_height x input_width, that only this tile answers for:
+  /// the overlap with its neighbours counts once.
+  std::int64_t input_height, input_width;
+  std::int64_t top, left, bottom, right;
+};
+
+/// The runs that are under way in a network, by the ticket that travels through its graph as a tensor: graphs carry
+/// numbers, not pointers.
+class TileRegistry {
+ public:
+  std::int64_t open(const TileRun& run);
+  void close(std::int64_t ticket) noexcept;
+  /// Throws Error(internal) for a ticket that is not open.
+  TileRun find(std::int64_t ticket) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::int64_t, TileRun> runs_;
+  std::int64_t next_ = 1;
+};
+
+}  // namespace diffbir::runtime
