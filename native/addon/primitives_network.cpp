@@ -50,8 +50,8 @@ Napi::Value create_network(const Napi::CallbackInfo& info) {
   std::set<std::string> marks;
   for (std::uint32_t i = 0; i < names.Length(); ++i) marks.insert(to_text(names[i], "outputs"));
 
-  const auto network =
-      std::make_shared<runtime::Network>(build_graph(spec, marks), runtime::NetworkOptions{.threads = threads});
+  const auto network = std::make_shared<runtime::Network>(
+      build_graph(spec, marks), runtime::NetworkOptions{.threads = threads, .token = nullptr});
   Napi::Object handle = Napi::Object::New(info.Env());
   set_function(handle, "run", [network](const Napi::CallbackInfo& call) { return run_network(call, *network); });
   return handle;
@@ -71,8 +71,8 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
   const NetworkSpec encoder = to_network_spec(info[0], "encoder");
   const NetworkSpec decoder = to_network_spec(info[1], "decoder");
   const auto threads = static_cast<int>(to_integer(info[2], "threads", 1, 1024));
-  const auto autoencoder =
-      std::make_shared<Autoencoder>(encoder, decoder, 1.0F, runtime::NetworkOptions{.threads = threads});
+  const auto autoencoder = std::make_shared<Autoencoder>(encoder, decoder, 1.0F,
+                                                         runtime::NetworkOptions{.threads = threads, .token = nullptr});
   const auto tiling = [](const Napi::CallbackInfo& call) {
     LockStepOptions lock_step{.pooling = to_text(call[2], "pooling") == "reference" ? runtime::Pooling::reference
                                                                                     : runtime::Pooling::exact};

@@ -33,10 +33,15 @@ class CancellationToken {
     if (cancelled_) throw Error(ErrorCode::aborted, "The operation was aborted");
   }
 
-  /// Keeps a callback registered for its own lifetime.
+  /// Keeps a callback registered for its own lifetime: it runs on cancel(), from the cancelling thread, or at once when
+  /// that has already happened.
   class Registration {
    public:
-    Registration(CancellationToken& token, Callbacks::iterator entry) : token_(&token), entry_(entry) {}
+    Registration(CancellationToken& token, std::function<void()> callback) : token_(&token) {
+      const std::lock_guard lock(token.mutex_);
+      if (token.cancelled_) callback();
+      entry_ = token.callbacks_.insert(token.callbacks_.end(), std::move(callback));
+    }
     Registration(const Registration&) = delete;
     Registration& operator=(const Registration&) = delete;
     ~Registration() {
@@ -48,14 +53,6 @@ class CancellationToken {
     CancellationToken* token_;
     Callbacks::iterator entry_;
   };
-
-  /// Runs `callback` on cancel(), from the cancelling thread; at once when that has already happened.
-  [[nodiscard]] Registration on_cancel(std::function<void()> callback) {
-    const std::lock_guard lock(mutex_);
-    if (cancelled_) callback();
-    callbacks_.push_back(std::move(callback));
-    return Registration(*this, std::prev(callbacks_.end()));
-  }
 
  private:
   std::atomic<bool> cancelled_{false};

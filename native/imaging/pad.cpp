@@ -25,6 +25,29 @@ void copy_corner(const Tensor& source, Tensor& target) {
   }
 }
 
+/// Where the mirrored picture of `size` pixels has its position-th pixel: 0 1 2 3 2 1 0 1 ...
+std::int64_t reflected(std::int64_t position, std::int64_t size) {
+  if (size == 1) return 0;
+  const std::int64_t period = 2 * (size - 1);
+  const std::int64_t phase = position % period;
+  return phase < size ? phase : period - phase;
+}
+
+/// Fills what lies right of `width` and below `height` with the mirror image of what does not.
+void reflect_beyond(Tensor& x, std::int64_t height, std::int64_t width) {
+  for (std::int64_t b = 0; b < x.dim(0); ++b) {
+    for (std::int64_t c = 0; c < x.dim(1); ++c) {
+      float* plane = x.plane(b, c).data();
+      for (std::int64_t y = 0; y < x.dim(2); ++y) {
+        float* row = plane + y * x.dim(3);
+        const float* mirrored = plane + reflected(y, height) * x.dim(3);
+        const std::int64_t begin = y < height ? width : 0;
+        for (std::int64_t column = begin; column < x.dim(3); ++column) row[column] = mirrored[reflected(column, width)];
+      }
+    }
+  }
+}
+
 std::int64_t round_up(std::int64_t size, std::int64_t multiple) {
   const std::int64_t missing = (multiple - size % multiple) % multiple;
   if (missing > std::numeric_limits<std::int64_t>::max() - size) {
@@ -40,12 +63,9 @@ Tensor pad_to_multiples_of(const Tensor& x, std::int64_t multiple, PadMode mode)
   if (multiple < 1) {
     throw Error(ErrorCode::internal, "Expected a multiple of at least 1 but received " + std::to_string(multiple));
   }
-  switch (mode) {
-    case PadMode::zero:
-      break;  // a new tensor holds zeros
-  }
   Tensor padded({x.dim(0), x.dim(1), round_up(x.dim(2), multiple), round_up(x.dim(3), multiple)});
   copy_corner(x, padded);
+  if (mode == PadMode::reflect) reflect_beyond(padded, x.dim(2), x.dim(3));
   return padded;
 }
 

@@ -24,7 +24,7 @@ const char* to_string(Stage stage) noexcept {
 
 Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
     : networks_(std::make_unique<Networks>()) {
-  const runtime::NetworkOptions options{.threads = spec.threads};
+  const runtime::NetworkOptions options{.threads = spec.threads, .token = &token};
   const int steps = spec.stage2 ? 4 : 1;
   int step = 0;
   const auto loaded = [&] {

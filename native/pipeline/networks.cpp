@@ -134,17 +134,44 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
 }
 
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
-  if (spec.type != "swinir") {
-    throw Error(ErrorCode::model_mismatch, "Expected swinir as the type of the cleaner but received " + spec.type);
-  }
-  const std::int64_t unshuffle = nets::swinir_unshuffle(root(spec));
-  const std::int64_t window = integer_or(spec, "window_size", 8);
-  auto network = std::make_shared<runtime::Network>(build(spec, options));
-  return [=](const Tensor& x, CancellationToken& token) {
-    const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
-    const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
+  if (spec.type == "none") return {.run = [](const Tensor& x, CancellationToken&) { return x; }};
+
+  const auto network = std::make_shared<runtime::Network>(build(spec, options));
+  const auto plain = [network](const Tensor& x, CancellationToken& token) {
+    const Ort::Value inputs[] = {runtime::view(x)};
     return runtime::to_tensor(network->run(inputs, token).front());
   };
+  if (spec.type == "rrdbnet") {
+    return {.scale = nets::rrdbnet_scale(root(spec)), .alignment = nets::rrdbnet_unshuffle(root(spec)), .run = plain};
+  }
+  if (spec.type == "srvgg") return {.scale = nets::srvgg_scale(root(spec)), .run = plain};
+  if (spec.type == "scunet") {
+    return {.run = [network](const Tensor& x, CancellationToken& token) {
+      const auto padded = [](std::int64_t side) {
+        return (side + nets::scunet_alignment - 1) / nets::scunet_alignment * nets::scunet_alignment;
+      };
+      std::vector<Tensor> masks;
+      for (int level = 0; level < nets::scunet_levels; ++level) {
+        masks.push_back(nets::scunet_attention_mask(padded(x.dim(2)) >> level, padded(x.dim(3)) >> level));
+      }
+      std::vector<Ort::Value> inputs;
+      inputs.push_back(runtime::view(x));
+      for (const Tensor& mask : masks) inputs.push_back(runtime::view(mask));
+      return runtime::to_tensor(network->run(inputs, token).front());
+    }};
+  }
+  if (spec.type == "swinir") {
+    const std::int64_t unshuffle = nets::swinir_unshuffle(root(spec));
+    const std::int64_t window = integer_or(spec, "window_size", 8);
+    return {
+        .alignment = unshuffle * window, .enlarges_first = true, .run = [=](const Tensor& x, CancellationToken& token) {
+          const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
+          const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
+          return runtime::to_tensor(network->run(inputs, token).front());
+        }};
+  }
+  throw Error(ErrorCode::model_mismatch,
+              "Expected swinir, rrdbnet, srvgg, scunet or none as the type of the cleaner but received " + spec.type);
 }
 
 TextEncoder::TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options)

@@ -25,8 +25,20 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
 /// Throws Error(model_mismatch) that names both files where the networks of stage 2 are of different geometries.
 void require_matching(const Stage2Spec& spec);
 
-/// A stage-1 network: x [B,3,H,W] in 0..1, H and W multiples of 64 -> the same size, not clamped.
-using Cleaner = std::function<Tensor(const Tensor& x, CancellationToken& token)>;
+/// A stage-1 network.
+struct Cleaner {
+  /// Output size per input size: 1 for restoration networks, which work on a picture that was enlarged before; 2 or 4
+  /// for those that enlarge it themselves.
+  std::int64_t scale = 1;
+  /// What the sides of its input must be multiples of.
+  std::int64_t alignment = 1;
+  /// Whether a picture too small for stage 2 is enlarged before the network sees it (SwinIR) or afterwards.
+  bool enlarges_first = false;
+  /// x [B,3,H,W] in 0..1 -> [B,3,scale H,scale W], not clamped.
+  std::function<Tensor(const Tensor& x, CancellationToken& token)> run = {};
+};
+
+/// swinir, rrdbnet, srvgg, scunet, or none: the picture as it is (the paper's ablation).
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options);
 
 /// OpenCLIP's text tower.

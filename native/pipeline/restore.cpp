@@ -1,5 +1,6 @@
 #include "pipeline/restore.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -46,11 +47,30 @@ Tensor to_unsigned(Tensor image) {
   return image;
 }
 
-Image upscaled(const Image& image, double upscale) {
+Size output_size(const RestoreJob& job) {
   const auto scaled = [&](std::int64_t size) {
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(size) * upscale));
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(size) * job.upscale));
   };
-  return resize_bicubic_pil(image, scaled(image.width), scaled(image.height));
+  return {scaled(job.image.height), scaled(job.image.width)};
+}
+
+/// What stage 1 gets to see: networks that enlarge take the picture as it came.
+Image stage1_input(const RestoreJob& job, const Cleaner& cleaner, Size size) {
+  return cleaner.scale > 1 ? job.image : resize_bicubic_pil(job.image, size.width, size.height);
+}
+
+CleanOptions clean_options(const RestoreJob& job, Size input, Size output, const ProgressCallback& report) {
+  CleanOptions options{.output_size = output};
+  options.minimum_short_edge = job.stage == 2 ? stage2_minimum_short_edge : 0;
+  options.padding = job.padding;
+  options.blend_centre = job.parity ? BlendCentre::reference : BlendCentre::middle;
+  const std::int64_t tile = job.tiling.cleaner.tile;
+  const auto [shorter, longer] = std::minmax(input.height, input.width);
+  if (tile > 0 && (job.parity ? shorter >= tile : longer > tile)) options.tiles = job.tiling.cleaner;
+  options.on_tile = [&report](int done, int tiles) {
+    if (done < tiles) report({Stage::stage1, done, tiles});
+  };
+  return options;
 }
 
 }  // namespace
@@ -69,8 +89,9 @@ RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& to
     on_progress(progress);
   };
 
-  const Tensor lq = image_to_tensor(upscaled(job.image, job.upscale));
-  const Tensor cond_img = clean(networks.cleaner, lq, job.stage == 2 ? stage2_minimum_short_edge : 0, token);
+  const Size size = output_size(job);
+  const Tensor lq = image_to_tensor(stage1_input(job, networks.cleaner, size));
+  const Tensor cond_img = clean(networks.cleaner, lq, clean_options(job, {lq.dim(2), lq.dim(3)}, size, report), token);
   trace.record("cond_img", cond_img);
   report({Stage::stage1, 1, 1});
 
@@ -83,7 +104,7 @@ RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& to
     trace.record("color_fixed", result);
   }
   token.check();
-  Image image = tensor_to_image(resize_bicubic_antialias(result, lq.dim(2), lq.dim(3)));
+  Image image = tensor_to_image(resize_bicubic_antialias(result, size.height, size.width), 0, job.rounding);
   report({Stage::finish, 1, 1});
   return {std::move(image), std::move(clock).take(), std::move(trace).take()};
 }

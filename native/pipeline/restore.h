@@ -9,9 +9,20 @@
 #include "core/image.h"
 #include "core/tensor.h"
 #include "diffusion/guidance.h"
+#include "imaging/pad.h"
+#include "imaging/pixels.h"
+#include "imaging/tiling.h"
 #include "pipeline/model.h"
 
 namespace diffbir {
+
+/// Sizes of tiles in pixels; 0: the picture whole. A picture no larger than a tile is not tiled.
+struct TilingOptions {
+  TileSize cleaner{0, 0};    // of the cleaner's input
+  std::int64_t encoder = 0;  // of the condition image; a multiple of 8
+  std::int64_t decoder = 0;  // of the result; a multiple of 8
+  TileSize diffusion{0, 0};  // of the result; the tile a multiple of 64, the stride of 8
+};
 
 /// One restoration, every option resolved by `src/` (names as in behaviour.md 1.1).
 struct RestoreJob {
@@ -31,6 +42,11 @@ struct RestoreJob {
   std::vector<std::int32_t> negative_tokens;  // 77
   std::uint64_t seed = 231;
   std::vector<Tensor> noise;  // recorded draws that replace the generator
+  TilingOptions tiling;
+  PadMode padding = PadMode::zero;
+  Rounding rounding = Rounding::truncate;
+  /// The reference's quirks where ours differ: off-centre blending, tile statistics without the spread of means.
+  bool parity = true;
   bool trace = false;
 };
 

@@ -1,14 +1,35 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <optional>
+
 #include "core/cancellation.h"
 #include "core/tensor.h"
+#include "imaging/pad.h"
+#include "imaging/resize.h"
+#include "imaging/tiling.h"
 #include "pipeline/networks.h"
 
 namespace diffbir {
 
+struct CleanOptions {
+  /// Size of the picture that is asked for; a cleaner that enlarges is brought to it.
+  Size output_size;
+  /// The result's short edge is at least this: stage 2 wants 512. 0: no matter.
+  std::int64_t minimum_short_edge = 0;
+  /// In pixels of the cleaner's input; empty: the picture whole.
+  std::optional<TileSize> tiles = {};
+  BlendCentre blend_centre = BlendCentre::middle;
+  PadMode padding = PadMode::reflect;
+  /// Called after each tile with its number, from 1, and their count.
+  std::function<void(int tile, int tiles)> on_tile = {};
+};
+
 /// Stage 1 (DiffBIR paper, section 3.2; behaviour.md 2.3): removes the degradation, promises no detail.
-/// lq [1,3,H,W] in 0..1 -> condition image of the same size, or, with `minimum_short_edge` above the short edge, of the
-/// size that enlarging to it gives. Not clamped. Throws Error(numeric) when the network's answer is not finite.
-Tensor clean(const Cleaner& cleaner, const Tensor& lq, std::int64_t minimum_short_edge, CancellationToken& token);
+/// lq [1,3,H,W] in 0..1, of the output size for cleaners of scale 1 and as it came for those that enlarge -> condition
+/// image [1,3,H',W'] of the output size, or larger where the short edge has to be. Not clamped. Throws Error(numeric)
+/// when the network's answer is not finite.
+Tensor clean(const Cleaner& cleaner, const Tensor& lq, const CleanOptions& options, CancellationToken& token);
 
 }  // namespace diffbir

@@ -1,6 +1,8 @@
 #include "pipeline/stage2.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -8,17 +10,53 @@
 #include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
 #include "imaging/pad.h"
+#include "imaging/tiling.h"
 
 namespace diffbir {
 namespace {
 
-constexpr std::int64_t image_alignment = 64;  // 8 pixels a latent cell, 8 cells for the UNet's three halvings
-constexpr std::int64_t latent_alignment = 8;
+constexpr std::int64_t latent_cell = 8;       // pixels a side
+constexpr std::int64_t latent_alignment = 8;  // cells, for the UNet's three halvings
+
+/// A prediction for latents x with the condition latents at the same place.
+using ConditionedDenoiser = std::function<Tensor(const Tensor& x, float t, const Tensor& hint)>;
+
+/// Every network call as a mixture of tiles (Jimenez 2023; behaviour.md 2.5): x and the condition are cut at the same
+/// places.
+Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSize size, BlendCentre centre) {
+  return [=, &hint](const Tensor& x, float t) {
+    return blend_tiles(x.dim(2), x.dim(3), size, 1, centre,
+                       [&](const Tile& tile) { return predict(cut(x, tile), t, cut(hint, tile)); });
+  };
+}
 
 Tensor to_signed(const Tensor& image) {
   Tensor result = image;
   for (float& value : result.values()) value = value * 2.0F - 1.0F;
   return result;
+}
+
+/// How one picture is cut up. The reference drops tiling where one side is shorter than a tile, ours where both are.
+struct Stage2Tiling {
+  std::optional<TiledRun> encoder;
+  std::optional<TiledRun> decoder;
+  std::optional<TileSize> diffusion;  // in latent cells
+};
+
+Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img) {
+  const auto applies = [&](std::int64_t tile) {
+    const auto [shorter, longer] = std::minmax(cond_img.dim(2), cond_img.dim(3));
+    return tile > 0 && (job.parity ? shorter >= tile : longer > tile);
+  };
+  const LockStepOptions lock_step{.pooling = job.parity ? runtime::Pooling::reference : runtime::Pooling::exact};
+  const TilingOptions& sizes = job.tiling;
+  Stage2Tiling tiling;
+  if (applies(sizes.encoder)) tiling.encoder = TiledRun{sizes.encoder, lock_step};
+  if (applies(sizes.decoder)) tiling.decoder = TiledRun{sizes.decoder / latent_cell, lock_step};
+  if (applies(sizes.diffusion.tile)) {
+    tiling.diffusion = TileSize{sizes.diffusion.tile / latent_cell, sizes.diffusion.stride / latent_cell};
+  }
+  return tiling;
 }
 
 /// x_T: pure noise, or the condition latent diffused to the last timestep.
@@ -43,13 +81,19 @@ void Trace::append(const std::string& name, const Tensor& value) {
 
 Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJob& job, NoiseSource& noise,
                CancellationToken& token, const ProgressCallback& on_progress, Trace& trace) {
+  const Stage2Tiling tiling = tiling_of(job, cond_img);
+
   // Condition: the prompts' embeddings and the stage-1 latent. Both prompts share the latent, so it is encoded once.
   const Tensor c_txt = networks.text_encoder(job.positive_tokens, token);
   const Tensor uncond_c_txt = networks.text_encoder(job.negative_tokens, token);
-  const Tensor padded_img = pad_to_multiples_of(cond_img, image_alignment);
-  const Tensor encoded = networks.autoencoder.encode(to_signed(padded_img), token);
+  const bool tiled_up_to_latent = tiling.encoder || tiling.diffusion;
+  const std::int64_t alignment = tiled_up_to_latent ? latent_cell : latent_cell * latent_alignment;
+  const Tensor padded_img = pad_to_multiples_of(cond_img, alignment, job.padding);
+  const Tensor encoded = networks.autoencoder.encode(to_signed(padded_img), token, tiling.encoder);
   require_finite(encoded, "the condition latent");
-  Tensor c_img = pad_to_multiples_of(encoded, latent_alignment);
+  // Tiles of the diffusion model have the alignment themselves, so the reference pads no further for them.
+  const bool aligned_by_tiles = tiling.diffusion && job.parity;
+  Tensor c_img = aligned_by_tiles ? encoded : pad_to_multiples_of(encoded, latent_alignment, job.padding);
   trace.record("c_txt", c_txt);
   trace.record("uncond_c_txt", uncond_c_txt);
   trace.record("c_img", c_img);
@@ -63,9 +107,11 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   }
 
   const auto steered = [&](const Tensor& context) -> Denoiser {
-    return [&](const Tensor& noisy, float t) {
-      return networks.controlled_unet(noisy, t, context, c_img, job.strength, token);
+    const auto predict = [&](const Tensor& noisy, float t, const Tensor& hint) {
+      return networks.controlled_unet(noisy, t, context, hint, job.strength, token);
     };
+    if (!tiling.diffusion) return [=, &c_img](const Tensor& noisy, float t) { return predict(noisy, t, c_img); };
+    return tiled_denoiser(predict, c_img, *tiling.diffusion, job.parity ? BlendCentre::reference : BlendCentre::middle);
   };
   const Denoiser model =
       classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), {job.cfg_scale, job.rescale_cfg});
@@ -83,7 +129,7 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   trace.record("final_latent", final_latent);
 
   const Tensor z = crop(final_latent, encoded.dim(2), encoded.dim(3));
-  const Tensor decoded = crop(networks.autoencoder.decode(z, token), cond_img.dim(2), cond_img.dim(3));
+  const Tensor decoded = crop(networks.autoencoder.decode(z, token, tiling.decoder), cond_img.dim(2), cond_img.dim(3));
   require_finite(decoded, "the decoded picture");
   on_progress({Stage::decode, 1, 1});
   return decoded;

@@ -1,6 +1,7 @@
 #include "runtime/network.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/error.h"
 #include "runtime/environment.h"
@@ -73,6 +74,8 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   session_options.SetIntraOpNumThreads(options.threads);
   session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
   session_options.Add(custom_ops_->domain);
+  std::optional<CancellationToken::Registration> registration;
+  if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   try {
     session_ =
         Ort::Session::CreateModelEditorSession(environment(), empty_model, sizeof(empty_model) - 1, session_options);
@@ -95,7 +98,7 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
   token.check();
   Ort::RunOptions run_options;
   run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
-  const auto registration = token.on_cancel([&] { run_options.SetTerminate(); });
+  const CancellationToken::Registration registration(token, [&] { run_options.SetTerminate(); });
   const auto input_names = c_strings(inputs_);
   const auto output_names = c_strings(outputs_);
   try {

@@ -25,6 +25,8 @@ Tensor to_tensor(const Ort::Value& value);
 
 struct NetworkOptions {
   int threads = 1;
+  /// Cancels the building of the network; may be null.
+  CancellationToken* token = nullptr;
 };
 
 /// A network ready to run: a session over a graph, and the mapped checkpoints that the graph points into.
