@@ -1,6 +1,7 @@
 #include "runtime/network.h"
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 
 #include "core/error.h"
@@ -32,6 +33,14 @@ constexpr char empty_model[] =
     "\x42\x0B\x0A\x07"
     "diffbir"
     "\x10\x01";
+
+/// ONNX Runtime notes the domain of custom operators in a table of the process, and does not guard "is it there? add
+/// it".
+Ort::Session empty_session(const Ort::SessionOptions& options) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  return Ort::Session::CreateModelEditorSession(environment(), empty_model, sizeof(empty_model) - 1, options);
+}
 
 std::vector<const char*> c_strings(const std::vector<std::string>& names) {
   std::vector<const char*> pointers;
@@ -77,8 +86,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   try {
-    session_ =
-        Ort::Session::CreateModelEditorSession(environment(), empty_model, sizeof(empty_model) - 1, session_options);
+    session_ = empty_session(session_options);
     session_.FinalizeModelEditorSession(graph.model, session_options);
   } catch (const Ort::Exception& error) {
     throw Error(ErrorCode::runtime_failed,
