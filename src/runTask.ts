@@ -1,17 +1,16 @@
-import { DiffBIRError, fromNative } from './errors';
+import { fromNative } from './errors';
 import { abortError } from './jobQueue';
 import type { NativeProgress, NativeTask } from './native/binding';
 
 /**
  * Runs a native task to its end: cancels it when the signal fires or the progress callback throws, removes the
- * listener afterwards, and gives errors their class and the caller's stack.
+ * listener afterwards, and gives errors their class and a stack that shows the caller.
  */
 export async function runTask<T>(
   start: (onProgress: (progress: NativeProgress) => void) => NativeTask<T>,
   onProgress: ((progress: NativeProgress) => void) | undefined,
   signal: AbortSignal | undefined,
 ): Promise<T> {
-  const at = new Error();
   if (signal?.aborted) throw abortError(signal);
   let thrown: { error: unknown } | undefined;
   let task: NativeTask<T> | undefined;
@@ -37,7 +36,7 @@ export async function runTask<T>(
     // The caller's own error and the caller's own abort come back as they are.
     if (thrown) throw thrown.error;
     if (signal?.aborted) throw abortError(signal);
-    throw error instanceof DiffBIRError ? error : fromNative(error, { at });
+    throw fromNative(error);
   } finally {
     signal?.removeEventListener('abort', cancel);
   }

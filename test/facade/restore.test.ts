@@ -199,7 +199,7 @@ describe('abort', () => {
         restoreWith(async () => fake.internals, raw, options),
         stage,
       ).rejects.toBeInstanceOf(AbortError);
-      expect(listeners()).toBe(0);
+      expect([fake.cancelled, listeners()]).toEqual([1, 0]);
     }
   });
 
@@ -215,6 +215,7 @@ describe('abort', () => {
     controller.abort();
     controller.abort();
     await expect(second).rejects.toBeInstanceOf(AbortError);
+    expect(restorer.counters()).toEqual({ queued: 1, running: 1 });
     await Promise.all([first, third]);
     expect([fake.jobs.length, listeners()]).toEqual([2, 0]);
     expect(restorer.counters()).toEqual({ queued: 0, running: 0 });

@@ -116,6 +116,7 @@ describe('names', () => {
     ['negative_prompt', 'negativePrompt'],
     ['onprogress', 'onProgress'],
     ['uspcale', 'upscale'],
+    ['LIMIT-INPUT-PIXELS', 'limitInputPixels'],
   ])('%s suggests %s', (wrong, right) => {
     expect(refusal({ [wrong]: 1 }).message).toBe(`Unknown option ${wrong}. Did you mean ${right}?`);
   });
