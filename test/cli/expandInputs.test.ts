@@ -16,6 +16,7 @@ beforeEach(() => {
     'notes.txt',
     '.hidden.png',
     'photo[1].webp',
+    'photo1.webp',
     'sub/c.tif',
     'sub/deep/d.avif',
     'out/e.png',
@@ -36,16 +37,23 @@ const expand = async (words: string[], recursive = false) =>
 
 describe('expandInputs', () => {
   it('a folder gives its pictures by name, whatever the case of their extension', async () => {
-    expect(await expand([''])).toEqual(['a.png', 'b.JPG', 'photo[1].webp']);
+    expect(await expand([''])).toEqual(['a.png', 'b.JPG', 'photo1.webp', 'photo[1].webp']);
   });
 
   it('recursive goes below, keeps the tree, and leaves the output folder out', async () => {
-    expect(await expand([''], true)).toEqual(['a.png', 'b.JPG', 'photo[1].webp', 'sub/c.tif', 'sub/deep/d.avif']);
+    expect(await expand([''], true)).toEqual([
+      'a.png',
+      'b.JPG',
+      'photo1.webp',
+      'photo[1].webp',
+      'sub/c.tif',
+      'sub/deep/d.avif',
+    ]);
   });
 
   it('does not follow links in a circle', async () => {
     symlinkSync(folder, at('sub', 'circle'));
-    expect((await expand([''], true)).length).toBe(5);
+    expect((await expand([''], true)).length).toBe(6);
   });
 
   it('patterns, files named like patterns, and each picture once', async () => {
