@@ -3,6 +3,7 @@
 #include "addon/convert.h"
 #include "addon/environment_state.h"
 #include "addon/model_binding.h"
+#include "addon/picture_tasks.h"
 #include "addon/primitives.h"
 #include "runtime/ort_library.h"
 
@@ -29,6 +30,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   stop_on_exit(env);
   set_function(exports, "openRuntime", open_runtime);
   set_function(exports, "createModel", create_model);
+  set_function(exports, "degrade", start_degrade);
+  set_function(exports, "compare", start_compare);
+  set_function(exports, "niqePatches", start_niqe_patches);
   exports.Set("primitives", make_primitives(env));
   return exports;
 }

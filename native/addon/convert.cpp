@@ -132,6 +132,10 @@ std::vector<float> to_floats(Napi::Value value, const std::string& name) {
   return copy_typed_array<float>(value, name, napi_float32_array, "a Float32Array");
 }
 
+std::vector<double> to_doubles(Napi::Value value, const std::string& name) {
+  return copy_typed_array<double>(value, name, napi_float64_array, "a Float64Array");
+}
+
 std::vector<std::int32_t> to_int32s(Napi::Value value, const std::string& name) {
   return copy_typed_array<std::int32_t>(value, name, napi_int32_array, "an Int32Array");
 }

@@ -43,6 +43,7 @@ std::int64_t to_int64(Napi::Value value, const std::string& name);
 
 Shape to_shape(Napi::Value value, const std::string& name);
 std::vector<float> to_floats(Napi::Value value, const std::string& name);         // Float32Array, copied
+std::vector<double> to_doubles(Napi::Value value, const std::string& name);       // Float64Array, copied
 std::vector<std::int32_t> to_int32s(Napi::Value value, const std::string& name);  // Int32Array, copied
 std::vector<std::uint8_t> to_bytes(Napi::Value value, const std::string& name);   // Uint8Array, copied
 Tensor to_tensor(Napi::Value value, const std::string& name);                     // NativeTensor

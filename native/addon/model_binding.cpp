@@ -1,6 +1,5 @@
 #include "addon/model_binding.h"
 
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -10,23 +9,12 @@
 #include "addon/job_args.h"
 #include "addon/job_queue.h"
 #include "addon/model_handle.h"
+#include "addon/task.h"
 #include "pipeline/restore.h"
 
 namespace diffbir {
 
 namespace {
-
-/// The NativeTask of a job that has just been opened. `cancel` may outlive the job.
-Napi::Object make_task(Napi::Env env, const Job& job, std::function<void()> on_cancel = {}) {
-  Napi::Object task = Napi::Object::New(env);
-  task.Set("promise", job.promise());
-  set_function(task, "cancel", [token = job.token(), on_cancel = std::move(on_cancel)](const Napi::CallbackInfo& info) {
-    token->cancel();
-    if (on_cancel) on_cancel();
-    return info.Env().Undefined();
-  });
-  return task;
-}
 
 class RestoreTask : public Job {
  public:

@@ -11,6 +11,8 @@ Napi::Object make_primitives(Napi::Env env);
 // One room's operations each, added to the same object.
 void add_rng_primitives(Napi::Object primitives);
 void add_imaging_primitives(Napi::Object primitives);
+void add_degradation_primitives(Napi::Object primitives);
+void add_metrics_primitives(Napi::Object primitives);
 void add_diffusion_primitives(Napi::Object primitives);
 void add_network_primitives(Napi::Object primitives);
 void add_tiling_primitives(Napi::Object primitives);

@@ -4,6 +4,9 @@
  * Options arrive here resolved: no defaults, no optional members, no JSON.
  */
 
+import type { BlurKernel, BlurKernelSpec, DegradationOperation, Recipe } from './degradation';
+import type { NativeComparison, NiqeModel, NiqePatches } from './metrics';
+
 /** Element types a checkpoint tensor can have; what native code can use is a subset that it checks itself. */
 export type DType =
   | 'float64'
@@ -162,6 +165,16 @@ export interface NativeBinding {
   /** Opens ONNX Runtime by absolute path, once per process; later calls with the same path are free. Returns its version. */
   openRuntime(path: string): string;
   createModel(spec: ModelSpec, onProgress: (progress: NativeProgress) => void): NativeTask<NativeModel>;
+  /** What a recipe of `src/degradation` does to a picture; the same size comes out. Rejects with DIFFBIR_INVALID_IMAGE for a picture too small for the recipe. */
+  degrade(job: {
+    readonly image: NativeImage;
+    readonly recipe: Recipe;
+    readonly seed: bigint;
+  }): NativeTask<NativeImage>;
+  /** Rejects with DIFFBIR_INVALID_IMAGE when the sizes differ or a side is below 8. */
+  compare(reference: NativeImage, picture: NativeImage, niqe: NiqeModel): NativeTask<NativeComparison>;
+  /** What the model of NIQE is fitted from. */
+  niqePatches(image: NativeImage): NativeTask<NiqePatches>;
   /** Single operations of the pipeline, for the golden runner and the tests. */
   readonly primitives: Primitives;
 }
@@ -179,6 +192,23 @@ export interface Primitives {
   waveletDecomposition(x: NativeTensor): { high: NativeTensor; low: NativeTensor };
   waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
   toUint8(x: Float32Array): Uint8Array;
+  resizeBoxPil(image: NativeImage, width: number, height: number): NativeImage;
+  centerCrop(image: NativeImage, size: number): NativeImage;
+  // imaging/degradation
+  blurKernel(kernel: BlurKernelSpec): BlurKernel;
+  sincKernel(cutoff: number, size: number, padTo: number): BlurKernel;
+  /** Every decision of a recipe for one picture. */
+  drawDegradation(recipe: Recipe, width: number, height: number, seed: bigint): DegradationOperation[];
+  /** Applies operations one after the other, with recorded draws. */
+  applyDegradation(
+    x: NativeTensor,
+    plan: readonly DegradationOperation[],
+    draws: readonly NativeTensor[],
+  ): NativeTensor;
+  // imaging/metrics
+  compareImages(reference: NativeImage, picture: NativeImage, niqe: NiqeModel): NativeComparison;
+  /** x^T M^+ x of a symmetric positive semidefinite M. */
+  inverseQuadraticForm(matrix: Float64Array, x: Float64Array): number;
   /** Each tile is y, x, height, width. */
   slidingWindows(height: number, width: number, tile: number, stride: number): Int32Array[];
   overlappingTiles(

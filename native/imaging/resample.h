@@ -1,0 +1,110 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/tensor.h"
+#include "imaging/kernels.h"
+
+/// Separable resampling along one axis: what every resize of imaging/ is made of.
+namespace diffbir {
+
+/// Which sources each output of one axis is made of, and with what weights.
+template <typename Weight>
+struct Taps {
+  struct Window {
+    std::int64_t first;
+    std::int64_t count;
+  };
+  std::vector<Window> windows;  // per output
+  std::int64_t stride = 0;      // weights reserved per output
+  std::vector<Weight> weights;
+
+  std::int64_t outputs() const { return static_cast<std::int64_t>(windows.size()); }
+  const Weight* weights_of(std::int64_t output) const { return weights.data() + output * stride; }
+};
+
+/// Throws Error(internal) unless a side has at least one pixel.
+inline void require_size(std::int64_t size) {
+  if (size < 1) throw Error(ErrorCode::internal, "Expected a size of at least 1 but received " + std::to_string(size));
+}
+
+/// Windows and weights (of sum 1) that Pillow and torch's antialiased resize have in common: `filter`, zero outside
+/// (-support, support), is widened by the scale when shrinking. Weights are computed in double, then converted.
+template <typename Weight, typename Filter, typename Convert>
+Taps<Weight> antialiased_taps(std::int64_t in, std::int64_t out, double support, Filter filter, Convert convert) {
+  require_size(out);
+  const double scale = static_cast<double>(in) / static_cast<double>(out);
+  const double filter_scale = std::max(scale, 1.0);
+  support *= filter_scale;
+
+  Taps<Weight> taps;
+  taps.stride = std::min(in, static_cast<std::int64_t>(2.0 * support) + 2);
+  taps.windows.reserve(static_cast<std::size_t>(out));
+  taps.weights.resize(element_count({out, taps.stride}));
+  std::vector<double> window;
+  for (std::int64_t x = 0; x < out; ++x) {
+    const double center = (static_cast<double>(x) + 0.5) * scale;
+    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(center - support + 0.5), 0);
+    const auto last = std::min<std::int64_t>(static_cast<std::int64_t>(center + support + 0.5), in);
+    window.clear();
+    double sum = 0;
+    for (std::int64_t j = first; j < last; ++j) {
+      window.push_back(filter((static_cast<double>(j) - center + 0.5) / filter_scale));
+      sum += window.back();
+    }
+    taps.windows.push_back({first, last - first});
+    std::transform(window.begin(), window.end(), taps.weights.begin() + x * taps.stride,
+                   [&](double weight) { return convert(weight / sum); });
+  }
+  return taps;
+}
+
+/// Resamples the middle axis of [outer, in, inner]. `start` is what sums begin with, `finish` turns a sum into a value.
+template <typename Value, typename Weight, typename Finish>
+std::vector<Value> resample_axis(const std::vector<Value>& input, std::int64_t outer, std::int64_t in,
+                                 std::int64_t inner, const Taps<Weight>& taps, Weight start, Finish finish) {
+  const std::int64_t out = taps.outputs();
+  std::vector<Value> output(element_count({outer, out, inner}));
+  std::vector<Weight> sums(static_cast<std::size_t>(inner));
+  Value* target = output.data();
+  for (std::int64_t o = 0; o < outer; ++o) {
+    for (std::int64_t x = 0; x < out; ++x, target += inner) {
+      const auto [first, count] = taps.windows[static_cast<std::size_t>(x)];
+      const Value* source = input.data() + (o * in + first) * inner;
+      const Weight* weights = taps.weights_of(x);
+      if (inner < 16) {
+        for (std::int64_t i = 0; i < inner; ++i) {
+          target[i] = finish(weighted_sum(source + i, inner, weights, count, start));
+        }
+        continue;
+      }
+      // The same sums in the same order, a row at a time so that the compiler can vectorise.
+      std::fill(sums.begin(), sums.end(), start);
+      for (std::int64_t k = 0; k < count; ++k) {
+        for (std::int64_t i = 0; i < inner; ++i) {
+          sums[static_cast<std::size_t>(i)] += weights[k] * static_cast<Weight>(source[k * inner + i]);
+        }
+      }
+      std::transform(sums.begin(), sums.end(), target, finish);
+    }
+  }
+  return output;
+}
+
+/// Resamples columns, then rows, of x [B,C,H,W] in float32.
+inline Tensor resample_planes(const Tensor& x, const Taps<float>& columns, const Taps<float>& rows) {
+  const auto keep = [](float sum) { return sum; };
+  const std::int64_t planes = x.dim(0) * x.dim(1);
+  std::vector<float> values(x.values().begin(), x.values().end());
+  values = resample_axis(values, planes * x.dim(2), x.dim(3), 1, columns, 0.0F, keep);
+  values = resample_axis(values, planes, x.dim(2), columns.outputs(), rows, 0.0F, keep);
+  return Tensor({x.dim(0), x.dim(1), rows.outputs(), columns.outputs()}, std::move(values));
+}
+
+}  // namespace diffbir
