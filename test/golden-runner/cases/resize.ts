@@ -1,6 +1,8 @@
-import type { NativeImage, NativeTensor } from '../../../src/native/binding';
+import type { NativeImage, NativeTensor, Primitives } from '../../../src/native/binding';
+import type { InterpolationMode } from '../../../src/native/degradation';
 import { compare, compareExact, compareJson, skipped } from '../compare';
-import type { CaseResult, Handler } from '../types';
+import { fromHwc, sampleOf } from '../degradations';
+import type { CaseResult, Handler, TensorSet } from '../types';
 
 /** F.interpolate: the antialiased bicubic is the pipeline's, the others belong to the degradations. */
 const interpolate: Handler = {
@@ -12,11 +14,8 @@ const interpolate: Handler = {
     return recorded.names
       .filter((key) => key.includes('.'))
       .map((key) => {
-        const [, source, size] = /^bicubic_aa\.([^.]+)\.(\d+x\d+)$/.exec(key) ?? [];
-        if (!source || !size) return skipped(key);
-        const [height, width] = size.split('x').map(Number) as [number, number];
-        const got = primitives.resizeBicubicAntialias(recorded.float(source), height, width);
-        return compare(key, got, recorded.get(key), tolerance);
+        const got = resized(primitives, recorded, key);
+        return got ? compare(key, got, recorded.get(key), tolerance) : skipped(key);
       });
   },
 };
@@ -39,6 +38,17 @@ const images: Handler = {
         const by = (side: number) => Math.trunc(side * Number(scale));
         const got = primitives.resizeBicubicPil(image, by(width), by(height));
         results.push(compareExact(key, { shape: [got.height, got.width, 3], data: got.data }, want));
+      } else if (key === 'pil_box_half') {
+        const got = primitives.resizeBoxPil(image, width >> 1, height >> 1);
+        results.push(compareExact(key, { shape: [got.height, got.width, 3], data: got.data }, want));
+      } else if (key.startsWith('center_crop_arr.')) {
+        const got = primitives.centerCrop(image, Number(key.split('.')[1]));
+        results.push(compareExact(key, { shape: [got.height, got.width, 3], data: got.data }, want));
+      } else if (key.startsWith('cv2_linear.')) {
+        const [to, down] = (key.split('.')[1] ?? '').split('x').map(Number) as [number, number];
+        const operation = { kind: 'resizeTo' as const, height: down, width: to, mode: 'linearCv2' as const };
+        const got = primitives.applyDegradation(fromHwc(recorded.get('cv2_src_f32')), [operation], []);
+        results.push(compare(key, got, fromHwc(want), Number(entry.tolerance?.cv2)));
       } else if (key === 'to_uint8.out') {
         results.push(compareExact(key, { data: primitives.toUint8(recorded.float('to_uint8.in').data) }, want));
       } else {
@@ -84,6 +94,30 @@ const shortEdgeSizes: Handler = {
 };
 
 export const handlers: readonly Handler[] = [interpolate, images, helpers, shortEdgeSizes];
+
+/**
+ * Results of one sample are of the first of a batch. Keys: `bicubic_aa.<source>.<h>x<w>`, `<mode>.size.<source>.<h>x<w>`, `<mode>.scale.<source>.<factor>` and
+ * `<mode>.scale<factor>.<source>`.
+ */
+function resized(primitives: Primitives, recorded: TensorSet, key: string): NativeTensor | undefined {
+  const [, antialiased, source, size] = /^(bicubic_aa|\w+\.size)\.(\w+)\.(\d+x\d+)$/.exec(key) ?? [];
+  if (antialiased && source && size) {
+    const [height, width] = size.split('x').map(Number) as [number, number];
+    if (antialiased === 'bicubic_aa') return primitives.resizeBicubicAntialias(recorded.float(source), height, width);
+    const mode = antialiased.replace('.size', '') as InterpolationMode;
+    return primitives.applyDegradation(recorded.float(source), [{ kind: 'resizeTo', height, width, mode }], []);
+  }
+  const [, mode, name, factor] = /^([\w-]+)\.scale\.(\w+)\.([\d.]+)$/.exec(key) ?? [];
+  const [, other, otherFactor, otherName] = /^([\w-]+)\.scale([\d.]+)\.(\w+)$/.exec(key) ?? [];
+  const input = name ?? otherName;
+  if (!input) return undefined;
+  const scale = Number(factor ?? otherFactor);
+  return primitives.applyDegradation(
+    sampleOf(recorded.float(input), recorded.get(key).shape[0] as number),
+    [{ kind: 'resizeBy', scale, mode: (mode ?? other) as InterpolationMode }],
+    [],
+  );
+}
 
 /** The recorded input, on its side (`tall`) or cut to a square. */
 function variant(x: NativeTensor, kind: string | undefined): NativeTensor {
