@@ -17,6 +17,7 @@ const KEEP = [
   /^ckpt\/(zoo|loader_report|bsrnet)/,
   /^color\//,
   /^configs\//,
+  /^degradation\/(kernels|jpeg_cv2|realesrgan_runs)/,
   /^guidance\/gradients/,
   /^nets\/(cldm|vae)_b/,
   /^nets\/swinir_a_(b2_64x64|60x124_padded)/,
