@@ -35,7 +35,7 @@ def validate(network: SwinIR, cases: list) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    args = arguments(__doc__.splitlines()[0], "stage1", steps=25000, lr=7e-4)
+    args = arguments(__doc__.splitlines()[0], "stage1", steps=16000, lr=7e-4)
     photos = Photos()
     cases = photos.validation(256)
     trainer = Trainer(SwinIR(TINY, args.size // TINY.unshuffle_scale), args)
