@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GROUPS, OPTION_NAMES, type OptionSpec, specOf } from '../src/options/table';
+import { GROUPS, groupOf, OPTION_NAMES, type OptionSpec, specOf } from '../src/options/table';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const [BEGIN, END] = ['<!-- options: begin (npm run docs:options) -->', '<!-- options: end -->'];
@@ -36,7 +36,7 @@ ${block(OPTION_NAMES.map((name) => [name, specOf(name)]))}}
 /** The README's table: one row an option. */
 export function optionsTable(): string {
   const rows = OPTION_NAMES.flatMap((name) => {
-    const group = GROUPS[name];
+    const group = groupOf(name);
     return group
       ? Object.entries(group).map(([member, spec]) => row(`${name}.${member}`, spec))
       : [row(name, specOf(name))];

@@ -72,18 +72,32 @@ function toJob(
     return ids;
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
-  const { guidance, colorFix, seed, noise = [], trace } = options;
+  const { guidance, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
   return {
     job: {
       image: { data: rgb, width, height },
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
-      ...{ guidance, colorFix, seed, noise, trace },
+      ...{ guidance, padding, parity, colorFix, seed, noise, trace },
+      tiling: tiles(tiling),
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),
     },
     warnings,
   };
+}
+
+/** Strides left open are half a tile. Throws InvalidOptionError for one that would leave gaps between tiles. */
+function tiles(tiling: ResolvedOptions['tiling']): RestoreJob['tiling'] {
+  const pair = (name: 'cleaner' | 'diffusion') => {
+    const [tile, stride] = [tiling[name], tiling[`${name}Stride`] || tiling[name] / 2];
+    if (stride <= tile) return { tile, stride: Math.max(stride, 1) };
+    throw new InvalidOptionError(
+      `tiling.${name}Stride`,
+      `Expected at most the tile of ${tile} for tiling.${name}Stride but received ${stride}: it would leave gaps`,
+    );
+  };
+  return { cleaner: pair('cleaner'), encoder: tiling.encoder, decoder: tiling.decoder, diffusion: pair('diffusion') };
 }
 
 function stageNotLoaded(): InvalidOptionError {

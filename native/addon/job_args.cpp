@@ -21,6 +21,21 @@ GuidanceOptions to_guidance(Napi::Value value, const std::string& name) {
   return guidance;
 }
 
+TileSize to_tile_size(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  return {field(object, name, "tile", to_integer, 0, kMaxInt), field(object, name, "stride", to_integer, 0, kMaxInt)};
+}
+
+TilingOptions to_tiling(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  TilingOptions tiling;
+  tiling.cleaner = field(object, name, "cleaner", to_tile_size);
+  tiling.encoder = field(object, name, "encoder", to_integer, 0, kMaxInt);
+  tiling.decoder = field(object, name, "decoder", to_integer, 0, kMaxInt);
+  tiling.diffusion = field(object, name, "diffusion", to_tile_size);
+  return tiling;
+}
+
 Napi::Array from_times(Napi::Env env, const std::vector<StageTime>& times) {
   Napi::Array array = Napi::Array::New(env, times.size());
   std::uint32_t index = 0;
@@ -49,6 +64,9 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   job.noise_aug = static_cast<int>(field(object, name, "noiseAug", to_integer, 0, kMaxInt));
   job.start_point = field(object, name, "startPoint", to_text);
   job.guidance = field(object, name, "guidance", to_guidance);
+  job.tiling = field(object, name, "tiling", to_tiling);
+  job.padding = field(object, name, "padding", to_text) == "zero" ? PadMode::zero : PadMode::reflect;
+  job.parity = field(object, name, "parity", to_boolean);
   job.color_fix = field(object, name, "colorFix", to_text);
   job.positive_tokens = field(object, name, "positiveTokens", to_int32s);
   job.negative_tokens = field(object, name, "negativeTokens", to_int32s);

@@ -65,7 +65,7 @@ CleanOptions clean_options(const RestoreJob& job, Size input, Size output, const
   options.padding = job.padding;
   options.blend_centre = job.parity ? BlendCentre::reference : BlendCentre::middle;
   const std::int64_t tile = job.tiling.cleaner.tile;
-  const auto [shorter, longer] = std::minmax(input.height, input.width);
+  const auto [shorter, longer] = std::minmax({input.height, input.width});
   if (tile > 0 && (job.parity ? shorter >= tile : longer > tile)) options.tiles = job.tiling.cleaner;
   options.on_tile = [&report](int done, int tiles) {
     if (done < tiles) report({Stage::stage1, done, tiles});
@@ -104,7 +104,8 @@ RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& to
     trace.record("color_fixed", result);
   }
   token.check();
-  Image image = tensor_to_image(resize_bicubic_antialias(result, size.height, size.width), 0, job.rounding);
+  Image image = tensor_to_image(resize_bicubic_antialias(result, size.height, size.width), 0,
+                                job.parity ? Rounding::truncate : Rounding::nearest);
   report({Stage::finish, 1, 1});
   return {std::move(image), std::move(clock).take(), std::move(trace).take()};
 }

@@ -10,7 +10,6 @@
 #include "core/tensor.h"
 #include "diffusion/guidance.h"
 #include "imaging/pad.h"
-#include "imaging/pixels.h"
 #include "imaging/tiling.h"
 #include "pipeline/model.h"
 
@@ -43,10 +42,10 @@ struct RestoreJob {
   std::uint64_t seed = 231;
   std::vector<Tensor> noise;  // recorded draws that replace the generator
   TilingOptions tiling;
-  PadMode padding = PadMode::zero;
-  Rounding rounding = Rounding::truncate;
-  /// The reference's quirks where ours differ: off-centre blending, tile statistics without the spread of means.
-  bool parity = true;
+  PadMode padding = PadMode::reflect;
+  /// The reference's quirks where ours differs: 8-bit levels cut off instead of rounded, off-centre blending of tiles,
+  /// tile statistics without the spread of means.
+  bool parity = false;
   bool trace = false;
 };
 

@@ -45,7 +45,7 @@ struct Stage2Tiling {
 
 Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img) {
   const auto applies = [&](std::int64_t tile) {
-    const auto [shorter, longer] = std::minmax(cond_img.dim(2), cond_img.dim(3));
+    const auto [shorter, longer] = std::minmax({cond_img.dim(2), cond_img.dim(3)});
     return tile > 0 && (job.parity ? shorter >= tile : longer > tile);
   };
   const LockStepOptions lock_step{.pooling = job.parity ? runtime::Pooling::reference : runtime::Pooling::exact};

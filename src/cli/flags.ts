@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { RestoreOptions } from '../options/RestoreOptions';
-import { GROUPS, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from '../options/table';
+import { groupOf, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from '../options/table';
 import { check } from '../options/validate';
 
 interface Flag {
@@ -12,7 +12,7 @@ interface Flag {
 /** Every option that can be typed, with the members of groups as flags of their own. */
 function flags(): Flag[] {
   return OPTION_NAMES.flatMap((name): Flag[] => {
-    const group = GROUPS[name];
+    const group = groupOf(name);
     if (group) return Object.entries(group).map(([member, spec]) => ({ path: [name, member], spec }));
     return specOf(name).kind.placeholder === undefined ? [] : [{ path: [name], spec: specOf(name) }];
   });

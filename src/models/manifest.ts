@@ -8,6 +8,10 @@ import { validateOptions } from '../options/validate';
 import { Fields } from './fields';
 
 export const MANIFEST_FILE = 'model.json';
+
+/** Stage-1 networks: SwinIR, BSRNet and Real-ESRGAN (`rrdbnet`), Real-ESRGAN's compact ones (`srvgg`), SCUNet. */
+export const CLEANER_TYPES = ['swinir', 'rrdbnet', 'srvgg', 'scunet'] as const;
+export type CleanerType = (typeof CLEANER_TYPES)[number];
 const MAX_BYTES = 1 << 20;
 const MAX_DEPTH = 16;
 
@@ -33,7 +37,7 @@ export interface ModelManifest {
   readonly license?: string;
   readonly networks: {
     /** Stage 1, the restoration module. */
-    readonly cleaner: NetworkEntry & { readonly type: 'swinir' };
+    readonly cleaner: NetworkEntry & { readonly type: CleanerType };
     readonly vae?: NetworkEntry;
     readonly textEncoder?: NetworkEntry;
     readonly unet?: NetworkEntry;
@@ -132,7 +136,7 @@ export function checkManifest(value: unknown, file: string): ModelManifest {
 }
 
 function checkNetworks(networks: Fields, top: Fields, file: string): void {
-  checkNetwork(networks.object('cleaner', ['type', 'file', 'prefix', 'config'])).oneOf('type', ['swinir']);
+  checkNetwork(networks.object('cleaner', ['type', 'file', 'prefix', 'config'])).oneOf('type', CLEANER_TYPES);
   const present = STAGE2_NETWORKS.filter((name) => networks.has(name));
   for (const name of present) checkNetwork(networks.object(name, ['file', 'prefix', 'config']));
   if (present.length > 0 && present.length < STAGE2_NETWORKS.length) {

@@ -114,6 +114,16 @@ export interface RestoreJob {
   readonly noiseAug: number;
   readonly startPoint: 'noise' | 'cond';
   readonly guidance: { readonly scale: number; readonly start: number; readonly stop: number; readonly repeat: number };
+  /** Sizes in pixels, 0: the picture whole. The diffusion tile is a multiple of 64, the others' and its stride of 8. */
+  readonly tiling: {
+    readonly cleaner: TileSpec;
+    readonly encoder: number;
+    readonly decoder: number;
+    readonly diffusion: TileSpec;
+  };
+  readonly padding: 'reflect' | 'zero';
+  /** The reference's quirks: truncation to 8 bits, off-centre blending, averaged tile statistics. */
+  readonly parity: boolean;
   readonly colorFix: 'wavelet' | 'none';
   /** 77 token ids each. */
   readonly positiveTokens: Int32Array;
@@ -124,6 +134,12 @@ export interface RestoreJob {
   readonly noise: readonly NativeTensor[];
   /** Also return the intermediate tensors of the run (the golden runner looks at them). */
   readonly trace: boolean;
+}
+
+/** Tiles of `tile` pixels, their starts `stride` apart: 1 <= stride <= tile, or a tile of 0. */
+export interface TileSpec {
+  readonly tile: number;
+  readonly stride: number;
 }
 
 export interface NativeTensor {

@@ -27,6 +27,45 @@ export interface Guidance {
   repeat?: number | undefined;
 }
 
+/** Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture. */
+export interface Tiling {
+  /**
+   * Tile of stage 1, in pixels of its input; 0: the picture whole. An integer from 0 to 16384.
+   * @default 0
+   */
+  cleaner?: number | undefined;
+  /**
+   * Distance between tiles of stage 1, at most their size; 0: half of it. Tiles are blended where they overlap. An
+   * integer from 0 to 16384.
+   * @default 0
+   */
+  cleanerStride?: number | undefined;
+  /**
+   * Tile of the VAE encoder; 0: the picture whole. Group statistics are those of the whole picture. A multiple of 8
+   * from 0 to 16384.
+   * @default 0
+   */
+  encoder?: number | undefined;
+  /**
+   * Tile of the VAE decoder; 0: the picture whole. Group statistics are those of the whole picture. A multiple of 8
+   * from 0 to 16384.
+   * @default 0
+   */
+  decoder?: number | undefined;
+  /**
+   * Tile of the diffusion model; 0: the picture whole. 512 is what its weights were trained at. A multiple of 64
+   * from 0 to 16384.
+   * @default 0
+   */
+  diffusion?: number | undefined;
+  /**
+   * Distance between tiles of the diffusion model, at most their size; 0: half of it. A multiple of 8 from 0 to
+   * 16384.
+   * @default 0
+   */
+  diffusionStride?: number | undefined;
+}
+
 /** Options of `restore()` and `Restorer`. An option that is `undefined` counts as absent. */
 export interface RestoreOptions {
   /**
@@ -50,10 +89,11 @@ export interface RestoreOptions {
    */
   upscale?: number | undefined;
   /**
-   * Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps.
+   * Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps; `ddim` and `dpm++_m2` are
+   * deterministic.
    * @default 'spaced'
    */
-  sampler?: 'spaced' | undefined;
+  sampler?: 'spaced' | 'ddim' | 'dpm++_m2' | undefined;
   /**
    * Sampling steps of stage 2; time grows linearly with it. An integer from 1 to 1000.
    * @default 50
@@ -91,6 +131,23 @@ export interface RestoreOptions {
    * @default off
    */
   guidance?: Guidance | undefined;
+  /**
+   * Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.
+   * @default off
+   */
+  tiling?: Tiling | undefined;
+  /**
+   * What is added where a network needs other sizes: the mirrored picture, or zeros (black), which leak into the
+   * border.
+   * @default 'reflect'
+   */
+  padding?: 'reflect' | 'zero' | undefined;
+  /**
+   * The PyTorch reference's numbers, quirks included: truncated 8-bit levels, off-centre blending of tiles,
+   * averaged tile statistics. Use with `padding: 'zero'`.
+   * @default false
+   */
+  parity?: boolean | undefined;
   /**
    * `wavelet` takes the low frequencies (colours) from the stage-1 picture.
    * @default 'wavelet'

@@ -30,12 +30,13 @@ export function number(min: number, max: number, { above = false } = {}): Kind<n
   };
 }
 
-/** An integer from `min` to `max`. */
-export function integer(min: number, max: number): Kind<number> {
+/** An integer from `min` to `max`, and a multiple of `multipleOf`. */
+export function integer(min: number, max: number, { multipleOf = 1 } = {}): Kind<number> {
   return {
     type: 'number',
-    expected: `an integer from ${min} to ${max}`,
-    is: (value): value is number => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
+    expected: `${multipleOf > 1 ? `a multiple of ${multipleOf}` : 'an integer'} from ${min} to ${max}`,
+    is: (value): value is number =>
+      Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max && Number(value) % multipleOf === 0,
     placeholder: '<n>',
     fromWord: numberFromWord,
   };

@@ -1,35 +1,41 @@
-import type { Guidance, RestoreOptions } from './RestoreOptions';
-import { GUIDANCE, OPTION_NAMES, specOf } from './table';
+import type { RestoreOptions } from './RestoreOptions';
+import { GROUPS, type GroupName, OPTION_NAMES, specOf } from './table';
 
 type Optional = 'model' | 'stage' | 'format' | 'onProgress' | 'signal' | 'logger' | 'noise';
 
 /** Options with every default filled in. */
 export type ResolvedOptions = {
-  readonly [K in Exclude<keyof RestoreOptions, Optional | 'seed' | 'guidance'>]-?: Exclude<
-    RestoreOptions[K],
-    undefined
-  >;
+  readonly [K in Exclude<keyof RestoreOptions, Optional | 'seed' | GroupName>]-?: Exclude<RestoreOptions[K], undefined>;
 } & { readonly [K in Optional]: RestoreOptions[K] | undefined } & {
   readonly seed: bigint;
-  readonly guidance: { readonly [K in keyof Guidance]-?: number };
-};
+} & { readonly [G in GroupName]: { readonly [K in keyof (typeof GROUPS)[G]]: number } };
 
 /**
  * Fills in defaults. The first layer that has an option wins: the call's, then the Restorer's, then the model's; the
- * table comes last. Members of `guidance` are resolved one by one. Layers must have been through `validateOptions`.
+ * table comes last. Members of groups (`guidance`, `tiling`) are resolved one by one. Layers must have been through `validateOptions`.
  */
 export function resolveOptions(...layers: readonly RestoreOptions[]): ResolvedOptions {
   const resolved: Record<string, unknown> = {};
   for (const name of OPTION_NAMES) {
     resolved[name] = first(layers, name) ?? specOf(name).default;
   }
-  const groups = layers.flatMap((layer) => (Object.hasOwn(layer, 'guidance') ? [layer.guidance ?? {}] : []));
-  const guidance: Record<string, number> = {};
-  for (const [member, { default: value }] of Object.entries(GUIDANCE)) {
-    const name = member as keyof Guidance;
-    guidance[name] = first(groups, name) ?? value;
+  for (const [group, members] of Object.entries(GROUPS)) {
+    resolved[group] = resolveGroup(group as GroupName, members, layers);
   }
-  return { ...resolved, guidance, seed: BigInt(resolved.seed as number | bigint) } as ResolvedOptions;
+  return { ...resolved, seed: BigInt(resolved.seed as number | bigint) } as ResolvedOptions;
+}
+
+function resolveGroup(
+  group: GroupName,
+  members: Readonly<Record<string, { readonly default: number }>>,
+  layers: readonly RestoreOptions[],
+): Record<string, number> {
+  const given = layers.flatMap((layer): Record<string, number | undefined>[] =>
+    Object.hasOwn(layer, group) ? [{ ...layer[group] }] : [],
+  );
+  const resolved: Record<string, number> = {};
+  for (const [member, spec] of Object.entries(members)) resolved[member] = first(given, member) ?? spec.default;
+  return resolved;
 }
 
 /** The first layer's own value: what a polluted prototype adds is nobody's choice. */

@@ -25,7 +25,7 @@ export interface OptionSpec<T = unknown> {
 }
 
 /** Names of samplers that native code knows. */
-export const SAMPLERS = ['spaced'] as const;
+export const SAMPLERS = ['spaced', 'ddim', 'dpm++_m2'] as const;
 /** Formats that can be written. */
 export const FORMATS = ['png', 'jpeg', 'webp', 'tiff', 'avif'] as const;
 export type OutputFormat = (typeof FORMATS)[number];
@@ -64,8 +64,59 @@ export const GUIDANCE = {
 
 export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: number | undefined };
 
-/** A group's own kind says only that it is an object: its members are checked one by one against `GUIDANCE`. */
-export const GROUPS: Readonly<Record<string, Readonly<Record<string, OptionSpec<number>>>>> = { guidance: GUIDANCE };
+/** The members of `tiling`: how the picture is cut up, stage by stage (behaviour.md 2.5 and 6). Sizes in pixels. */
+export const TILING = {
+  cleaner: {
+    kind: integer(0, 16384),
+    default: 0,
+    doc: 'Tile of stage 1, in pixels of its input; 0: the picture whole.',
+    scope: 'call',
+  },
+  cleanerStride: {
+    kind: integer(0, 16384),
+    default: 0,
+    doc: 'Distance between tiles of stage 1, at most their size; 0: half of it. Tiles are blended where they overlap.',
+    scope: 'call',
+  },
+  encoder: {
+    kind: integer(0, 16384, { multipleOf: 8 }),
+    default: 0,
+    doc: 'Tile of the VAE encoder; 0: the picture whole. Group statistics are those of the whole picture.',
+    scope: 'call',
+  },
+  decoder: {
+    kind: integer(0, 16384, { multipleOf: 8 }),
+    default: 0,
+    doc: 'Tile of the VAE decoder; 0: the picture whole. Group statistics are those of the whole picture.',
+    scope: 'call',
+  },
+  diffusion: {
+    kind: integer(0, 16384, { multipleOf: 64 }),
+    default: 0,
+    doc: 'Tile of the diffusion model; 0: the picture whole. 512 is what its weights were trained at.',
+    scope: 'call',
+  },
+  diffusionStride: {
+    kind: integer(0, 16384, { multipleOf: 8 }),
+    default: 0,
+    doc: 'Distance between tiles of the diffusion model, at most their size; 0: half of it.',
+    scope: 'call',
+  },
+} as const satisfies Record<string, OptionSpec<number>>;
+
+export type Tiling = { -readonly [K in keyof typeof TILING]?: number | undefined };
+
+/** A group's own kind says only that it is an object: its members are checked one by one against these. */
+export const GROUPS = { guidance: GUIDANCE, tiling: TILING } as const satisfies Record<
+  string,
+  Readonly<Record<string, OptionSpec<number>>>
+>;
+export type GroupName = keyof typeof GROUPS;
+
+/** The members of a group, typed loosely; nothing for an option that is none. */
+export function groupOf(name: string): Readonly<Record<string, OptionSpec<number>>> | undefined {
+  return Object.hasOwn(GROUPS, name) ? GROUPS[name as GroupName] : undefined;
+}
 
 export const OPTIONS = {
   model: {
@@ -109,7 +160,7 @@ export const OPTIONS = {
   sampler: {
     kind: oneOf(SAMPLERS),
     default: 'spaced',
-    doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps.',
+    doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps; `ddim` and `dpm++_m2` are deterministic.',
     scope: 'call',
     manifest: true,
   },
@@ -165,6 +216,29 @@ export const OPTIONS = {
     doc: 'Restoration guidance: pulls the sampled picture towards the stage-1 result.',
     scope: 'call',
     manifest: true,
+  },
+  tiling: {
+    kind: custom<Tiling>(
+      'Tiling',
+      'an object { cleaner, cleanerStride, encoder, decoder, diffusion, diffusionStride }',
+      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    ),
+    defaultDoc: 'off',
+    doc: 'Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.',
+    scope: 'call',
+    manifest: true,
+  },
+  padding: {
+    kind: oneOf(['reflect', 'zero']),
+    default: 'reflect',
+    doc: 'What is added where a network needs other sizes: the mirrored picture, or zeros (black), which leak into the border.',
+    scope: 'call',
+  },
+  parity: {
+    kind: boolean(),
+    default: false,
+    doc: "The PyTorch reference's numbers, quirks included: truncated 8-bit levels, off-centre blending of tiles, averaged tile statistics. Use with `padding: 'zero'`.",
+    scope: 'call',
   },
   colorFix: {
     kind: oneOf(['wavelet', 'none']),

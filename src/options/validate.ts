@@ -1,7 +1,7 @@
 import { expected, InvalidOptionError } from '../errors';
 import { nearest } from './nearest';
 import type { RestoreOptions } from './RestoreOptions';
-import { GROUPS, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from './table';
+import { groupOf, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from './table';
 
 /** Which options a door takes. */
 export interface Door {
@@ -11,6 +11,8 @@ export interface Door {
   readonly prefix?: string;
   /** Only options that a manifest may set. */
   readonly manifest?: true;
+  /** Only these: for a door that needs few of them. */
+  readonly only?: readonly OptionName[];
 }
 
 /**
@@ -19,7 +21,7 @@ export interface Door {
  * Throws InvalidOptionError: `Expected X for name but received Y of type Z`, or the nearest name for an unknown one.
  */
 export function validateOptions(options: unknown, door: Door = {}): RestoreOptions {
-  const names = OPTION_NAMES.filter((name) => !door.manifest || specOf(name).manifest);
+  const names = (door.only ?? OPTION_NAMES).filter((name) => !door.manifest || specOf(name).manifest);
   const values = ownMembers(
     options,
     door.prefix ? door.prefix.replace(/\.$/, '') : 'options',
@@ -32,14 +34,14 @@ export function validateOptions(options: unknown, door: Door = {}): RestoreOptio
     if (door.scope === 'call' && spec.scope === 'load') {
       throw new InvalidOptionError(name, `${name} is fixed when the Restorer is created: give it to Restorer.create()`);
     }
-    const group = GROUPS[name];
+    const group = groupOf(name);
     if (group) values[name] = validateGroup(group, `${door.prefix ?? ''}${name}`, value);
   }
   return values as RestoreOptions;
 }
 
 /** Checks one value, as the command line does for each flag. */
-export function check(spec: OptionSpec, name: string, value: unknown): void {
+export function check(spec: Pick<OptionSpec, 'kind'>, name: string, value: unknown): void {
   if (!safely(() => spec.kind.is(value))) throw expected(spec.kind.expected, name, value);
 }
 
@@ -49,8 +51,16 @@ function validateGroup(group: Readonly<Record<string, OptionSpec<number>>>, name
   return members;
 }
 
-/** Own members of an object that may be hostile, without `undefined` ones. Throws for a name that is not in `names`. */
-function ownMembers(value: unknown, name: string, names: readonly string[], prefix: string): Record<string, unknown> {
+/**
+ * Own members of an object that may be hostile, without `undefined` ones. Throws InvalidOptionError for a name that is
+ * not in `names`, with `prefix` before it.
+ */
+export function ownMembers(
+  value: unknown,
+  name: string,
+  names: readonly string[],
+  prefix: string,
+): Record<string, unknown> {
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw expected('an object', name, value);
   const members: Record<string, unknown> = Object.create(null);

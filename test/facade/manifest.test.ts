@@ -51,7 +51,7 @@ describe('readManifest', () => {
     [
       'an unknown cleaner',
       { ...STAGE1, networks: { cleaner: { ...cleaner, type: 'gan' } } },
-      /"swinir" for networks\.cleaner\.type/,
+      /"swinir" or "rrdbnet" or "srvgg" or "scunet" for networks\.cleaner\.type/,
     ],
     [
       'an unknown key',

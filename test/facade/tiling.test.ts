@@ -1,0 +1,76 @@
+/** Tiles leave no trace: the same picture as untiled, and no step at their borders. */
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RestoreResult, Restorer } from '../../src/index';
+
+const SAMPLE = path.resolve(import.meta.dirname, '../../examples/sample/degraded.jpg');
+
+describe('stage 1 on tiles', () => {
+  let restorer: Restorer;
+  let whole: RestoreResult;
+  beforeAll(async () => {
+    restorer = await Restorer.create({ stage: 1 });
+    whole = await restorer.restore(SAMPLE);
+  });
+  afterAll(() => restorer.dispose());
+
+  it.each([
+    ['half overlapping', { cleaner: 256 }, 0.5],
+    ['sizes that move its attention windows', { cleaner: 200, cleanerStride: 120 }, 1],
+  ])('%s: the picture of the whole run', async (_, tiling, levels) => {
+    const { data, width, height } = await restorer.restore(SAMPLE, { tiling });
+    expect([width, height]).toEqual([whole.width, whole.height]);
+    const differences = data.map((value, i) => Math.abs(value - (whole.data[i] as number)));
+    expect(differences.reduce((sum, value) => sum + value, 0) / data.length).toBeLessThan(levels);
+  });
+
+  it('no seams: steps across tile borders are as large as elsewhere', async () => {
+    const tiled = await restorer.restore(SAMPLE, { tiling: { cleaner: 256, cleanerStride: 128 } });
+    const borders = new Set([128, 256, 384]);
+    const ratio = (result: RestoreResult) => stepsAt(result, borders, true) / stepsAt(result, borders, false);
+    // A picture has more or fewer edges at some columns than at others: the whole run tells how many.
+    expect(ratio(tiled) / ratio(whole)).toBeGreaterThan(0.95);
+    expect(ratio(tiled) / ratio(whole)).toBeLessThan(1.05);
+  });
+
+  it('reports every tile', async () => {
+    const seen: number[] = [];
+    await restorer.restore(SAMPLE, {
+      tiling: { cleaner: 256, cleanerStride: 256 },
+      onProgress: ({ stage, step, steps }) => {
+        if (stage === 'stage1' && steps > 1) seen.push(step);
+      },
+    });
+    expect(seen).toEqual([1, 2, 3]); // the last tile completes the stage
+  });
+
+  it('a stride that would leave gaps is refused by name', async () => {
+    await expect(restorer.restore(SAMPLE, { tiling: { cleaner: 128, cleanerStride: 256 } })).rejects.toMatchObject({
+      code: 'DIFFBIR_INVALID_OPTION',
+      option: 'tiling.cleanerStride',
+    });
+  });
+
+  it.each([
+    ['decoder', 100],
+    ['diffusion', 72],
+  ])('tiling.%s %i is refused: no multiple of what the networks take', async (name, value) => {
+    await expect(restorer.restore(SAMPLE, { tiling: { [name]: value } })).rejects.toMatchObject({
+      code: 'DIFFBIR_INVALID_OPTION',
+      option: `tiling.${name}`,
+    });
+  });
+});
+
+/** Mean absolute difference between horizontal neighbours whose right one stands at (or not at) one of the columns. */
+function stepsAt({ data, width, channels }: RestoreResult, columns: ReadonlySet<number>, inside: boolean): number {
+  let sum = 0;
+  let count = 0;
+  for (let i = channels; i < data.length; i++) {
+    const column = Math.floor(i / channels) % width;
+    if (column === 0 || columns.has(column) !== inside) continue;
+    sum += Math.abs((data[i] as number) - (data[i - channels] as number));
+    count++;
+  }
+  return sum / count;
+}
