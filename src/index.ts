@@ -5,6 +5,10 @@
  * const result = await restore('old.jpg');
  * await result.toFile('restored.jpg');
  */
+export { type CompareOptions, type Comparison, compare } from './compare';
+export { RECIPE_NAMES, RECIPES, type RecipeName } from './degradation/recipes';
+export type { RecipeObject } from './degradation/resolveRecipe';
+export { type DegradeOptions, degrade, type RecipeInput } from './degrade';
 export {
   AbortError,
   CheckpointError,
@@ -17,10 +21,12 @@ export {
 export type { ImageInput, RawImage } from './image/types';
 export type { ModelManifest, ModelSource, NetworkEntry } from './models/manifest';
 export type { Stage } from './native/binding';
+export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
+export type { Appearance } from './native/metrics';
 export type { Guidance, RestoreOptions } from './options/RestoreOptions';
 export type { OutputFormat } from './options/table';
 export type { Logger, RestoreProgress, Tensor } from './options/values';
-export type { OutputInfo, OutputOptions } from './pictureResult';
+export type { OutputInfo, OutputOptions, PictureResult } from './pictureResult';
 export { restore } from './restore';
 export type { RestoreResult, StageTime } from './restoreResult';
 export { Restorer } from './restorer';

@@ -9,9 +9,9 @@ interface Flag {
   readonly spec: OptionSpec;
 }
 
-/** Every option that can be typed, with the members of groups as flags of their own. */
-function flags(): Flag[] {
-  return OPTION_NAMES.flatMap((name): Flag[] => {
+/** Every one of the options that can be typed, with the members of groups as flags of their own. */
+function flags(names: readonly OptionName[]): Flag[] {
+  return names.flatMap((name): Flag[] => {
     const group = groupOf(name);
     if (group) return Object.entries(group).map(([member, spec]) => ({ path: [name, member], spec }));
     return specOf(name).kind.placeholder === undefined ? [] : [{ path: [name], spec: specOf(name) }];
@@ -19,8 +19,8 @@ function flags(): Flag[] {
 }
 
 /** Adds a flag for each option: `cfgScale` is `--cfg-scale <n>`, `guidance.scale` is `--guidance-scale <n>`. */
-export function addFlags(command: Command): Command {
-  for (const { path, spec } of flags()) {
+export function addFlags(command: Command, names: readonly OptionName[] = OPTION_NAMES): Command {
+  for (const { path, spec } of flags(names)) {
     const name = kebab(path.join('-'));
     const isOn = spec.default === true;
     const value = spec.kind.placeholder ? ` ${spec.kind.placeholder}` : '';
@@ -35,9 +35,9 @@ export function addFlags(command: Command): Command {
 }
 
 /** The options that were typed; everything else is left to the model and the table. */
-export function typedOptions(command: Command): RestoreOptions {
+export function typedOptions(command: Command, names: readonly OptionName[] = OPTION_NAMES): RestoreOptions {
   const options: Record<string, unknown> = {};
-  for (const { path } of flags()) {
+  for (const { path } of flags(names)) {
     const name = camel(path.join('-'));
     if (command.getOptionValueSource(name) !== 'cli') continue;
     const value = command.getOptionValue(name);

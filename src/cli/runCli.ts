@@ -1,6 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { InvalidOptionError } from '../errors';
 import { packageVersion } from '../versions';
+import { addCompareCommand } from './compare';
+import { addDegradeCommand } from './degrade';
 import { EXIT, type ExitCode } from './exitCodes';
 import { expandInputs } from './expandInputs';
 import { addFlags, typedOptions } from './flags';
@@ -51,7 +53,15 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
     .action(async (words: string[]) => {
       exitCode = await restoreCommand(cli, restore, words);
     });
-  for (const command of [program, restore]) {
+  const done = (code: ExitCode) => {
+    exitCode = code;
+  };
+  for (const command of [
+    program,
+    restore,
+    addDegradeCommand(program, cli, done),
+    addCompareCommand(program, cli, done),
+  ]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),
