@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::int64_t kRadius = 3;
 constexpr double kSigma = 7.0 / 6.0;
+/// Smaller differences from the local mean, in levels, are rounding: a flat area has none.
+constexpr double kLeastDifference = 1e-3;
 
 /// Border pixels repeated `radius` times.
 Plane replicated(const Plane& plane, std::int64_t radius) {
@@ -43,7 +45,8 @@ Normalized normalize_locally(const Plane& plane) {
   for (std::size_t i = 0; i < mean.values.size(); ++i) {
     double& deviation = result.deviation.values[i];
     deviation = std::sqrt(std::fabs(deviation - mean.values[i] * mean.values[i]));
-    result.values.values[i] = (plane.values[i] - mean.values[i]) / (deviation + 1);
+    const double difference = plane.values[i] - mean.values[i];
+    result.values.values[i] = std::fabs(difference) < kLeastDifference ? 0 : difference / (deviation + 1);
   }
   return result;
 }
