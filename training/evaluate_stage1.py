@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from degrade import STRENGTHS, degrade
 from metrics import quality
 from photos import read_rgb
+from scunet import load_scunet
 from swinir import SwinIR, SwinIRConfig
 from trainer import to_picture, to_tensor
 
@@ -27,9 +28,11 @@ HERE = Path(__file__).resolve().parent
 TAIL = ("conv_before_upsample.0", "conv_up1", "conv_up2", "conv_up3")
 
 
-def load_network(weights: Path) -> SwinIR:
-    """Builds the network from the file's shapes and the heads in `model.json` beside it."""
+def load_network(weights: Path) -> torch.nn.Module:
+    """Builds the network from the file's shapes and, for a SwinIR, the heads in `model.json` beside it."""
     state = {name: value.float() for name, value in load_file(weights).items()}
+    if "m_head.0.weight" in state:
+        return load_scunet(state)
     manifest = json.loads((weights.parent / "model.json").read_text())
     config = manifest["networks"]["cleaner"]["config"]
     groups = len(config["num_heads"])
@@ -46,7 +49,7 @@ def load_network(weights: Path) -> SwinIR:
 
 
 @torch.no_grad()
-def restore(network: SwinIR, lq: np.ndarray) -> np.ndarray:
+def restore(network: torch.nn.Module, lq: np.ndarray) -> np.ndarray:
     """[H, W, 3] uint8 -> the same, of any size."""
     height, width = lq.shape[:2]
     x = torch.nn.functional.pad(to_tensor(lq[None]), (0, -width % 64, 0, -height % 64))

@@ -26,7 +26,7 @@ def split_parameters(network: torch.nn.Module) -> tuple[list, list]:
     """(matrices and convolutions, for Muon; vectors and tables, for AdamW)."""
     matrices, others = [], []
     for name, parameter in network.named_parameters():
-        is_matrix = parameter.ndim >= 2 and not name.endswith("_table")
+        is_matrix = parameter.ndim >= 2 and not name.endswith(("_table", "relative_position_params"))
         (matrices if is_matrix else others).append(parameter)
     return matrices, others
 

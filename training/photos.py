@@ -1,12 +1,15 @@
 """Training photographs in memory, and the crops drawn from them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from degrade import STRENGTHS, degrade
+from degrade import STRENGTHS, TRAINING, Recipe, degrade
+
+RecipeOf = Callable[[np.random.Generator], Recipe]
 
 FOLDER = Path(__file__).resolve().parent / "data/photos"
 GRADE_WEIGHT = {"A": 1.0, "B": 0.4, "C": 0.1}
@@ -44,12 +47,13 @@ class Photos:
         crop = np.rot90(picture[y : y + size, x : x + size], rng.integers(4))
         return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
-    def pair(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """(lq, hq), both [size, size, 3] uint8."""
+    def pair(self, rng: np.random.Generator, size: int,
+             recipe_of: RecipeOf = lambda _rng: TRAINING) -> tuple[np.ndarray, np.ndarray]:
+        """(lq, hq), both [size, size, 3] uint8; `recipe_of` chooses the degradation of the pair."""
         hq = self.crop(rng, size + ALIGNMENT)
         if rng.random() < 0.03:
             hq = np.repeat(hq.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-        lq = degrade(rng, hq)
+        lq = degrade(rng, hq, recipe_of(rng))
         y, x = rng.integers(ALIGNMENT + 1, size=2)
         lq, hq = (np.ascontiguousarray(p[y : y + size, x : x + size]) for p in (lq, hq))
         if rng.random() < 0.05:  # the pipeline pads with black at the right and the bottom
@@ -58,10 +62,11 @@ class Photos:
                 picture[y:], picture[:, x:] = 0, 0
         return lq, hq
 
-    def batch(self, seed: int, step: int, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, seed: int, step: int, count: int, size: int,
+              recipe_of: RecipeOf = lambda _rng: TRAINING) -> tuple[np.ndarray, np.ndarray]:
         """(lq, hq), both [count, size, size, 3] uint8; a function of seed and step alone, so nothing of it needs saving."""
         rng = np.random.default_rng((seed, step))
-        pairs = [self.pair(rng, size) for _ in range(count)]
+        pairs = [self.pair(rng, size, recipe_of) for _ in range(count)]
         return np.stack([p[0] for p in pairs]), np.stack([p[1] for p in pairs])
 
     def validation(self, size: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
