@@ -23,7 +23,7 @@ export interface Method {
 export const DEGRADED = 'degraded';
 export const STAGE1 = 'stage 1';
 export const BOTH = 'both stages';
-export const BASELINE = 'Real-ESRGAN compact';
+export const BASELINE = 'Real-ESRGAN';
 
 /** Everything that can be evaluated here: both stages where the model has them, the baseline where its weights are. */
 export async function openMethods(model: string | undefined, baseline: string): Promise<Method[]> {

@@ -41,7 +41,8 @@ Means over pictures. PSNR in dB over R, G and B, and on luma (BT.601, 16 to 235)
 NIQE: lower is more like a good photograph, by this project's own model (\`assets/niqe.json\`); the originals have
 ${shown(mean(originals.map(({ niqe }) => niqe)), 2)}. High frequency: mean square of the finest band; the originals have
 ${shown(mean(originals.map(({ highFrequency }) => highFrequency)), 1)}. Shift: the largest difference of any picture's mean red,
-green or blue from stage 1's, in levels of 255.
+green or blue from stage 1's, in levels of 255. Real-ESRGAN: its compact network (realesr-general-x4v3), enlarged x4 and
+reduced to size.
 
 ${[...strengths, 'all'].map((strength) => table(strength, measurements)).join('\n')}
 ${sheets.map((sheet) => `![${sheet}](${sheet})`).join('\n\n')}
