@@ -15,9 +15,10 @@ namespace {
 struct Apply {
   Tensor x;
   NoiseDraws& draws;
+  const CancellationToken& token;
 
-  Tensor operator()(const Sharpen&) const { return sharpen(x); }
-  Tensor operator()(const Filter& filter) const { return filter2d(x, filter.kernels); }
+  Tensor operator()(const Sharpen&) const { return sharpen(x, token); }
+  Tensor operator()(const Filter& filter) const { return filter2d(x, filter.kernels, token); }
   Tensor operator()(const ResizeTo& resize) const {
     const auto [height, width] = resize.size;
     return resize.mode ? interpolate(x, height, width, *resize.mode) : resize_linear_cv2(x, height, width);
@@ -44,7 +45,7 @@ struct Apply {
 Tensor apply_plan(const Plan& plan, Tensor x, NoiseDraws& draws, const CancellationToken& token) {
   for (const Operation& operation : plan) {
     token.check();
-    x = std::visit(Apply{std::move(x), draws}, operation);
+    x = std::visit(Apply{std::move(x), draws, token}, operation);
   }
   return x;
 }

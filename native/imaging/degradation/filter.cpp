@@ -47,9 +47,10 @@ class Padded {
 
 /// out = correlation of a plane with weights [rows, columns]; rows and columns are odd.
 void correlate(std::span<const float> plane, std::int64_t height, std::int64_t width, const std::vector<float>& weights,
-               std::int64_t rows, std::int64_t columns, float* out) {
+               std::int64_t rows, std::int64_t columns, const CancellationToken& token, float* out) {
   const Padded padded(plane, height, width, rows / 2, columns / 2);
   for (std::int64_t y = 0; y < height; ++y, out += width) {
+    token.check();
     std::fill(out, out + width, 0.0F);
     for (std::int64_t ky = 0; ky < rows; ++ky) {
       const float* source = padded.row(y + ky);
@@ -72,7 +73,7 @@ Tensor for_each_plane(const Tensor& x, FilterPlane filter) {
 }
 
 /// The Gaussian of sharpen(), one axis after the other: 51 + 51 instead of 51 * 51 products a pixel.
-Tensor sharpen_blur(const Tensor& x) {
+Tensor sharpen_blur(const Tensor& x, const CancellationToken& token) {
   std::vector<float> weights;
   double sum = 0;
   for (std::int64_t i = 0; i < kSharpenSize; ++i) {
@@ -85,14 +86,14 @@ Tensor sharpen_blur(const Tensor& x) {
   const std::int64_t width = x.dim(3);
   std::vector<float> rows(static_cast<std::size_t>(height * width));
   return for_each_plane(x, [&](std::int64_t, std::span<const float> plane, float* out) {
-    correlate(plane, height, width, weights, 1, kSharpenSize, rows.data());
-    correlate(rows, height, width, weights, kSharpenSize, 1, out);
+    correlate(plane, height, width, weights, 1, kSharpenSize, token, rows.data());
+    correlate(rows, height, width, weights, kSharpenSize, 1, token, out);
   });
 }
 
 }  // namespace
 
-Tensor filter2d(const Tensor& x, const std::vector<BlurKernel>& kernels) {
+Tensor filter2d(const Tensor& x, const std::vector<BlurKernel>& kernels, const CancellationToken& token) {
   require_nchw(x, "filter2d");
   if (kernels.size() != 1 && kernels.size() != static_cast<std::size_t>(x.dim(0))) {
     throw Error(ErrorCode::internal, "Expected 1 or " + std::to_string(x.dim(0)) + " kernels for filter2d");
@@ -101,20 +102,20 @@ Tensor filter2d(const Tensor& x, const std::vector<BlurKernel>& kernels) {
   return for_each_plane(x, [&](std::int64_t b, std::span<const float> plane, float* out) {
     const BlurKernel& kernel = kernels[kernels.size() == 1 ? 0 : static_cast<std::size_t>(b)];
     const std::vector<float> weights(kernel.weights.begin(), kernel.weights.end());
-    correlate(plane, x.dim(2), x.dim(3), weights, kernel.size, kernel.size, out);
+    correlate(plane, x.dim(2), x.dim(3), weights, kernel.size, kernel.size, token, out);
   });
 }
 
-Tensor sharpen(const Tensor& x) {
+Tensor sharpen(const Tensor& x, const CancellationToken& token) {
   require_nchw(x, "sharpen");
   require_room(x, kSharpenSize);
-  const Tensor blurred = sharpen_blur(x);
+  const Tensor blurred = sharpen_blur(x, token);
   Tensor mask(x.shape());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const float residual = x.data()[i] - blurred.data()[i];
     mask.data()[i] = std::fabs(residual) * 255.0F > kSharpenThreshold ? 1.0F : 0.0F;
   }
-  Tensor result = sharpen_blur(mask);
+  Tensor result = sharpen_blur(mask, token);
   for (std::size_t i = 0; i < x.size(); ++i) {
     const float value = x.data()[i];
     const float sharp = std::clamp(value + kSharpenAmount * (value - blurred.data()[i]), 0.0F, 1.0F);

@@ -65,7 +65,7 @@ using Plan = std::vector<Operation>;
 Plan draw_plan(const Recipe& recipe, Size size, TorchGenerator& generator);
 
 /// x [B,3,H,W] in [0,1]; the result may overshoot that where a plan ends with an interpolation.
-/// Throws Error(aborted) between two operations once the token is cancelled.
+/// Throws Error(aborted) between two operations, or two rows of a filter, once the token is cancelled.
 Tensor apply_plan(const Plan& plan, Tensor x, NoiseDraws& draws, const CancellationToken& token);
 
 /// Plan and application with one generator of this seed, in and out as 8 bits (rounded to nearest).
