@@ -79,6 +79,7 @@ function toJob(
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
       ...{ guidance, padding, parity, colorFix, seed, noise, trace },
+      edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
       tiling: tiles(tiling),
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),

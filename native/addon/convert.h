@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/image.h"
 #include "core/tensor.h"
+#include "diffusion/sampler.h"
 #include "diffusion/schedule.h"
 #include "pipeline/model.h"
 #include "weights/weight_table.h"
@@ -49,6 +50,7 @@ std::vector<std::uint8_t> to_bytes(Napi::Value value, const std::string& name); 
 Tensor to_tensor(Napi::Value value, const std::string& name);                     // NativeTensor
 std::vector<Tensor> to_tensors(Napi::Value value, const std::string& name);       // NativeTensor[]
 Image to_image(Napi::Value value, const std::string& name);                       // NativeImage
+EdmOptions to_edm_options(Napi::Value value, const std::string& name);            // EdmSpec
 ScheduleConfig to_schedule_config(Napi::Value value, const std::string& name);    // ScheduleSpec
 /// Maps the file: also throws what WeightTable throws.
 std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std::string& name);

@@ -66,6 +66,19 @@ Stage2Spec to_stage2_spec(const Napi::Object& object, const std::string& name) {
 
 }  // namespace
 
+EdmOptions to_edm_options(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  const auto number = [&](const char* key) { return static_cast<float>(field(object, name, key, to_number)); };
+  EdmOptions edm;
+  edm.s_churn = number("sChurn");
+  edm.s_tmin = number("sTmin");
+  edm.s_tmax = number("sTmax");
+  edm.s_noise = number("sNoise");
+  edm.eta = number("eta");
+  edm.order = static_cast<int>(field(object, name, "order", to_integer, 1, 4));
+  return edm;
+}
+
 ScheduleConfig to_schedule_config(Napi::Value value, const std::string& name) {
   const Napi::Object object = to_object(value, name);
   ScheduleConfig config;

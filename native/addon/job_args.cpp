@@ -57,6 +57,7 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   job.stage = static_cast<int>(field(object, name, "stage", to_integer, 1, 2));
   job.upscale = field(object, name, "upscale", to_number);
   job.sampler = field(object, name, "sampler", to_text);
+  job.edm = field(object, name, "edm", to_edm_options);
   job.steps = static_cast<int>(field(object, name, "steps", to_integer, 1, kMaxInt));
   job.cfg_scale = static_cast<float>(field(object, name, "cfgScale", to_number));
   job.rescale_cfg = field(object, name, "rescaleCfg", to_boolean);

@@ -8,6 +8,7 @@ Napi::Object make_primitives(Napi::Env env) {
   add_imaging_primitives(primitives);
   add_degradation_primitives(primitives);
   add_metrics_primitives(primitives);
+  add_schedule_primitives(primitives);
   add_diffusion_primitives(primitives);
   add_network_primitives(primitives);
   add_tiling_primitives(primitives);

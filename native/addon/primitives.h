@@ -13,6 +13,7 @@ void add_rng_primitives(Napi::Object primitives);
 void add_imaging_primitives(Napi::Object primitives);
 void add_degradation_primitives(Napi::Object primitives);
 void add_metrics_primitives(Napi::Object primitives);
+void add_schedule_primitives(Napi::Object primitives);
 void add_diffusion_primitives(Napi::Object primitives);
 void add_network_primitives(Napi::Object primitives);
 void add_tiling_primitives(Napi::Object primitives);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -8,10 +9,10 @@
 #include "addon/primitives.h"
 #include "core/rng.h"
 #include "diffusion/cfg.h"
+#include "diffusion/edm.h"
 #include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
 #include "diffusion/schedule.h"
-#include "diffusion/spaced.h"
 
 namespace diffbir {
 
@@ -20,44 +21,14 @@ namespace {
 constexpr std::int64_t kMinInt = std::numeric_limits<std::int32_t>::min();
 constexpr std::int64_t kMaxInt = std::numeric_limits<std::int32_t>::max();
 
+Napi::Array from_tensors(Napi::Env env, const std::vector<Tensor>& tensors) {
+  Napi::Array array = Napi::Array::New(env, tensors.size());
+  for (std::uint32_t i = 0; i < tensors.size(); ++i) array.Set(i, from_tensor(env, tensors[i]));
+  return array;
+}
+
 int to_int(Napi::Value value, const std::string& name) {
   return static_cast<int>(to_integer(value, name, kMinInt, kMaxInt));
-}
-
-Napi::Value noise_schedule(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const NoiseSchedule schedule(to_schedule_config(info[0], "schedule"));
-  Napi::Object tables = Napi::Object::New(env);
-  tables.Set("betas", from_doubles(env, schedule.betas));
-  tables.Set("alphasCumprod", from_doubles(env, schedule.alphas_cumprod));
-  tables.Set("sqrtAlphasCumprod", from_floats(env, schedule.sqrt_alphas_cumprod));
-  tables.Set("sqrtOneMinusAlphasCumprod", from_floats(env, schedule.sqrt_one_minus_alphas_cumprod));
-  return tables;
-}
-
-/// The tables under the reference's names.
-Napi::Value spaced_schedule(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const NoiseSchedule schedule(to_schedule_config(info[0], "schedule"));
-  const SpacedSchedule spaced(schedule, to_int(info[1], "steps"));
-  Napi::Object tables = Napi::Object::New(env);
-  tables.Set("timesteps", from_int32s(env, spaced.timesteps));
-  tables.Set("sqrt_alphas_cumprod", from_floats(env, spaced.sqrt_alphas_cumprod));
-  tables.Set("sqrt_one_minus_alphas_cumprod", from_floats(env, spaced.sqrt_one_minus_alphas_cumprod));
-  tables.Set("sqrt_recip_alphas_cumprod", from_floats(env, spaced.sqrt_recip_alphas_cumprod));
-  tables.Set("sqrt_recipm1_alphas_cumprod", from_floats(env, spaced.sqrt_recipm1_alphas_cumprod));
-  tables.Set("posterior_variance", from_floats(env, spaced.posterior_variance));
-  tables.Set("posterior_log_variance_clipped", from_floats(env, spaced.posterior_log_variance_clipped));
-  tables.Set("posterior_mean_coef1", from_floats(env, spaced.posterior_mean_coef1));
-  tables.Set("posterior_mean_coef2", from_floats(env, spaced.posterior_mean_coef2));
-  return tables;
-}
-
-Napi::Value q_sample(const Napi::CallbackInfo& info) {
-  const NoiseSchedule schedule(to_schedule_config(info[0], "schedule"));
-  const Tensor x = to_tensor(info[1], "x");
-  const std::int64_t t = to_int(info[2], "t");
-  return from_tensor(info.Env(), schedule.q_sample(x, t, to_tensor(info[3], "noise")));
 }
 
 Napi::Value cfg_scale_at(const Napi::CallbackInfo& info) {
@@ -102,32 +73,48 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   const Napi::Object job = to_object(info[0], name);
   const NoiseSchedule schedule(field(job, name, "schedule", to_schedule_config));
   RecordedNoise noise(field(job, name, "noise", to_tensors));
-  const CfgOptions cfg{field(job, name, "cfgScale", to_number), field(job, name, "rescaleCfg", to_boolean)};
-  const Denoiser model =
-      classifier_free_guidance(to_denoiser(field(job, name, "cond", to_function), name + ".cond"),
-                               to_denoiser(field(job, name, "uncond", to_function), name + ".uncond"), cfg);
-  std::vector<Tensor> latents;
   SamplerOptions options;
   options.sampler = field(job, name, "sampler", to_text);
   options.steps = field(job, name, "steps", to_int);
   options.guidance = field(job, name, "guidance", to_guidance);
+  options.edm = field(job, name, "edm", to_edm_options);
+  options.parity = field(job, name, "parity", to_boolean);
+  const CfgOptions cfg{field(job, name, "cfgScale", to_number), field(job, name, "rescaleCfg", to_boolean),
+                       options.parity && tests_base_scale(options.sampler)};
+  const Denoiser model =
+      classifier_free_guidance(to_denoiser(field(job, name, "cond", to_function), name + ".cond"),
+                               to_denoiser(field(job, name, "uncond", to_function), name + ".uncond"), cfg);
+  std::vector<Tensor> latents;
   options.on_step = [&](int, int, const Tensor& x) { latents.push_back(x); };
   diffbir::sample(model, field(job, name, "x", to_tensor), schedule, options, noise);
+  return from_tensors(info.Env(), latents);
+}
 
-  Napi::Array result = Napi::Array::New(info.Env(), latents.size());
-  for (std::uint32_t i = 0; i < latents.size(); ++i) result.Set(i, from_tensor(info.Env(), latents[i]));
-  return result;
+/// One solver of the edm_ samplers on its own, with a JavaScript function as the denoiser.
+Napi::Value edm_solve(const Napi::CallbackInfo& info) {
+  const std::string name = "options";
+  const Napi::Object job = to_object(info[0], name);
+  const std::string sampler = field(job, name, "sampler", to_text);
+  const auto known = edm_solvers();
+  const auto found = std::ranges::find(known, sampler, &NamedEdmSolver::name);
+  if (found == known.end()) refuse(job.Get("sampler"), name + ".sampler", "the name of an edm_ sampler");
+  const std::vector<float> sigmas = field(job, name, "sigmas", to_floats);
+  if (sigmas.size() < 2) refuse(job.Get("sigmas"), name + ".sigmas", "two noise levels or more");
+  RecordedNoise noise(field(job, name, "noise", to_tensors));
+  std::vector<Tensor> latents;
+  found->solve(to_denoiser(field(job, name, "denoise", to_function), name + ".denoise"),
+               field(job, name, "x", to_tensor), sigmas, field(job, name, "edm", to_edm_options), noise,
+               [&](int, const Tensor& x) { latents.push_back(x); });
+  return from_tensors(info.Env(), latents);
 }
 
 }  // namespace
 
 void add_diffusion_primitives(Napi::Object primitives) {
-  set_function(primitives, "noiseSchedule", noise_schedule);
-  set_function(primitives, "spacedSchedule", spaced_schedule);
-  set_function(primitives, "qSample", q_sample);
   set_function(primitives, "cfgScaleAt", cfg_scale_at);
   set_function(primitives, "mseGuidanceDelta", mse_guidance_delta);
   set_function(primitives, "sample", sample);
+  set_function(primitives, "edmSolve", edm_solve);
 }
 
 }  // namespace diffbir

@@ -53,8 +53,25 @@ Napi::Value torch_draws(const Napi::CallbackInfo& info) {
   return answers;
 }
 
+/// Increments between each two neighbours of [from, to, from, to, ...], asked for in this order.
+Napi::Value brownian_increments(const Napi::CallbackInfo& info) {
+  TorchNoise noise(to_uint64(info[0], "seed"));
+  const auto sigma_min = static_cast<float>(to_number(info[2], "sigmaMin"));
+  const auto sigma_max = static_cast<float>(to_number(info[3], "sigmaMax"));
+  const std::vector<float> queries = to_floats(info[4], "queries");
+  const BrownianNoise increment = noise.brownian(to_shape(info[1], "shape"), sigma_min, sigma_max);
+  Napi::Array answers = Napi::Array::New(info.Env());
+  for (std::size_t i = 0; i + 1 < queries.size(); i += 2) {
+    answers.Set(static_cast<std::uint32_t>(i / 2), from_tensor(info.Env(), increment(queries[i], queries[i + 1])));
+  }
+  return answers;
+}
+
 }  // namespace
 
-void add_rng_primitives(Napi::Object primitives) { set_function(primitives, "torchDraws", torch_draws); }
+void add_rng_primitives(Napi::Object primitives) {
+  set_function(primitives, "torchDraws", torch_draws);
+  set_function(primitives, "brownianIncrements", brownian_increments);
+}
 
 }  // namespace diffbir

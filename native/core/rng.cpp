@@ -1,10 +1,13 @@
 #include "core/rng.h"
 
 #include <cmath>
+#include <limits>
+#include <memory>
 #include <numbers>
 #include <span>
 #include <string>
 
+#include "core/brownian.h"
 #include "core/error.h"
 
 namespace diffbir {
@@ -92,6 +95,12 @@ std::vector<std::int64_t> TorchGenerator::randint(std::int64_t low, std::int64_t
 
 Tensor TorchNoise::randn(const Shape& shape) { return Tensor(shape, generator_.randn(element_count(shape))); }
 
+BrownianNoise TorchNoise::brownian(const Shape& shape, float sigma_min, float sigma_max) {
+  const std::int64_t entropy = generator_.randint(0, std::numeric_limits<std::int64_t>::max(), 1).front();
+  const auto tree = std::make_shared<BrownianTree>(shape, sigma_min, sigma_max, static_cast<std::uint64_t>(entropy));
+  return [tree](float sigma, float sigma_next) { return tree->increment(sigma, sigma_next); };
+}
+
 Tensor RecordedNoise::randn(const Shape& shape) {
   if (next_ == draws_.size()) {
     throw Error(ErrorCode::invalid_option,
@@ -103,6 +112,10 @@ Tensor RecordedNoise::randn(const Shape& shape) {
                                                to_string(draws_[next_].shape()));
   }
   return std::move(draws_[next_++]);
+}
+
+BrownianNoise RecordedNoise::brownian(const Shape& shape, float, float) {
+  return [this, shape](float, float) { return randn(shape); };
 }
 
 }  // namespace diffbir

@@ -47,17 +47,21 @@ class TorchNoise : public NoiseSource {
  public:
   explicit TorchNoise(std::uint64_t seed) : generator_(seed) {}
   Tensor randn(const Shape& shape) override;
+  /// Draws the entropy of a BrownianTree, once: torch.randint(0, 2^63 - 1), as the reference does.
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
 
  private:
   TorchGenerator generator_;
 };
 
-/// Answers with given tensors in their order (behaviour.md 0.3: parity with recorded runs).
-/// randn throws Error(invalid_option) naming `noise` when they are used up or the next has another shape.
+/// Answers with given tensors in their order (behaviour.md 0.3: parity with recorded runs), normal draws and Brownian
+/// increments alike. Both throw Error(invalid_option) naming `noise` when they are used up or the next has another
+/// shape.
 class RecordedNoise : public NoiseSource {
  public:
   explicit RecordedNoise(std::vector<Tensor> draws) : draws_(std::move(draws)) {}
   Tensor randn(const Shape& shape) override;
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
 
  private:
   std::vector<Tensor> draws_;

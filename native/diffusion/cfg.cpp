@@ -19,7 +19,7 @@ Denoiser classifier_free_guidance(Denoiser cond, Denoiser uncond, CfgOptions opt
   return [cond = std::move(cond), uncond = std::move(uncond), options](const Tensor& x, float t) {
     Tensor prediction = cond(x, t);
     const double scale = cfg_scale_at(options, t);
-    if (scale == 1) return prediction;
+    if ((options.test_base_scale ? options.scale : scale) == 1) return prediction;
     const Tensor unconditional = uncond(x, t);
     require_same_shape(prediction, unconditional, "classifier-free guidance");
     for (std::size_t i = 0; i < prediction.size(); ++i) {

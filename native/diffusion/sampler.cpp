@@ -1,38 +1,49 @@
 #include "diffusion/sampler.h"
 
-#include <algorithm>
-#include <array>
-#include <string_view>
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "diffusion/ddim.h"
 #include "diffusion/dpm_solver.h"
+#include "diffusion/edm.h"
 #include "diffusion/spaced.h"
 
 namespace diffbir {
 
 namespace {
 
-using Sampler = Tensor (*)(const Denoiser&, Tensor, const NoiseSchedule&, const SamplerOptions&, NoiseSource&);
+using Sampler =
+    std::function<Tensor(const Denoiser&, Tensor, const NoiseSchedule&, const SamplerOptions&, NoiseSource&)>;
 
 struct Entry {
-  std::string_view name;
+  std::string name;
   Sampler sample;
 };
 
-constexpr std::array kSamplers{Entry{"spaced", sample_spaced}, Entry{"ddim", sample_ddim},
-                               Entry{"dpm++_m2", sample_dpmpp_m2}};
+std::vector<Entry> samplers() {
+  std::vector<Entry> entries{{"spaced", sample_spaced}, {"ddim", sample_ddim}, {"dpm++_m2", sample_dpmpp_m2}};
+  for (const auto& [name, solve] : edm_solvers()) {
+    using std::placeholders::_1, std::placeholders::_2, std::placeholders::_3, std::placeholders::_4,
+        std::placeholders::_5;
+    entries.push_back({std::string(name), std::bind(sample_edm, solve, _1, _2, _3, _4, _5)});
+  }
+  return entries;
+}
 
 Sampler find_sampler(const std::string& name) {
-  const auto found = std::find_if(kSamplers.begin(), kSamplers.end(), [&](const Entry& e) { return e.name == name; });
-  if (found != kSamplers.end()) return found->sample;
   std::string names;
-  for (const Entry& entry : kSamplers) names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  for (Entry& entry : samplers()) {
+    if (entry.name == name) return std::move(entry.sample);
+    names += (names.empty() ? "" : ", ") + entry.name;
+  }
   throw Error(ErrorCode::invalid_option, "Expected one of " + names + " for sampler but received '" + name + "'");
 }
 
 }  // namespace
+
+bool tests_base_scale(const std::string& sampler) { return sampler.starts_with("edm_") || sampler.starts_with("dpm"); }
 
 Tensor sample(const Denoiser& model, Tensor x, const NoiseSchedule& schedule, const SamplerOptions& options,
               NoiseSource& noise) {

@@ -6,6 +6,7 @@
 #include "core/noise.h"
 #include "core/tensor.h"
 #include "diffusion/denoiser.h"
+#include "diffusion/edm_solvers.h"
 #include "diffusion/guidance.h"
 #include "diffusion/schedule.h"
 
@@ -20,8 +21,15 @@ struct SamplerOptions {
   std::string sampler = "spaced";
   int steps = 50;     // >= 1
   Guidance guidance;  // may be empty
+  EdmOptions edm;
+  /// The reference's defects where ours differ: the edm_ samplers start eps models at noise level 1e4.
+  bool parity = false;
   StepCallback on_step;
 };
+
+/// Whether the reference's sampler of this name leaves the unconditional call out only where the base cfg scale is 1,
+/// not where the rescaled one is (CfgOptions::test_base_scale).
+bool tests_base_scale(const std::string& sampler);
 
 /// Runs options.sampler from x_T to x_0. Throws Error(invalid_option) for an unknown sampler or impossible step count,
 /// Error(numeric) naming the step at which a latent is not finite.

@@ -9,6 +9,7 @@
 #include "core/image.h"
 #include "core/tensor.h"
 #include "diffusion/guidance.h"
+#include "diffusion/sampler.h"
 #include "imaging/pad.h"
 #include "imaging/tiling.h"
 #include "pipeline/model.h"
@@ -29,6 +30,7 @@ struct RestoreJob {
   int stage = 2;
   double upscale = 1;
   std::string sampler = "spaced";
+  EdmOptions edm;
   int steps = 50;
   float cfg_scale = 1;
   bool rescale_cfg = false;

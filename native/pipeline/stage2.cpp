@@ -113,12 +113,14 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
     if (!tiling.diffusion) return [=, &c_img](const Tensor& noisy, float t) { return predict(noisy, t, c_img); };
     return tiled_denoiser(predict, c_img, *tiling.diffusion, job.parity ? BlendCentre::reference : BlendCentre::middle);
   };
-  const Denoiser model =
-      classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), {job.cfg_scale, job.rescale_cfg});
+  const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.parity && tests_base_scale(job.sampler)};
+  const Denoiser model = classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), cfg);
 
   SamplerOptions options;
   options.sampler = job.sampler;
   options.steps = job.steps;
+  options.edm = job.edm;
+  options.parity = job.parity;
   options.guidance = latent_mse_guidance(job.guidance, [&] { return guidance_target; });
   options.on_step = [&](int step, int steps, const Tensor& latent) {
     token.check();

@@ -113,6 +113,7 @@ export interface RestoreJob {
   readonly strength: number;
   readonly noiseAug: number;
   readonly startPoint: 'noise' | 'cond';
+  readonly edm: EdmSpec;
   readonly guidance: { readonly scale: number; readonly start: number; readonly stop: number; readonly repeat: number };
   /** Sizes in pixels, 0: the picture whole. The diffusion tile is a multiple of 64, the others' and its stride of 8. */
   readonly tiling: {
@@ -199,6 +200,14 @@ export interface NativeBinding {
 export interface Primitives {
   // core/rng: a fresh torch CPU generator answers a sequence of draws
   torchDraws(seed: bigint, draws: readonly TorchDraw[]): (Float32Array | BigInt64Array)[];
+  /** Increments of one Brownian motion, drawn from a fresh generator, for [sigma, sigmaNext, sigma, sigmaNext, ...]. */
+  brownianIncrements(
+    seed: bigint,
+    shape: readonly number[],
+    sigmaMin: number,
+    sigmaMax: number,
+    queries: Float32Array,
+  ): NativeTensor[];
   // imaging
   resizeBicubicAntialias(x: NativeTensor, height: number, width: number): NativeTensor;
   resizeBicubicPil(image: NativeImage, width: number, height: number): NativeImage;
@@ -250,11 +259,22 @@ export interface Primitives {
     sqrtOneMinusAlphasCumprod: Float32Array;
   };
   spacedSchedule(schedule: ScheduleSpec, steps: number): Record<string, Float32Array | Int32Array>;
+  /** Levels and timesteps of the edm_ samplers, and the timestep nearest to each level of `lookups`. */
+  edmSchedule(
+    schedule: ScheduleSpec,
+    steps: number,
+    parity: boolean,
+    lookups: Float32Array,
+  ): { sigmas: Float32Array; timesteps: Float32Array; nearest: Float32Array };
+  /** Per step: `ancestral` [down, up]; `multistep` [order], the weights of lms, newest slope first, 0 where none is. */
+  edmSteps(sigmas: Float32Array, edm: EdmSpec): { ancestral: Float32Array; multistep: Float64Array };
   qSample(schedule: ScheduleSpec, x: NativeTensor, t: number, noise: NativeTensor): NativeTensor;
   cfgScaleAt(scale: number, rescale: boolean, t: number): number;
   mseGuidanceDelta(pred: NativeTensor, target: NativeTensor, scale: number): NativeTensor;
   /** Runs a sampler with JavaScript functions in place of the network: returns x after every step. */
   sample(options: SampleOptions): NativeTensor[];
+  /** Runs one solver of the edm_ samplers over given noise levels: returns x after every step. */
+  edmSolve(options: EdmSolveOptions): NativeTensor[];
   /** Mask of shifted windows for height x width tokens: 0, and `masked` between tokens of different regions. */
   shiftedWindowMask(height: number, width: number, window: number, masked: number): NativeTensor;
   /** Builds one network; `run` is synchronous. `outputs` may name any recorded intermediate value. */
@@ -269,8 +289,29 @@ export type TorchDraw =
   | { readonly kind: 'raw'; readonly count: number }
   | { readonly kind: 'randint'; readonly count: number; readonly low: bigint; readonly high: bigint };
 
+/** Parameters of the edm_ samplers (native/diffusion/sampler.h). */
+export interface EdmSpec {
+  readonly sChurn: number;
+  readonly sTmin: number;
+  readonly sTmax: number;
+  readonly sNoise: number;
+  readonly eta: number;
+  readonly order: number;
+}
+
+export interface EdmSolveOptions {
+  readonly sampler: string;
+  readonly sigmas: Float32Array;
+  readonly x: NativeTensor;
+  readonly noise: readonly NativeTensor[];
+  readonly edm: EdmSpec;
+  readonly denoise: (x: NativeTensor, sigma: number) => NativeTensor;
+}
+
 export interface SampleOptions {
   readonly sampler: string;
+  readonly edm: EdmSpec;
+  readonly parity: boolean;
   readonly schedule: ScheduleSpec;
   readonly steps: number;
   readonly x: NativeTensor;

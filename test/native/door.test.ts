@@ -77,6 +77,8 @@ describe('sample', () => {
       cond: (x) => x,
       uncond: (x) => x,
       guidance: null,
+      edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
+      parity: true,
       ...changes,
     });
 

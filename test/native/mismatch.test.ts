@@ -111,6 +111,7 @@ function stage1Job(): RestoreJob {
     steps: 1,
     cfgScale: 1,
     rescaleCfg: false,
+    edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
     strength: 1,
     noiseAug: 0,
     startPoint: 'noise',

@@ -38,6 +38,8 @@ test.each([
     cond: network(0.2),
     uncond: network(-0.1),
     guidance: null,
+    edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
+    parity: true,
   });
   expectClose(picked(last(x).data, [0, 5, 15]), want, 1e-5);
 });

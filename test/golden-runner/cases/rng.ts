@@ -1,4 +1,4 @@
-import type { NativeBinding, TorchDraw } from '../../../src/native/binding';
+import type { NativeBinding, NativeTensor, TorchDraw } from '../../../src/native/binding';
 import { compare, compareExact, skipped } from '../compare';
 import type { CaseResult, Handler, TensorSet } from '../types';
 
@@ -15,11 +15,34 @@ const torchGenerator: Handler = {
 
 const brownianTree: Handler = {
   match: (entry) => entry.function.startsWith('BrownianTreeNoiseSampler'),
-  async run(entry) {
-    const queries: readonly { key: string }[] = entry.params?.queries ?? [];
-    return queries.map(({ key }) => skipped(key));
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    const queries: readonly BrownianQuery[] = entry.params?.queries ?? [];
+    const results: CaseResult[] = [];
+    for (const seed of new Set(queries.map((query) => query.seed))) {
+      // One path per seed, asked in the recorded order.
+      const own = queries.filter((query) => query.seed === seed);
+      const { key, t0, t1 } = own[0] as BrownianQuery;
+      const levels = Float32Array.from(own.flatMap(({ sigma, sigma_next }) => [sigma, sigma_next]));
+      const increments = primitives.brownianIncrements(BigInt(seed), recorded.get(key).shape, t0, t1, levels);
+      own.forEach((query, i) => {
+        const want = recorded.get(query.key);
+        results.push(compare(query.key, increments[i] as NativeTensor, want, Number(entry.tolerance?.max_abs)));
+      });
+    }
+    return results;
   },
 };
+
+interface BrownianQuery {
+  key: string;
+  seed: number;
+  sigma: number;
+  sigma_next: number;
+  t0: number;
+  t1: number;
+}
 
 export const handlers: readonly Handler[] = [torchGenerator, brownianTree];
 

@@ -1,13 +1,23 @@
 import path from 'node:path';
-import type { NativeTensor } from '../../../src/native/binding';
+import type { NativeTensor, ScheduleSpec } from '../../../src/native/binding';
 import { skipped } from '../compare';
 import { ControlledUNet, createNetwork, latents, networksOf, timesteps } from '../networks';
 import { scheduleConfig, scheduleOf } from '../schedules';
-import { compareSteps, compareTimes, hasSampler, stacksPrompts, unstack } from '../trajectories';
+import {
+  compareSteps,
+  compareTimes,
+  compareTrajectory,
+  drawsOf,
+  type EdmCase,
+  edmOf,
+  hasSampler,
+  stacksPrompts,
+  unstack,
+} from '../trajectories';
 import type { CaseResult, Context, GoldenEntry, Handler, TensorSet } from '../types';
 
 /** A row of `samplers/index.json`: one trajectory with the small networks. */
-interface SamplerCase {
+interface SamplerCase extends EdmCase {
   sampler: string;
   schedule: string;
   cfg_scale: number;
@@ -51,21 +61,27 @@ const trajectories: Handler = {
         results.push(skipped(row.key));
         continue;
       }
-      const seen: number[] = [];
-      const steps = primitives.sample({
-        sampler: row.sampler,
-        schedule,
-        steps: row.steps,
-        x: inputs.float('x_T'),
-        noise: unstack(inputs.float('noise')),
-        cfgScale: row.cfg_scale,
-        rescaleCfg: row.rescale_cfg,
-        cond: model('c_txt', seen),
-        uncond: model('uncond_c_txt', stacksPrompts(row.sampler) ? [] : seen),
-        guidance: null,
-      });
-      const want = recorded.float(`${row.key}.x`);
-      results.push(compareSteps(`${row.key}.x`, steps, want.data, row.tol_rel_to_absmax));
+      let seen: number[] = [];
+      const run = (chosen: ScheduleSpec) => {
+        seen = [];
+        return primitives.sample({
+          sampler: row.sampler,
+          schedule: chosen,
+          steps: row.steps,
+          x: inputs.float('x_T'),
+          noise: drawsOf(recorded, row.key, unstack(inputs.float('noise'))),
+          cfgScale: row.cfg_scale,
+          rescaleCfg: row.rescale_cfg,
+          cond: model('c_txt', seen),
+          uncond: model('uncond_c_txt', stacksPrompts(row.sampler) ? [] : seen),
+          guidance: null,
+          edm: edmOf(row),
+          parity: true,
+        });
+      };
+      const want = recorded.float(`${row.key}.x`).data;
+      const expected = { sampler: row.sampler, tolerance: row.tol_rel_to_absmax };
+      results.push(compareTrajectory(`${row.key}.x`, expected, schedule, run, want));
       results.push(compareTimes(`${row.key}.model_t`, seen, recorded.get(`${row.key}.model_t`)));
     }
     return results;
@@ -98,6 +114,8 @@ const guidedTrajectories: Handler = {
         cond: model('c_txt', []),
         uncond: model('uncond_c_txt', []),
         guidance: target && { scale: row.g_scale, start: row.g_start, stop: row.g_stop, repeat: row.g_repeat, target },
+        edm: edmOf({}),
+        parity: true,
       });
       results.push(compareSteps(`${row.case}.x`, steps, recorded.float(`${row.case}.x`).data, tolerance));
     }

@@ -1,12 +1,21 @@
 import path from 'node:path';
-import type { NativeTensor } from '../../../src/native/binding';
-import { failed, skipped } from '../compare';
+import type { NativeTensor, ScheduleSpec } from '../../../src/native/binding';
+import { compare, failed, skipped } from '../compare';
 import { scheduleConfig, scheduleOf } from '../schedules';
-import { compareSteps, compareTimes, hasSampler, stacksPrompts, unstack } from '../trajectories';
-import type { CaseResult, Context, Handler } from '../types';
+import {
+  compareTimes,
+  compareTrajectory,
+  drawsOf,
+  type EdmCase,
+  edmOf,
+  hasSampler,
+  stacksPrompts,
+  unstack,
+} from '../trajectories';
+import type { CaseResult, Context, Handler, TensorSet } from '../types';
 
 /** Samplers with an analytic function in place of the network (formulas: README of the golden folder). */
-interface MockCase {
+interface MockCase extends EdmCase {
   sampler: string;
   parameterization: 'eps' | 'v';
   schedule?: string;
@@ -29,15 +38,16 @@ const trajectories: Handler = {
     const cases = await context.json<MockCase[]>('samplers_mock/index.json');
     const results: CaseResult[] = [];
     for (const row of cases.filter(({ file }) => file === path.posix.basename(entry.file))) {
-      const run = await runMock(row, context);
-      if (!run) {
+      const mock = await mockOf(row, context, recorded);
+      if (!mock) {
         results.push(skipped(row.key));
       } else if (row.error) {
-        results.push(finite(row.key, run.x));
+        results.push(finite(row.key, mock.run(mock.schedule)));
       } else {
-        const want = recorded.get(`${row.key}.x`);
-        results.push(compareSteps(`${row.key}.x`, run.x, want.data as Float32Array, row.tol_rel_to_absmax as number));
-        results.push(compareTimes(`${row.key}.model_t`, run.t, recorded.get(`${row.key}.model_t`)));
+        const want = recorded.get(`${row.key}.x`).data as Float32Array;
+        const expected = { sampler: row.sampler, tolerance: row.tol_rel_to_absmax as number };
+        results.push(compareTrajectory(`${row.key}.x`, expected, mock.schedule, mock.run, want));
+        results.push(compareTimes(`${row.key}.model_t`, mock.times(), recorded.get(`${row.key}.model_t`)));
       }
     }
     return results;
@@ -51,17 +61,60 @@ const edgeCases: Handler = {
     const results: CaseResult[] = [];
     for (const row of await context.json<MockCase[]>(entry.file)) {
       const name = `${row.sampler} ${row.parameterization} steps=${row.steps} batch=${row.batch ?? 1}`;
-      const run = await runMock(row, context);
-      results.push(run ? finite(name, run.x) : skipped(name));
+      const mock = await mockOf(row, context);
+      results.push(mock ? finite(name, mock.run(mock.schedule)) : skipped(name));
     }
     return results;
   },
 };
 
-export const handlers: readonly Handler[] = [trajectories, edgeCases];
+/** A row of `params.cases` of the solvers that were recorded on their own. */
+interface SolverCase extends EdmCase {
+  key: string;
+  solver: string;
+  solver_type?: string;
+  max_abs: number;
+}
 
-/** x after every step and the timestep of every call; nothing when there is no such sampler yet. */
-async function runMock(row: MockCase, context: Context): Promise<{ x: NativeTensor[]; t: number[] } | undefined> {
+/** k-diffusion's solvers over well-conditioned noise levels. */
+const solvers: Handler = {
+  match: ({ function: from }) => from === 'diffbir.sampler.k_diffusion.sample_*',
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    return ((entry.params?.cases ?? []) as SolverCase[]).map((row) => {
+      const steps = primitives.edmSolve({
+        sampler: samplerOf(row),
+        sigmas: recorded.float('sigmas').data,
+        x: recorded.float('x'),
+        noise: drawsOf(recorded, row.key, unstack(recorded.float('noise'))),
+        edm: edmOf(row),
+        denoise: ({ shape, data }, sigma) => ({ shape, data: data.map((x) => mockDenoised(x, sigma)) }),
+      });
+      const got = Float32Array.from(steps.flatMap(({ data }) => [...data]));
+      return compare(`${row.key}.x`, { data: got }, recorded.get(`${row.key}.x`), row.max_abs);
+    });
+  },
+};
+
+export const handlers: readonly Handler[] = [trajectories, edgeCases, solvers];
+
+/** `sample_dpmpp_2s_ancestral` is the sampler `edm_dpm++_2s_a`. */
+function samplerOf({ solver, solver_type: variant }: SolverCase): string {
+  const name = solver.replace('sample_', 'edm_').replace('dpmpp', 'dpm++').replace('ancestral', 'a');
+  return variant ? `${name}_${variant}` : name;
+}
+
+interface Mock {
+  readonly schedule: ScheduleSpec;
+  /** x after every step. */
+  run(schedule: ScheduleSpec): NativeTensor[];
+  /** The timestep of every call of the last run. */
+  times(): readonly number[];
+}
+
+/** A case, ready to run; nothing when there is no such sampler yet. */
+async function mockOf(row: MockCase, context: Context, recorded?: TensorSet): Promise<Mock | undefined> {
   const { primitives } = await context.binding();
   const inputs = await context.tensors('samplers_mock/inputs.safetensors');
   const schedule = await scheduleOf(
@@ -72,31 +125,39 @@ async function runMock(row: MockCase, context: Context): Promise<{ x: NativeTens
   const batch = row.batch ?? 1;
   // Over again where an edge case takes more draws than were recorded.
   const draws = unstack(inputs.float('noise')).map((draw) => repeat(draw, batch));
-  const t: number[] = [];
+  const stream = Array.from({ length: 2 * row.steps + 1 }, (_, i) => draws[i % draws.length] as NativeTensor);
+  let t: number[] = [];
   const network = (c: number, seen: number[]) => (x: NativeTensor, at: number) => {
     seen.push(at);
     const formula = row.parameterization === 'eps' ? mockEps : mockV;
     return { shape: x.shape, data: x.data.map((value) => formula(value, at, c)) };
   };
-  const x = primitives.sample({
-    sampler: row.sampler,
-    schedule,
-    steps: row.steps,
-    x: repeat(inputs.float('x_T'), batch),
-    noise: Array.from({ length: 2 * row.steps + 1 }, (_, i) => draws[i % draws.length] as NativeTensor),
-    cfgScale: row.cfg_scale,
-    rescaleCfg: row.rescale_cfg,
-    cond: network(1, t),
-    uncond: network(-0.5, stacksPrompts(row.sampler) ? [] : t),
-    guidance: null,
-  });
-  return { x, t };
+  const run = (chosen: ScheduleSpec) => {
+    t = [];
+    return primitives.sample({
+      sampler: row.sampler,
+      schedule: chosen,
+      steps: row.steps,
+      x: repeat(inputs.float('x_T'), batch),
+      noise: recorded ? drawsOf(recorded, row.key, stream) : stream,
+      cfgScale: row.cfg_scale,
+      rescaleCfg: row.rescale_cfg,
+      cond: network(1, t),
+      uncond: network(-0.5, stacksPrompts(row.sampler) ? [] : t),
+      guidance: null,
+      edm: edmOf(row),
+      parity: true,
+    });
+  };
+  return { schedule, run, times: () => t };
 }
 
 const mockEps = (x: number, t: number, c: number) =>
   x - 0.001 * Math.tanh(2 * x) * (1 + 0.5 * c) + 0.001 * c * Math.cos(t / 150);
 
 const mockV = (x: number, t: number, c: number) => 0.6 * Math.tanh(x) + 0.3 * c * Math.sin(t / 120 + x);
+
+const mockDenoised = (x: number, sigma: number) => 0.8 * Math.tanh(x / (1 + sigma)) + 0.1 * Math.cos(sigma);
 
 function finite(name: string, x: readonly NativeTensor[]): CaseResult {
   const last = x.at(-1)?.data;

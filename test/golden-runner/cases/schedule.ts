@@ -1,6 +1,7 @@
 import path from 'node:path';
-import { compare, compareExact, compareJson, failed, maxRel, skipped } from '../compare';
+import { compare, compareExact, compareJson, failed, maxRel, relToAbsMax, skipped } from '../compare';
 import { scheduleConfig, scheduleOf } from '../schedules';
+import { edmOf } from '../trajectories';
 import type { CaseResult, Handler } from '../types';
 
 /** `schedule/spaced_v2.1.safetensors` -> `v2.1` */
@@ -38,6 +39,48 @@ const spaced: Handler = {
       if (!data) return failed(key, `no table ${table}`);
       if (data instanceof Int32Array) return compareExact(key, { data }, recorded.get(key));
       return compare(key, { data }, recorded.get(key), Number(entry.tolerance?.rel), maxRel);
+    });
+  },
+};
+
+/** Levels of the edm samplers, the timesteps that levels are mapped to, and the weights of single steps. */
+const edm: Handler = {
+  match: (entry) => entry.function.startsWith('EDMSampler.make_schedule'),
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    const schedule = await scheduleOf(context, scheduleConfig(scheduleName(entry.file)));
+    const rel = Number(entry.tolerance?.rel);
+    const tables = (steps: string) => primitives.edmSchedule(schedule, Number(steps), true, new Float32Array());
+    return recorded.names.flatMap((key) => {
+      const want = recorded.get(key);
+      const [, what = '', steps = '', detail = ''] = /^([a-z]+)(\d+)[._](.+)$/.exec(key) ?? [];
+      switch (what) {
+        case 'edm': {
+          const { sigmas, timesteps } = tables(steps);
+          if (detail === 'timesteps') return [compareExact(key, { data: timesteps }, want)];
+          return [compare(key, { data: sigmas }, want, rel, maxRel)];
+        }
+        case 'lookup': {
+          if (detail !== 't') return [];
+          const sigmas = recorded.float(`lookup${steps}.sigma`).data;
+          const { nearest } = primitives.edmSchedule(schedule, Number(steps), true, sigmas);
+          return [compareExact(key, { data: nearest }, want)];
+        }
+        case 'lms': {
+          const order = Number(detail.replace('order', ''));
+          const { multistep } = primitives.edmSteps(tables(steps).sigmas, edmOf({ order }));
+          // scipy's quadrature of the recording stops at a relative error of 1e-4.
+          return [compare(key, { data: multistep }, want, 1e-4, relToAbsMax)];
+        }
+        case 'ancestral': {
+          const eta = Number(detail.replace('eta', ''));
+          const { ancestral } = primitives.edmSteps(tables(steps).sigmas, edmOf({ eta }));
+          return [compare(key, { data: ancestral }, want, rel, maxRel)];
+        }
+        default:
+          return [skipped(key)];
+      }
     });
   },
 };
@@ -116,7 +159,7 @@ const timesteps: Handler = {
   },
 };
 
-export const handlers: readonly Handler[] = [training, spaced, forward, rescaledCfg, timesteps];
+export const handlers: readonly Handler[] = [training, spaced, edm, forward, rescaledCfg, timesteps];
 
 function codeOf(call: () => unknown): string {
   try {

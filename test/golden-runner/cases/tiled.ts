@@ -2,7 +2,7 @@ import type { NativeTensor } from '../../../src/native/binding';
 import { compare, compareJson, maxAbs, maxRel, skipped } from '../compare';
 import { ControlledUNet, createNetwork, networksOf, THREADS, timesteps } from '../networks';
 import { scheduleConfig, scheduleOf } from '../schedules';
-import { hasSampler, unstack } from '../trajectories';
+import { edmOf, hasSampler, unstack } from '../trajectories';
 import type { CaseResult, Context, GoldenEntry, Handler, TensorSet } from '../types';
 
 interface Windows {
@@ -80,6 +80,8 @@ const diffusion: Handler = {
         cond: network('c_txt'),
         uncond: network('uncond_c_txt'),
         guidance: null,
+        edm: edmOf({}),
+        parity: true,
       });
       const want = unstack(recorded.float(`${row.case}.x`));
       const errors = steps.map(({ data }, i) => maxAbs(data, (want[i] as NativeTensor).data));

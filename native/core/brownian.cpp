@@ -1,0 +1,96 @@
+#include "core/brownian.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "core/seed_sequence.h"
+
+namespace diffbir {
+
+namespace {
+
+constexpr double kTicks = 1e6;  // a second of Brownian time has so many
+
+/// To 6 decimals as Python's round does it: by the exact value. Midpoints lie between two ticks again and again, where
+/// t * 1e6 rounded to double would decide at random; fma gives what that product lost.
+double rounded(double time) {
+  const double ticks = time * kTicks;
+  const double lost = std::fma(time, kTicks, -ticks);
+  const double whole = std::floor(ticks);
+  const bool up = (ticks - whole - 0.5) + lost > 0;
+  return (up ? whole + 1 : whole) / kTicks;
+}
+
+std::vector<float> normals(std::size_t count, std::uint32_t seed) { return TorchGenerator(seed).randn(count); }
+
+}  // namespace
+
+BrownianTree::BrownianTree(Shape shape, double start, double end, std::uint64_t entropy)
+    : shape_(std::move(shape)), start_(rounded(start)), end_(rounded(end)), entropy_(entropy) {
+  if (!(start_ >= 0 && start_ < end_)) {
+    throw Error(ErrorCode::internal, "Expected two distinct times in ascending order for a Brownian motion");
+  }
+}
+
+Tensor BrownianTree::increment(double from, double to) {
+  if (from == to) throw Error(ErrorCode::internal, "Expected two distinct times for a Brownian increment");
+  Tensor difference = at(rounded(to));
+  const Tensor& before = at(rounded(from));
+  const auto scale = static_cast<float>(std::sqrt(std::abs(to - from)));
+  for (std::size_t i = 0; i < difference.size(); ++i) {
+    difference.data()[i] = (difference.data()[i] - before.data()[i]) / scale;
+  }
+  return difference;
+}
+
+const Tensor& BrownianTree::at(double time) {
+  const double inside = std::clamp(time, start_, end_);
+  for (const Known& known : known_) {
+    if (known.time == inside) return known.value;
+  }
+  Known& replaced = known_[oldest_];
+  oldest_ = 1 - oldest_;
+  replaced = {inside, descend(inside)};
+  return replaced.value;
+}
+
+Tensor BrownianTree::descend(double time) const {
+  Tensor passed(shape_);  // W at the start of the interval
+  if (time == start_) return passed;
+  std::vector<float> inside = normals(passed.size(), seed_sequence_word(entropy_));  // its increment over the interval
+  const auto deviation = static_cast<float>(std::sqrt(end_ - start_));
+  for (float& value : inside) value *= deviation;
+
+  double start = start_;
+  double end = end_;
+  std::uint64_t key = 0;
+  for (std::uint64_t depth = 0; time < end; ++depth) {
+    const double middle = rounded(0.5 * (start + end));
+    const auto share = static_cast<float>((middle - start) / (end - start));
+    const auto spread = static_cast<float>(std::sqrt((middle - start) * (end - middle) / (end - start)));
+    const std::array spawn_key{key, depth};
+    std::vector<float> left = normals(inside.size(), seed_sequence_word(entropy_, spawn_key));
+    for (std::size_t i = 0; i < left.size(); ++i) left[i] = share * inside[i] + spread * left[i];
+    if (time < middle) {
+      inside = std::move(left);
+      end = middle;
+      key = 2 * key;
+      continue;
+    }
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      passed.data()[i] += left[i];
+      inside[i] -= left[i];
+    }
+    if (time == middle) return passed;
+    start = middle;
+    key = 2 * key + 1;
+  }
+  for (std::size_t i = 0; i < inside.size(); ++i) passed.data()[i] += inside[i];
+  return passed;
+}
+
+}  // namespace diffbir

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/tensor.h"
+
+namespace diffbir {
+
+/// A Brownian motion W on [start, end] with W(start) = 0 that answers for any time in any order, always with the same
+/// path: a binary tree of bisected intervals, each midpoint drawn from the Brownian bridge with a seed of its own
+/// ("virtual Brownian tree", Gaines & Lyons 1997; Li et al. 2020). Numbers and seeds are those of torchsde's
+/// BrownianTree with tol 1e-6, pool size 24 and a halfway tree (behaviour.md C.3): times are rounded to 6 decimals.
+/// Nothing of the tree is stored: a time costs about log2((end - start) / 1e-6) draws of the shape.
+class BrownianTree {
+ public:
+  /// Throws Error(internal) unless 0 <= start < end, also when rounded.
+  BrownianTree(Shape shape, double start, double end, std::uint64_t entropy);
+
+  /// (W(to) - W(from)) / sqrt(|to - from|): an increment of unit variance. Times beyond the ends count as the ends.
+  /// Throws Error(internal) when both are equal.
+  Tensor increment(double from, double to);
+
+ private:
+  /// W(time), for a rounded time.
+  const Tensor& at(double time);
+  Tensor descend(double time) const;
+
+  struct Known {
+    double time = -1;
+    Tensor value;
+  };
+
+  Shape shape_;
+  double start_;  // both rounded
+  double end_;
+  std::uint64_t entropy_;
+  std::array<Known, 2> known_;  // a step begins where the one before ended
+  std::size_t oldest_ = 0;
+};
+
+}  // namespace diffbir

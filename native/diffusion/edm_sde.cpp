@@ -1,0 +1,142 @@
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "diffusion/edm_kernels.h"
+#include "diffusion/edm_schedule.h"
+#include "diffusion/edm_solvers.h"
+
+namespace diffbir {
+
+namespace {
+
+/// One Brownian motion for a whole run, from the last level above 0 to the first.
+BrownianNoise brownian(NoiseSource& noise, const Tensor& x, std::span<const float> sigmas) {
+  if (sigmas.size() < 3) return {};  // a single step draws nothing
+  return noise.brownian(x.shape(), sigmas[sigmas.size() - 2], sigmas.front());
+}
+
+/// From time t to t_to (-log sigma) as for a constant denoised x_0, with an ancestral step's noise.
+Tensor sde_step(const Tensor& x, const Tensor& denoised, float t, float t_to, const EdmOptions& options,
+                const BrownianNoise& increment) {
+  const float from = edm::sigma_of(t);
+  const float to = edm::sigma_of(t_to);
+  const AncestralStep step(from, to, options.eta);
+  const float t_down = edm::time_of(step.down);
+  Tensor result = edm::exponential_step(x, denoised, edm::sigma_of(t_down) / from, t_down - t);
+  edm::add_noise(result, increment(from, to), options.s_noise, step.up);
+  return result;
+}
+
+/// The noise that a step h of -log sigma has in the exponential integrators 2M and 3M.
+void add_increment(Tensor& x, const Tensor& increment, float sigma_next, float h, const EdmOptions& options) {
+  const float deviation = std::sqrt(-std::expm1(-2 * h * options.eta));
+  edm::update(x, increment,
+              [&](float value, float draw) { return value + draw * sigma_next * deviation * options.s_noise; });
+}
+
+enum class Correction { midpoint, heun };
+
+Tensor sample_2m_sde(Correction correction, const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas,
+                     const EdmOptions& options, NoiseSource& noise, const EdmStep& on_step) {
+  const BrownianNoise increment = options.eta == 0 ? BrownianNoise{} : brownian(noise, x, sigmas);
+  Tensor old_denoised;
+  float h_last = 0;
+  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    Tensor denoised = denoise(x, sigmas[i]);
+    if (sigmas[i + 1] == 0) {
+      x = denoised;
+    } else {
+      const float h = edm::time_of(sigmas[i + 1]) - edm::time_of(sigmas[i]);
+      const float eta_h = options.eta * h;
+      const float gain = -std::expm1(-h - eta_h);
+      x = edm::exponential_step(std::move(x), denoised, sigmas[i + 1] / sigmas[i] * std::exp(-eta_h), h + eta_h);
+      if (!old_denoised.empty()) {
+        const float r = h_last / h;
+        const float weight = (correction == Correction::heun ? gain / (-h - eta_h) + 1 : 0.5F * gain) * (1 / r);
+        edm::update(old_denoised, denoised, [](float old, float now) { return now - old; });
+        edm::advance(x, old_denoised, weight);
+      }
+      if (options.eta != 0) add_increment(x, increment(sigmas[i], sigmas[i + 1]), sigmas[i + 1], h, options);
+      h_last = h;
+    }
+    old_denoised = std::move(denoised);
+    on_step(static_cast<int>(i) + 1, x);
+  }
+  return x;
+}
+
+}  // namespace
+
+Tensor sample_dpmpp_sde(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas, const EdmOptions& options,
+                        NoiseSource& noise, const EdmStep& on_step) {
+  const BrownianNoise increment = brownian(noise, x, sigmas);
+  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    const Tensor denoised = denoise(x, sigmas[i]);
+    if (sigmas[i + 1] == 0) {
+      edm::advance(x, edm::slope(x, sigmas[i], denoised), sigmas[i + 1] - sigmas[i]);
+    } else {
+      const float t = edm::time_of(sigmas[i]);
+      const float t_next = edm::time_of(sigmas[i + 1]);
+      const float t_mid = t + 0.5F * (t_next - t);
+      const Tensor x_2 = sde_step(x, denoised, t, t_mid, options, increment);
+      // With r = 1/2 the first evaluation cancels out of the second stage.
+      x = sde_step(x, denoise(x_2, edm::sigma_of(t_mid)), t, t_next, options, increment);
+    }
+    on_step(static_cast<int>(i) + 1, x);
+  }
+  return x;
+}
+
+Tensor sample_dpmpp_2m_sde(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas,
+                           const EdmOptions& options, NoiseSource& noise, const EdmStep& on_step) {
+  return sample_2m_sde(Correction::midpoint, denoise, std::move(x), sigmas, options, noise, on_step);
+}
+
+Tensor sample_dpmpp_2m_sde_heun(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas,
+                                const EdmOptions& options, NoiseSource& noise, const EdmStep& on_step) {
+  return sample_2m_sde(Correction::heun, denoise, std::move(x), sigmas, options, noise, on_step);
+}
+
+Tensor sample_dpmpp_3m_sde(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas,
+                           const EdmOptions& options, NoiseSource& noise, const EdmStep& on_step) {
+  const BrownianNoise increment = options.eta == 0 ? BrownianNoise{} : brownian(noise, x, sigmas);
+  Tensor denoised_1;  // of the step before
+  Tensor denoised_2;  // of the one before that
+  float h_1 = 0;
+  float h_2 = 0;
+  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+    Tensor denoised = denoise(x, sigmas[i]);
+    if (sigmas[i + 1] == 0) {
+      x = denoised;
+    } else {
+      const float h = edm::time_of(sigmas[i + 1]) - edm::time_of(sigmas[i]);
+      const float h_eta = h * (options.eta + 1);
+      x = edm::exponential_step(std::move(x), denoised, std::exp(-h_eta), h_eta);
+      const float phi_2 = std::expm1(-h_eta) / h_eta + 1;
+      const float r0 = h_1 / h;
+      if (!denoised_2.empty()) {
+        const float r1 = h_2 / h;
+        const float phi_3 = phi_2 / h_eta - 0.5F;
+        for (std::size_t k = 0; k < x.size(); ++k) {
+          const float d1_0 = (denoised.data()[k] - denoised_1.data()[k]) / r0;
+          const float d1_1 = (denoised_1.data()[k] - denoised_2.data()[k]) / r1;
+          const float d1 = d1_0 + (d1_0 - d1_1) * r0 / (r0 + r1);
+          const float d2 = (d1_0 - d1_1) / (r0 + r1);
+          x.data()[k] = x.data()[k] + phi_2 * d1 - phi_3 * d2;
+        }
+      } else if (!denoised_1.empty()) {
+        for (std::size_t k = 0; k < x.size(); ++k) {
+          x.data()[k] = x.data()[k] + phi_2 * ((denoised.data()[k] - denoised_1.data()[k]) / r0);
+        }
+      }
+      if (options.eta != 0) add_increment(x, increment(sigmas[i], sigmas[i + 1]), sigmas[i + 1], h, options);
+      h_2 = std::exchange(h_1, h);
+    }
+    denoised_2 = std::exchange(denoised_1, std::move(denoised));
+    on_step(static_cast<int>(i) + 1, x);
+  }
+  return x;
+}
+
+}  // namespace diffbir
