@@ -101,6 +101,8 @@ describe('compare', () => {
     const { psnr, reference } = await compare(rgb, png);
     expect(psnr).toBe(Number.POSITIVE_INFINITY);
     expect(reference.niqe).toBeNull();
+    const wideGamut = await sharp(rgb.data, raw).withIccProfile('p3').png().toBuffer();
+    expect((await compare(rgb, wideGamut)).psnr).toBeGreaterThan(35);
   });
 
   test('refuses pictures of two sizes', async () => {
