@@ -9,6 +9,7 @@
 #include "addon/primitives.h"
 #include "core/rng.h"
 #include "diffusion/cfg.h"
+#include "diffusion/edge_weight.h"
 #include "diffusion/edm.h"
 #include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
@@ -42,6 +43,23 @@ Napi::Value mse_guidance_delta(const Napi::CallbackInfo& info) {
   const Tensor target = to_tensor(info[1], "target");
   const auto scale = static_cast<float>(to_number(info[2], "scale"));
   return from_tensor(info.Env(), diffbir::mse_guidance_delta(pred, target, scale));
+}
+
+Napi::Value weighted_mse_guidance_delta(const Napi::CallbackInfo& info) {
+  const Tensor pred = to_tensor(info[0], "pred");
+  const Tensor target = to_tensor(info[1], "target");
+  const Tensor weight = to_tensor(info[2], "weight");
+  const auto scale = static_cast<float>(to_number(info[3], "scale"));
+  return from_tensor(info.Env(), diffbir::weighted_mse_guidance_delta(pred, target, weight, scale));
+}
+
+Napi::Value edge_weight(const Napi::CallbackInfo& info) {
+  return from_tensor(info.Env(), diffbir::edge_weight(to_tensor(info[0], "image")));
+}
+
+Napi::Value latent_edge_weight(const Napi::CallbackInfo& info) {
+  const std::int64_t cell = to_integer(info[1], "cell", 1, kMaxInt);
+  return from_tensor(info.Env(), diffbir::latent_edge_weight(to_tensor(info[0], "image"), cell));
 }
 
 /// A JavaScript function in place of the network; it runs on this thread, inside the sampler.
@@ -113,6 +131,9 @@ Napi::Value edm_solve(const Napi::CallbackInfo& info) {
 void add_diffusion_primitives(Napi::Object primitives) {
   set_function(primitives, "cfgScaleAt", cfg_scale_at);
   set_function(primitives, "mseGuidanceDelta", mse_guidance_delta);
+  set_function(primitives, "weightedMseGuidanceDelta", weighted_mse_guidance_delta);
+  set_function(primitives, "edgeWeight", edge_weight);
+  set_function(primitives, "latentEdgeWeight", latent_edge_weight);
   set_function(primitives, "sample", sample);
   set_function(primitives, "edmSolve", edm_solve);
 }

@@ -1,6 +1,7 @@
 #include "diffusion/guidance.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "diffusion/kernels.h"
@@ -25,13 +26,27 @@ Tensor mse_guidance_delta(const Tensor& pred, const Tensor& target, float scale)
   return delta;
 }
 
-Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target) {
+Tensor weighted_mse_guidance_delta(const Tensor& pred, const Tensor& target, const Tensor& weight, float scale) {
+  Tensor delta = mse_guidance_delta(pred, target, scale);
+  require_same_shape(weight, Tensor({pred.dim(0), 1, pred.dim(2), pred.dim(3)}), "weighted_mse_guidance_delta");
+  for (std::int64_t batch = 0; batch < delta.dim(0); ++batch) {
+    const auto weights = weight.plane(batch, 0);
+    for (std::int64_t channel = 0; channel < delta.dim(1); ++channel) {
+      const auto plane = delta.plane(batch, channel);
+      for (std::size_t i = 0; i < plane.size(); ++i) plane[i] *= weights[i];
+    }
+  }
+  return delta;
+}
+
+Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target, Tensor weight) {
   if (options.scale == 0) return {};
-  return [options, target = std::move(target)](Tensor& pred_x0, float t, float rescale) {
+  return [options, target = std::move(target), weight = std::move(weight)](Tensor& pred_x0, float t, float rescale) {
     const float step = t + 1;
     if (!(static_cast<float>(options.stop) < step && step < static_cast<float>(options.start))) return;
     for (int i = 0; i < options.repeat; ++i) {
-      const Tensor delta = mse_guidance_delta(pred_x0, target(), options.scale);
+      const Tensor delta = weight.empty() ? mse_guidance_delta(pred_x0, target(), options.scale)
+                                          : weighted_mse_guidance_delta(pred_x0, target(), weight, options.scale);
       for (std::size_t j = 0; j < pred_x0.size(); ++j) pred_x0.data()[j] += delta.data()[j] * rescale;
     }
   };

@@ -19,13 +19,16 @@ struct GuidanceOptions {
 /// pred, target: [B,C,H,W]; the result has the same shape.
 Tensor mse_guidance_delta(const Tensor& pred, const Tensor& target, float scale);
 
+/// The same for L = sum over the batch of mean(weight (pred - target)^2), weight [B,1,H,W] for all channels.
+Tensor weighted_mse_guidance_delta(const Tensor& pred, const Tensor& target, const Tensor& weight, float scale);
+
 /// Called by a sampler after it has predicted x0 and before it uses it. Changes pred_x0 [B,4,h,w] in place.
 /// `rescale` is 1 / posterior_mean_coef1 of the step (1 for samplers that have no such coefficient).
 using Guidance = std::function<void(Tensor& pred_x0, float t, float rescale)>;
 
-/// Closed-form MSE guidance in latent space. `target` is asked for once per repeat and step, as the reference does,
-/// which encodes its target anew each time; the pipeline answers with the posterior mode. Returns an empty function
-/// when options.scale is 0.
-Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target);
+/// Closed-form MSE guidance in latent space, weighted where `weight` [B,1,h,w] is not empty (latent_edge_weight).
+/// `target` is asked for once per repeat and step, as the reference does, which encodes its target anew each time; the
+/// pipeline answers with the posterior mode. Returns an empty function when options.scale is 0.
+Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target, Tensor weight = {});
 
 }  // namespace diffbir

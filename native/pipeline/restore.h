@@ -38,6 +38,7 @@ struct RestoreJob {
   int noise_aug = 0;
   std::string start_point = "noise";  // noise, cond
   GuidanceOptions guidance;
+  std::string guidance_loss = "mse";          // mse, w_mse
   std::string color_fix = "wavelet";          // wavelet, none
   std::vector<std::int32_t> positive_tokens;  // 77
   std::vector<std::int32_t> negative_tokens;  // 77

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "diffusion/cfg.h"
+#include "diffusion/edge_weight.h"
 #include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
 #include "imaging/pad.h"
@@ -65,6 +66,14 @@ Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const T
   return job.start_point == "cond" ? schedule.q_sample(c_img, schedule.config.timesteps - 1, draw) : draw;
 }
 
+/// Where guidance pulls, [1,1,h,w] like the latents: empty for everywhere alike.
+Tensor guidance_weight(const RestoreJob& job, const Tensor& padded_img, const Tensor& c_img) {
+  if (job.guidance.scale == 0 || job.guidance_loss != "w_mse") return {};
+  const Tensor weight = latent_edge_weight(to_signed(padded_img), latent_cell);
+  if (weight.dim(2) == c_img.dim(2) && weight.dim(3) == c_img.dim(3)) return weight;
+  return pad_to_multiples_of(weight, latent_alignment, job.padding);  // as the latents were
+}
+
 }  // namespace
 
 void Trace::append(const std::string& name, const Tensor& value) {
@@ -121,7 +130,8 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   options.steps = job.steps;
   options.edm = job.edm;
   options.parity = job.parity;
-  options.guidance = latent_mse_guidance(job.guidance, [&] { return guidance_target; });
+  options.guidance = latent_mse_guidance(
+      job.guidance, [&] { return guidance_target; }, guidance_weight(job, padded_img, c_img));
   options.on_step = [&](int step, int steps, const Tensor& latent) {
     token.check();
     trace.append("x_steps", latent);

@@ -114,7 +114,14 @@ export interface RestoreJob {
   readonly noiseAug: number;
   readonly startPoint: 'noise' | 'cond';
   readonly edm: EdmSpec;
-  readonly guidance: { readonly scale: number; readonly start: number; readonly stop: number; readonly repeat: number };
+  readonly guidance: {
+    /** `w_mse`: less at edges and in texture (native/diffusion/edge_weight.h). */
+    readonly loss: 'mse' | 'w_mse';
+    readonly scale: number;
+    readonly start: number;
+    readonly stop: number;
+    readonly repeat: number;
+  };
   /** Sizes in pixels, 0: the picture whole. The diffusion tile is a multiple of 64, the others' and its stride of 8. */
   readonly tiling: {
     readonly cleaner: TileSpec;
@@ -271,6 +278,9 @@ export interface Primitives {
   qSample(schedule: ScheduleSpec, x: NativeTensor, t: number, noise: NativeTensor): NativeTensor;
   cfgScaleAt(scale: number, rescale: boolean, t: number): number;
   mseGuidanceDelta(pred: NativeTensor, target: NativeTensor, scale: number): NativeTensor;
+  weightedMseGuidanceDelta(pred: NativeTensor, target: NativeTensor, weight: NativeTensor, scale: number): NativeTensor;
+  edgeWeight(image: NativeTensor): NativeTensor;
+  latentEdgeWeight(image: NativeTensor, cell: number): NativeTensor;
   /** Runs a sampler with JavaScript functions in place of the network: returns x after every step. */
   sample(options: SampleOptions): NativeTensor[];
   /** Runs one solver of the edm_ samplers over given noise levels: returns x after every step. */

@@ -43,7 +43,7 @@ export function jobOf({ stage, steps = 1, size = 64 }: { stage: 1 | 2; steps?: n
     strength: 1,
     noiseAug: 0,
     startPoint: 'noise',
-    guidance: { scale: 0, start: 1001, stop: -1, repeat: 1 },
+    guidance: { loss: 'mse', scale: 0, start: 1001, stop: -1, repeat: 1 },
     tiling: { cleaner: { tile: 0, stride: 1 }, encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 } },
     padding: 'reflect',
     parity: false,

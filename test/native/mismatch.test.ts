@@ -115,7 +115,7 @@ function stage1Job(): RestoreJob {
     strength: 1,
     noiseAug: 0,
     startPoint: 'noise',
-    guidance: { scale: 0, start: 1001, stop: -1, repeat: 1 },
+    guidance: { loss: 'mse', scale: 0, start: 1001, stop: -1, repeat: 1 },
     tiling: { cleaner: { tile: 0, stride: 1 }, encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 } },
     padding: 'reflect',
     parity: false,
