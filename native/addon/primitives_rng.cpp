@@ -28,6 +28,14 @@ Napi::Value answer_draw(TorchGenerator& generator, const Napi::Object& draw, con
   const Napi::Value kind = draw.Get("kind");
   const std::string text = to_text(kind, name + ".kind");
   if (text == "randn") return from_floats(env, generator.randn(checked_size(draw, name)));
+  if (text == "randnDouble") return from_doubles(env, generator.randn_double(checked_count(draw, name)));
+  if (text == "uniform") {
+    const auto low = static_cast<float>(field(draw, name, "low", to_number));
+    const auto high = static_cast<float>(field(draw, name, "high", to_number));
+    return from_floats(env, generator.uniform(low, high, checked_count(draw, name)));
+  }
+  if (text == "randperm")
+    return from_int64s(env, generator.randperm(field(draw, name, "count", to_integer, 0, kMaxCount)));
   if (text == "rand") return from_floats(env, generator.rand(checked_count(draw, name)));
   if (text == "raw") {
     std::vector<std::int64_t> values(checked_count(draw, name));
@@ -39,7 +47,7 @@ Napi::Value answer_draw(TorchGenerator& generator, const Napi::Object& draw, con
     const std::int64_t high = field(draw, name, "high", to_int64);
     return from_int64s(env, generator.randint(low, high, checked_count(draw, name)));
   }
-  refuse(kind, name + ".kind", "'randn', 'rand', 'raw' or 'randint'");
+  refuse(kind, name + ".kind", "'randn', 'randnDouble', 'rand', 'uniform', 'randperm', 'raw' or 'randint'");
 }
 
 Napi::Value torch_draws(const Napi::CallbackInfo& info) {

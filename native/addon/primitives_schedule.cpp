@@ -6,6 +6,7 @@
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
+#include "diffusion/ddim.h"
 #include "diffusion/edm_schedule.h"
 #include "diffusion/schedule.h"
 #include "diffusion/spaced.h"
@@ -55,6 +56,38 @@ Napi::Value q_sample(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), schedule.q_sample(x, t, to_tensor(info[3], "noise")));
 }
 
+Napi::Value velocity(const Napi::CallbackInfo& info) {
+  const NoiseSchedule schedule(to_schedule_config(info[0], "schedule"));
+  const Tensor x = to_tensor(info[1], "x");
+  const std::int64_t t = to_integer(info[2], "t", -kMaxSafeInteger, kMaxSafeInteger);
+  return from_tensor(info.Env(), schedule.velocity(x, t, to_tensor(info[3], "noise")));
+}
+
+Napi::Value space_timesteps(const Napi::CallbackInfo& info) {
+  const std::int64_t timesteps = to_integer(info[0], "timesteps", 1, 1000000);
+  return from_int32s(info.Env(), diffbir::space_timesteps(timesteps, to_int32s(info[1], "counts")));
+}
+
+Napi::Value strided_timesteps(const Napi::CallbackInfo& info) {
+  const std::int64_t timesteps = to_integer(info[0], "timesteps", 1, 1000000);
+  return from_int32s(info.Env(), diffbir::strided_timesteps(timesteps, to_steps(info[1], "steps")));
+}
+
+/// The tables under the reference's names.
+Napi::Value ddim_schedule(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const NoiseSchedule schedule(to_schedule_config(info[0], "schedule"));
+  const DdimSchedule ddim(schedule, to_steps(info[1], "steps"), to_number(info[2], "eta"));
+  Napi::Object tables = Napi::Object::New(env);
+  tables.Set("timesteps", from_int32s(env, ddim.timesteps));
+  tables.Set("ddim_alphas", from_floats(env, ddim.alphas));
+  tables.Set("ddim_alphas_prev", from_floats(env, ddim.alphas_prev));
+  tables.Set("ddim_sqrt_alphas", from_floats(env, ddim.sqrt_alphas));
+  tables.Set("ddim_sqrt_one_minus_alphas", from_floats(env, ddim.sqrt_one_minus_alphas));
+  tables.Set("ddim_sigmas", from_floats(env, ddim.sigmas));
+  return tables;
+}
+
 /// The levels and their timesteps, and the timesteps that other levels are mapped to.
 Napi::Value edm_schedule(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -97,6 +130,10 @@ void add_schedule_primitives(Napi::Object primitives) {
   set_function(primitives, "noiseSchedule", noise_schedule);
   set_function(primitives, "spacedSchedule", spaced_schedule);
   set_function(primitives, "qSample", q_sample);
+  set_function(primitives, "velocity", velocity);
+  set_function(primitives, "spaceTimesteps", space_timesteps);
+  set_function(primitives, "stridedTimesteps", strided_timesteps);
+  set_function(primitives, "ddimSchedule", ddim_schedule);
   set_function(primitives, "edmSchedule", edm_schedule);
   set_function(primitives, "edmSteps", edm_steps);
 }

@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <numbers>
+#include <numeric>
 #include <span>
 #include <string>
 
@@ -17,12 +18,13 @@ namespace {
 constexpr std::size_t kBlock = 16;
 
 /// Box & Muller over 16 uniforms in place: pairs (j, j + 8) become the cosine and the sine of one draw.
-void normals_from_uniforms(std::span<float, kBlock> block) {
-  constexpr float two_pi = 2.0F * std::numbers::pi_v<float>;
+template <typename T>
+void normals_from_uniforms(std::span<T, kBlock> block) {
+  constexpr T two_pi = T{2} * std::numbers::pi_v<T>;
   for (std::size_t j = 0; j < kBlock / 2; ++j) {
-    const float u1 = 1.0F - block[j];  // in (0, 1], so that the logarithm is finite
-    const float radius = std::sqrt(-2.0F * std::log(u1));
-    const float angle = two_pi * block[j + kBlock / 2];
+    const T u1 = T{1} - block[j];  // in (0, 1], so that the logarithm is finite
+    const T radius = std::sqrt(T{-2} * std::log(u1));
+    const T angle = two_pi * block[j + kBlock / 2];
     block[j] = radius * std::cos(angle);
     block[j + kBlock / 2] = radius * std::sin(angle);
   }
@@ -35,48 +37,71 @@ std::uint64_t TorchGenerator::raw64() {
   return (high << 32) | raw();
 }
 
-float TorchGenerator::uniform() { return static_cast<float>(raw() & 0xFFFFFFU) * 0x1p-24F; }
+template <>
+float TorchGenerator::next_uniform<float>() {
+  return static_cast<float>(raw() & 0xFFFFFFU) * 0x1p-24F;
+}
 
-double TorchGenerator::uniform_double() {
+template <>
+double TorchGenerator::next_uniform<double>() {
   constexpr std::uint64_t mask = (std::uint64_t{1} << 53) - 1;
   return static_cast<double>(raw64() & mask) * 0x1p-53;
 }
 
-float TorchGenerator::scalar_normal() {
+double TorchGenerator::scalar_normal() {
   if (spare_normal_) {
     const double normal = *spare_normal_;
     spare_normal_.reset();
-    return static_cast<float>(normal);
+    return normal;
   }
-  const double u1 = uniform_double();
-  const double u2 = uniform_double();
+  const double u1 = next_uniform<double>();
+  const double u2 = next_uniform<double>();
   const double radius = std::sqrt(-2.0 * std::log1p(-u2));
   const double angle = 2.0 * std::numbers::pi * u1;
   spare_normal_ = radius * std::sin(angle);
-  return static_cast<float>(radius * std::cos(angle));
+  return radius * std::cos(angle);
 }
 
-std::vector<float> TorchGenerator::rand(std::size_t count) {
-  std::vector<float> values(count);
-  for (float& value : values) value = uniform();
+template <typename T>
+std::vector<T> TorchGenerator::normals(std::size_t count) {
+  std::vector<T> values(count);
+  if (count < kBlock) {
+    for (T& value : values) value = static_cast<T>(scalar_normal());
+    return values;
+  }
+  for (T& value : values) value = next_uniform<T>();
+  const std::span<T> all(values);
+  for (std::size_t i = 0; i + kBlock <= count; i += kBlock) {
+    normals_from_uniforms<T>(all.subspan(i).template first<kBlock>());
+  }
+  if (count % kBlock != 0) {
+    // torch redraws the whole last block, which overwrites the end of the one before.
+    const auto tail = all.template last<kBlock>();
+    for (T& value : tail) value = next_uniform<T>();
+    normals_from_uniforms<T>(tail);
+  }
   return values;
 }
 
-std::vector<float> TorchGenerator::randn(std::size_t count) {
-  if (count < kBlock) {
-    std::vector<float> values(count);
-    for (float& value : values) value = scalar_normal();
-    return values;
+std::vector<float> TorchGenerator::rand(std::size_t count) { return uniform(0, 1, count); }
+
+std::vector<float> TorchGenerator::uniform(float low, float high, std::size_t count) {
+  std::vector<float> values(count);
+  for (float& value : values) value = std::fma(next_uniform<float>(), high - low, low);  // fused in torch, too
+  return values;
+}
+
+std::vector<float> TorchGenerator::randn(std::size_t count) { return normals<float>(count); }
+
+std::vector<double> TorchGenerator::randn_double(std::size_t count) { return normals<double>(count); }
+
+std::vector<std::int64_t> TorchGenerator::randperm(std::int64_t count) {
+  if (count < 0 || count >= std::numeric_limits<std::uint32_t>::max() / 20) {
+    throw Error(ErrorCode::invalid_option, "Expected a count from 0 to 2^32 / 20 for randperm");
   }
-  std::vector<float> values = rand(count);
-  const std::span<float> all(values);
-  for (std::size_t i = 0; i + kBlock <= count; i += kBlock) normals_from_uniforms(all.subspan(i).first<kBlock>());
-  if (count % kBlock != 0) {
-    // torch redraws the whole last block, which overwrites the end of the one before.
-    const auto tail = all.last<kBlock>();
-    for (float& value : tail) value = uniform();
-    normals_from_uniforms(tail);
-  }
+  std::vector<std::int64_t> values(static_cast<std::size_t>(count));
+  std::iota(values.begin(), values.end(), 0);
+  for (std::size_t i = 0; i + 1 < values.size(); ++i) std::swap(values[i], values[i + raw() % (values.size() - i)]);
   return values;
 }
 

@@ -29,14 +29,26 @@ class TorchGenerator {
   /// second number for the next such call.
   std::vector<float> randn(std::size_t count);
 
+  /// torch.randn(count, dtype=torch.float64), from uniforms of 53 bits.
+  std::vector<double> randn_double(std::size_t count);
+
+  /// Tensor.uniform_(low, high): float32 in [low, high).
+  std::vector<float> uniform(float low, float high, std::size_t count);
+
+  /// torch.randperm(count): the numbers below count in random order. Throws Error(invalid_option) unless 0 <= count,
+  /// and count < 2^32 / 20, from where torch draws otherwise.
+  std::vector<std::int64_t> randperm(std::int64_t count);
+
   /// torch.randint(low, high, count): int64 in [low, high). Throws Error(invalid_option) unless low < high.
   std::vector<std::int64_t> randint(std::int64_t low, std::int64_t high, std::size_t count);
 
  private:
   std::uint64_t raw64();
-  float uniform();
-  double uniform_double();
-  float scalar_normal();
+  template <typename T>
+  T next_uniform();
+  double scalar_normal();
+  template <typename T>
+  std::vector<T> normals(std::size_t count);
 
   std::mt19937 engine_;
   std::optional<double> spare_normal_;

@@ -11,20 +11,12 @@ namespace diffbir {
 
 namespace {
 
-/// sqrt(acp) and sqrt(1 - acp) of one timestep, from float32 as in the reference.
-struct Level {
-  explicit Level(double alphas_cumprod)
-      : signal(std::sqrt(static_cast<float>(alphas_cumprod))),
-        sigma(std::sqrt(1.0F - static_cast<float>(alphas_cumprod))) {}
-  float signal;
-  float sigma;
-};
-
 /// The noise in x that the prediction stands for.
-Tensor predicted_noise(Parameterization parameterization, const Level& level, const Tensor& x, Tensor prediction) {
+Tensor predicted_noise(Parameterization parameterization, float signal, float sigma, const Tensor& x,
+                       Tensor prediction) {
   if (parameterization == Parameterization::eps) return prediction;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    prediction.data()[i] = combine(level.signal, prediction.data()[i], level.sigma, x.data()[i]);
+    prediction.data()[i] = combine(signal, prediction.data()[i], sigma, x.data()[i]);
   }
   return prediction;
 }
@@ -42,26 +34,41 @@ std::vector<std::int32_t> ddim_timesteps(std::int64_t timesteps, int steps) {
   return chosen;
 }
 
+DdimSchedule::DdimSchedule(const NoiseSchedule& schedule, int steps, double eta)
+    : timesteps(ddim_timesteps(schedule.config.timesteps, steps)) {
+  double previous = schedule.alphas_cumprod.front();
+  for (const std::int32_t t : timesteps) {
+    const double acp = schedule.alphas_cumprod[static_cast<std::size_t>(t)];
+    alphas.push_back(static_cast<float>(acp));
+    alphas_prev.push_back(static_cast<float>(previous));
+    sqrt_alphas.push_back(static_cast<float>(std::sqrt(acp)));
+    sqrt_one_minus_alphas.push_back(static_cast<float>(std::sqrt(1 - acp)));
+    sigmas.push_back(static_cast<float>(eta * std::sqrt((1 - previous) / (1 - acp) * (1 - acp / previous))));
+    previous = acp;
+  }
+}
+
 Tensor sample_ddim(const Denoiser& model, Tensor x, const NoiseSchedule& schedule, const SamplerOptions& options,
                    NoiseSource& noise) {
-  const auto timesteps = ddim_timesteps(schedule.config.timesteps, options.steps);
-  const auto acp = [&](std::int32_t t) { return schedule.alphas_cumprod[static_cast<std::size_t>(t)]; };
-  const auto steps = static_cast<int>(timesteps.size());
+  const DdimSchedule ddim(schedule, options.steps);
+  const auto steps = static_cast<int>(ddim.timesteps.size());
   for (int step = 1; step <= steps; ++step) {
     const auto k = static_cast<std::size_t>(steps - step);
-    const auto t = static_cast<float>(timesteps[k]);
-    const Level now(acp(timesteps[k]));
-    const Level next(acp(k == 0 ? 0 : timesteps[k - 1]));
+    const auto t = static_cast<float>(ddim.timesteps[k]);
+    const float signal = ddim.sqrt_alphas[k];
+    const float sigma = ddim.sqrt_one_minus_alphas[k];
+    const float next_signal = std::sqrt(ddim.alphas_prev[k]);
+    const float next_sigma = std::sqrt(1.0F - ddim.alphas_prev[k]);
 
-    const Tensor eps = predicted_noise(schedule.config.parameterization, now, x, model(x, t));
+    const Tensor eps = predicted_noise(schedule.config.parameterization, signal, sigma, x, model(x, t));
     Tensor x0(x.shape());
     for (std::size_t i = 0; i < x.size(); ++i) {
-      x0.data()[i] = (x.data()[i] - now.sigma * eps.data()[i]) / now.signal;
+      x0.data()[i] = (x.data()[i] - sigma * eps.data()[i]) / signal;
     }
     if (options.guidance) options.guidance(x0, t, 1.0F);
     noise.randn(x.shape());
     for (std::size_t i = 0; i < x.size(); ++i) {
-      x.data()[i] = combine(next.signal, x0.data()[i], next.sigma, eps.data()[i]);
+      x.data()[i] = combine(next_signal, x0.data()[i], next_sigma, eps.data()[i]);
     }
     if (options.on_step) options.on_step(step, steps, x);
   }

@@ -67,19 +67,34 @@ NoiseSchedule::NoiseSchedule(const ScheduleConfig& schedule) : config(schedule) 
   }
 }
 
-Tensor NoiseSchedule::q_sample(const Tensor& x_start, std::int64_t t, const Tensor& noise) const {
-  require_same_shape(x_start, noise, "q_sample");
+std::size_t NoiseSchedule::checked_timestep(std::int64_t t) const {
   if (t < 0 || t >= config.timesteps) {
     throw Error(ErrorCode::invalid_option, "Expected a timestep from 0 to " + std::to_string(config.timesteps - 1) +
                                                " but received " + std::to_string(t));
   }
-  const float signal = sqrt_alphas_cumprod[static_cast<std::size_t>(t)];
-  const float sigma = sqrt_one_minus_alphas_cumprod[static_cast<std::size_t>(t)];
+  return static_cast<std::size_t>(t);
+}
+
+Tensor NoiseSchedule::q_sample(const Tensor& x_start, std::int64_t t, const Tensor& noise) const {
+  require_same_shape(x_start, noise, "q_sample");
+  const float signal = sqrt_alphas_cumprod[checked_timestep(t)];
+  const float sigma = sqrt_one_minus_alphas_cumprod[checked_timestep(t)];
   Tensor x(x_start.shape());
   for (std::size_t i = 0; i < x.size(); ++i) {
     x.data()[i] = combine(signal, x_start.data()[i], sigma, noise.data()[i]);
   }
   return x;
+}
+
+Tensor NoiseSchedule::velocity(const Tensor& x_start, std::int64_t t, const Tensor& noise) const {
+  require_same_shape(x_start, noise, "velocity");
+  const float signal = sqrt_alphas_cumprod[checked_timestep(t)];
+  const float sigma = sqrt_one_minus_alphas_cumprod[checked_timestep(t)];
+  Tensor v(x_start.shape());
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    v.data()[i] = signal * noise.data()[i] - sigma * x_start.data()[i];
+  }
+  return v;
 }
 
 }  // namespace diffbir

@@ -30,6 +30,12 @@ struct NoiseSchedule {
 
   /// sqrt(acp_t) x_0 + sqrt(1 - acp_t) noise, 0 <= t < timesteps.
   Tensor q_sample(const Tensor& x_start, std::int64_t t, const Tensor& noise) const;
+
+  /// What a v network is trained to predict: sqrt(acp_t) noise - sqrt(1 - acp_t) x_0 (Salimans & Ho 2022).
+  Tensor velocity(const Tensor& x_start, std::int64_t t, const Tensor& noise) const;
+
+ private:
+  std::size_t checked_timestep(std::int64_t t) const;
 };
 
 }  // namespace diffbir

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <string>
 
 #include "core/error.h"
@@ -10,18 +11,50 @@
 
 namespace diffbir {
 
+namespace {
+
+void check_steps(int steps, std::int64_t available) {
+  if (steps >= 1 && steps <= available) return;
+  throw Error(ErrorCode::invalid_option, "Expected an integer from 1 to " + std::to_string(available) +
+                                             " for steps but received " + std::to_string(steps));
+}
+
+}  // namespace
+
 std::vector<std::int32_t> space_timesteps(std::int64_t timesteps, int steps) {
-  if (steps < 1 || steps > timesteps) {
-    throw Error(ErrorCode::invalid_option, "Expected an integer from 1 to " + std::to_string(timesteps) +
-                                               " for steps but received " + std::to_string(steps));
-  }
-  const double stride = steps == 1 ? 0.0 : static_cast<double>(timesteps - 1) / (steps - 1);
+  return space_timesteps(timesteps, std::vector{steps});
+}
+
+std::vector<std::int32_t> space_timesteps(std::int64_t timesteps, const std::vector<int>& counts) {
+  if (counts.empty()) throw Error(ErrorCode::invalid_option, "Expected a count of steps");
+  const auto sections = static_cast<std::int64_t>(counts.size());
   std::vector<std::int32_t> spaced;
-  double current = 0;
-  for (int i = 0; i < steps; ++i, current += stride) {
-    spaced.push_back(static_cast<std::int32_t>(std::nearbyint(current)));  // half to even, as Python's round
+  std::int64_t start = 0;
+  for (std::int64_t section = 0; section < sections; ++section) {
+    const int count = counts[static_cast<std::size_t>(section)];
+    const std::int64_t size = timesteps / sections + (section < timesteps % sections ? 1 : 0);
+    check_steps(count, size);
+    const double stride = count == 1 ? 0.0 : static_cast<double>(size - 1) / (count - 1);
+    double current = 0;
+    for (int i = 0; i < count; ++i, current += stride) {
+      // Half to even, as Python's round.
+      spaced.push_back(static_cast<std::int32_t>(start + static_cast<std::int64_t>(std::nearbyint(current))));
+    }
+    start += size;
   }
   return spaced;
+}
+
+std::vector<std::int32_t> strided_timesteps(std::int64_t timesteps, int steps) {
+  check_steps(steps, timesteps);
+  const std::int64_t stride = (timesteps + steps - 1) / steps;
+  std::vector<std::int32_t> strided;
+  for (std::int64_t t = 0; t < timesteps; t += stride) strided.push_back(static_cast<std::int32_t>(t));
+  if (std::ssize(strided) != steps) {
+    throw Error(ErrorCode::invalid_option,
+                "Expected a number of steps that an integer stride gives but received " + std::to_string(steps));
+  }
+  return strided;
 }
 
 SpacedSchedule::SpacedSchedule(const NoiseSchedule& schedule, int steps)

@@ -15,6 +15,14 @@ namespace diffbir {
 /// (behaviour.md 3.3). Throws Error(invalid_option) unless 1 <= steps <= timesteps.
 std::vector<std::int32_t> space_timesteps(std::int64_t timesteps, int steps);
 
+/// The same in sections: the timesteps in as many equal parts as there are counts, and so many from each. Throws
+/// Error(invalid_option) unless every section has at least its count.
+std::vector<std::int32_t> space_timesteps(std::int64_t timesteps, const std::vector<int>& counts);
+
+/// `steps` timesteps 0, c, 2c, ... with the smallest stride c that gives so many ("ddimN" in the reference). Throws
+/// Error(invalid_option) where none does.
+std::vector<std::int32_t> strided_timesteps(std::int64_t timesteps, int steps);
+
 /// The posterior q(x_{k-1} | x_k, x_0) of DDPM (Ho et al. 2020, equation 7) on a subset of the timesteps. Entry k
 /// belongs to timesteps[k]. Computed in float64 and stored in float32, as the reference does.
 struct SpacedSchedule {

@@ -206,7 +206,7 @@ export interface NativeBinding {
 /** Synchronous single operations. Shapes, ranges and sources are documented at the C++ functions they call. */
 export interface Primitives {
   // core/rng: a fresh torch CPU generator answers a sequence of draws
-  torchDraws(seed: bigint, draws: readonly TorchDraw[]): (Float32Array | BigInt64Array)[];
+  torchDraws(seed: bigint, draws: readonly TorchDraw[]): (Float32Array | Float64Array | BigInt64Array)[];
   /** Increments of one Brownian motion, drawn from a fresh generator, for [sigma, sigmaNext, sigma, sigmaNext, ...]. */
   brownianIncrements(
     seed: bigint,
@@ -266,6 +266,10 @@ export interface Primitives {
     sqrtOneMinusAlphasCumprod: Float32Array;
   };
   spacedSchedule(schedule: ScheduleSpec, steps: number): Record<string, Float32Array | Int32Array>;
+  /** Timesteps in sections of `counts` each, and with one stride. */
+  spaceTimesteps(timesteps: number, counts: Int32Array): Int32Array;
+  stridedTimesteps(timesteps: number, steps: number): Int32Array;
+  ddimSchedule(schedule: ScheduleSpec, steps: number, eta: number): Record<string, Float32Array | Int32Array>;
   /** Levels and timesteps of the edm_ samplers, and the timestep nearest to each level of `lookups`. */
   edmSchedule(
     schedule: ScheduleSpec,
@@ -276,6 +280,7 @@ export interface Primitives {
   /** Per step: `ancestral` [down, up]; `multistep` [order], the weights of lms, newest slope first, 0 where none is. */
   edmSteps(sigmas: Float32Array, edm: EdmSpec): { ancestral: Float32Array; multistep: Float64Array };
   qSample(schedule: ScheduleSpec, x: NativeTensor, t: number, noise: NativeTensor): NativeTensor;
+  velocity(schedule: ScheduleSpec, x: NativeTensor, t: number, noise: NativeTensor): NativeTensor;
   cfgScaleAt(scale: number, rescale: boolean, t: number): number;
   mseGuidanceDelta(pred: NativeTensor, target: NativeTensor, scale: number): NativeTensor;
   weightedMseGuidanceDelta(pred: NativeTensor, target: NativeTensor, weight: NativeTensor, scale: number): NativeTensor;
@@ -295,7 +300,10 @@ export interface Primitives {
 
 export type TorchDraw =
   | { readonly kind: 'randn'; readonly shape: readonly number[] }
+  | { readonly kind: 'randnDouble'; readonly count: number }
   | { readonly kind: 'rand'; readonly count: number }
+  | { readonly kind: 'uniform'; readonly count: number; readonly low: number; readonly high: number }
+  | { readonly kind: 'randperm'; readonly count: number }
   | { readonly kind: 'raw'; readonly count: number }
   | { readonly kind: 'randint'; readonly count: number; readonly low: bigint; readonly high: bigint };
 

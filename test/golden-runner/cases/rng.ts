@@ -66,6 +66,12 @@ function compareKey(
       return exact({ kind: 'randint', count, low: 0n, high: 2n ** 63n - 1n });
     case 'randint_0_1000':
       return exact({ kind: 'randint', count, low: 0n, high: 1000n });
+    case 'randperm10':
+      return exact({ kind: 'randperm', count: 10 });
+    case 'uniform_30_95':
+      return exact({ kind: 'uniform', count, low: 30, high: 95 });
+    case 'randn_f64_20':
+      return compare(key, { data: draw({ kind: 'randnDouble', count: 20 })[0] as Float64Array }, want, 1e-12);
     case 'randn': {
       const [shape = '', part] = rest.split('.');
       const sizes = shape.split('x').map(Number);
