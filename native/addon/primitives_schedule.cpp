@@ -7,6 +7,7 @@
 #include "addon/convert.h"
 #include "addon/primitives.h"
 #include "diffusion/ddim.h"
+#include "diffusion/dpm_schedule.h"
 #include "diffusion/edm_schedule.h"
 #include "diffusion/schedule.h"
 #include "diffusion/spaced.h"
@@ -88,6 +89,32 @@ Napi::Value ddim_schedule(const Napi::CallbackInfo& info) {
   return tables;
 }
 
+/// The whole table, and a grid of `steps` steps with the time of the middle of each in lambda.
+Napi::Value dpm_schedule(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const ContinuousSchedule schedule{NoiseSchedule(to_schedule_config(info[0], "schedule"))};
+  const std::vector<float> times = schedule.time_grid(static_cast<int>(to_integer(info[1], "steps", 1, 1000000)));
+  std::vector<float> model_times, alphas, sigmas, lambdas, middles;
+  for (const float t : times) {
+    const auto level = schedule.at(t);
+    if (!lambdas.empty()) middles.push_back(schedule.inverse_lambda(0.5F * (lambdas.back() + level.lambda)));
+    model_times.push_back(schedule.model_time(t));
+    alphas.push_back(level.alpha);
+    sigmas.push_back(level.sigma);
+    lambdas.push_back(level.lambda);
+  }
+  Napi::Object tables = Napi::Object::New(env);
+  tables.Set("t_array", from_floats(env, schedule.times()));
+  tables.Set("log_alpha_array", from_floats(env, schedule.log_alphas()));
+  tables.Set("t", from_floats(env, times));
+  tables.Set("model_t", from_floats(env, model_times));
+  tables.Set("alpha", from_floats(env, alphas));
+  tables.Set("sigma", from_floats(env, sigmas));
+  tables.Set("lambda", from_floats(env, lambdas));
+  tables.Set("inverse_lambda_mid", from_floats(env, middles));
+  return tables;
+}
+
 /// The levels and their timesteps, and the timesteps that other levels are mapped to.
 Napi::Value edm_schedule(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -134,6 +161,7 @@ void add_schedule_primitives(Napi::Object primitives) {
   set_function(primitives, "spaceTimesteps", space_timesteps);
   set_function(primitives, "stridedTimesteps", strided_timesteps);
   set_function(primitives, "ddimSchedule", ddim_schedule);
+  set_function(primitives, "dpmSchedule", dpm_schedule);
   set_function(primitives, "edmSchedule", edm_schedule);
   set_function(primitives, "edmSteps", edm_steps);
 }

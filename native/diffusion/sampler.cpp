@@ -23,10 +23,13 @@ struct Entry {
 };
 
 std::vector<Entry> samplers() {
-  std::vector<Entry> entries{{"spaced", sample_spaced}, {"ddim", sample_ddim}, {"dpm++_m2", sample_dpmpp_m2}};
+  using std::placeholders::_1, std::placeholders::_2, std::placeholders::_3, std::placeholders::_4,
+      std::placeholders::_5;
+  std::vector<Entry> entries{{"spaced", sample_spaced}, {"ddim", sample_ddim}};
+  for (const DpmVariant& variant : dpm_variants()) {
+    entries.push_back({variant.name(), std::bind(sample_dpm, variant, _1, _2, _3, _4, _5)});
+  }
   for (const auto& [name, solve] : edm_solvers()) {
-    using std::placeholders::_1, std::placeholders::_2, std::placeholders::_3, std::placeholders::_4,
-        std::placeholders::_5;
     entries.push_back({std::string(name), std::bind(sample_edm, solve, _1, _2, _3, _4, _5)});
   }
   return entries;

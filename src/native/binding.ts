@@ -270,6 +270,8 @@ export interface Primitives {
   spaceTimesteps(timesteps: number, counts: Int32Array): Int32Array;
   stridedTimesteps(timesteps: number, steps: number): Int32Array;
   ddimSchedule(schedule: ScheduleSpec, steps: number, eta: number): Record<string, Float32Array | Int32Array>;
+  /** Tables of DPM-Solver's continuous schedule, and its levels at `steps` evenly spaced times. */
+  dpmSchedule(schedule: ScheduleSpec, steps: number): Record<string, Float32Array>;
   /** Levels and timesteps of the edm_ samplers, and the timestep nearest to each level of `lookups`. */
   edmSchedule(
     schedule: ScheduleSpec,

@@ -84,7 +84,8 @@ test.each([...OF_V.map((row) => ['v', V, ...row] as const), ...OF_EPS.map((row) 
   },
 );
 
-const EVERY = [...new Set(OF_V.map(([sampler]) => sampler))];
+const DPM = ['dpm', 'dpm++'].flatMap((kind) => ['m1', 'm2', 'm3', 's1', 's2', 's3'].map((order) => `${kind}_${order}`));
+const EVERY = [...new Set([...OF_V.map(([sampler]) => sampler), ...DPM])];
 
 test.each(EVERY)('%s works with one step, and two', (sampler) => {
   for (const schedule of [V, EPS]) {
@@ -108,6 +109,18 @@ test('eps models start at their own noise level, at 1e4 for parity; where no sig
 
 test('a step of the edm samplers is refused where two levels would be the same', () => {
   expect(() => run({ sampler: 'edm_euler', steps: 1001 })).toThrow(/from 1 to 1000 for steps/);
+});
+
+test.each(DPM)('%s makes as many network calls as it has steps', (sampler) => {
+  for (const steps of [1, 2, 3, 6, 7, 8]) {
+    let calls = 0;
+    const cond = (x: NativeTensor) => {
+      calls++;
+      return x;
+    };
+    run({ sampler, steps, schedule: V, cond, cfgScale: 1 });
+    expect(calls).toBe(steps);
+  }
 });
 
 test.each(EVERY)('%s is guided', (sampler) => {

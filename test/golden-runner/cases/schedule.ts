@@ -59,6 +59,25 @@ const ddim: Handler = {
   },
 };
 
+const dpm: Handler = {
+  match: (entry) => entry.function.startsWith('NoiseScheduleVP'),
+  async run(entry, context) {
+    const { primitives } = await context.binding();
+    const recorded = await context.tensors(entry);
+    const schedule = await scheduleOf(context, scheduleConfig(scheduleName(entry.file)));
+    return recorded.names.map((key) => {
+      const [, steps = '1', table = ''] = /^(?:steps(\d+)\.)?(\w+)$/.exec(key) ?? [];
+      const tables: Record<string, Float32Array> = {
+        ...primitives.dpmSchedule(schedule, Number(steps)),
+        betas_f32: Float32Array.from(primitives.noiseSchedule(schedule).betas),
+      };
+      const data = tables[table];
+      if (!data) return failed(key, `no table ${table}`);
+      return compare(key, { data }, recorded.get(key), Number(entry.tolerance?.rel), relToAbsMax);
+    });
+  },
+};
+
 /** Levels of the edm samplers, the timesteps that levels are mapped to, and the weights of single steps. */
 const edm: Handler = {
   match: (entry) => entry.function.startsWith('EDMSampler.make_schedule'),
@@ -198,7 +217,7 @@ function usable({ steps, count, first, last, timesteps }: DdimUniform) {
   return last < 1000 ? [count, first, last] : [count - 1, first, last - Math.floor(1000 / steps)];
 }
 
-export const handlers: readonly Handler[] = [training, spaced, ddim, edm, forward, rescaledCfg, timesteps];
+export const handlers: readonly Handler[] = [training, spaced, ddim, dpm, edm, forward, rescaledCfg, timesteps];
 
 function codeOf(call: () => unknown): string {
   try {
