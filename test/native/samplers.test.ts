@@ -71,18 +71,18 @@ const OF_EPS: readonly (readonly [string, number, Changes, Vector])[] = [
 /** Samplers whose first step from noise level 1e4 loses four digits, and the rounding of a last bit decides them. */
 const LOSES_DIGITS = /^edm_(euler|heun|dpm_2|lms)/;
 
-test.each([...OF_V.map((row) => ['v', V, ...row] as const), ...OF_EPS.map((row) => ['eps', EPS, ...row] as const)])(
-  '%s, %# %s: the last latent',
-  (_, schedule, sampler, steps, changes, want) => {
-    const { edm, ...rest } = changes;
-    const z = run({ ...rest, sampler, steps, schedule, edm: { ...EDM, ...edm } }).at(-1) as NativeTensor;
-    const got = [z.data[0], z.data[5], z.data[15], z.data.reduce((sum, value) => sum + value, 0)];
-    want.forEach((value, i) => {
-      const error = Math.abs((got[i] ?? Number.NaN) - value);
-      expect(error).toBeLessThanOrEqual((LOSES_DIGITS.test(sampler) ? 1e-4 : 1e-5) * Math.max(1, Math.abs(value)));
-    });
-  },
-);
+test.each([
+  ...OF_V.map((row) => [`${row[0]}, v`, V, ...row] as const),
+  ...OF_EPS.map((row) => [`${row[0]}, eps`, EPS, ...row] as const),
+])('%s (%#): the last latent', (_, schedule, sampler, steps, changes, want) => {
+  const { edm, ...rest } = changes;
+  const z = run({ ...rest, sampler, steps, schedule, edm: { ...EDM, ...edm } }).at(-1) as NativeTensor;
+  const got = [z.data[0], z.data[5], z.data[15], z.data.reduce((sum, value) => sum + value, 0)];
+  want.forEach((value, i) => {
+    const error = Math.abs((got[i] ?? Number.NaN) - value);
+    expect(error).toBeLessThanOrEqual((LOSES_DIGITS.test(sampler) ? 1e-4 : 1e-5) * Math.max(1, Math.abs(value)));
+  });
+});
 
 const DPM = ['dpm', 'dpm++'].flatMap((kind) => ['m1', 'm2', 'm3', 's1', 's2', 's3'].map((order) => `${kind}_${order}`));
 const EVERY = [...new Set([...OF_V.map(([sampler]) => sampler), ...DPM])];
@@ -105,6 +105,10 @@ test('eps models start at their own noise level, at 1e4 for parity; where no sig
   expect(first(EPS, false)).toBeCloseTo(14.6146, 4);
   expect(first(EPS, true)).toBe(10000);
   expect(first(V, false)).toBe(10000);
+});
+
+test('timesteps in sections: the first ones are longer where the timesteps do not divide', () => {
+  expect([...primitives.spaceTimesteps(10, Int32Array.of(2, 2, 2))]).toEqual([0, 3, 4, 6, 7, 9]);
 });
 
 test('a step of the edm samplers is refused where two levels would be the same', () => {
