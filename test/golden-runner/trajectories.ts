@@ -70,8 +70,10 @@ export function compareSteps(
   return results.reduce((worst, next) => ((next.error ?? 0) > (worst.error ?? 0) ? next : worst));
 }
 
-/** Samplers that split a step into a deterministic part and noise. */
-const ANCESTRAL = /^edm_.*(_a|\+\+_sde)$/;
+/** Whether a sampler splits each step into a deterministic part and noise. */
+export function isAncestral(sampler: string): boolean {
+  return /^edm_.*(_a|\+\+_sde)$/.test(sampler);
+}
 
 /**
  * Runs a case until its trajectory is the recorded one: with the schedule itself and, for ancestral samplers, with
@@ -87,7 +89,7 @@ export function compareTrajectory(
   want: Float32Array,
 ): CaseResult {
   const result = compareSteps(name, run(schedule), want, tolerance);
-  if (result.status === 'pass' || !ANCESTRAL.test(sampler)) return result;
+  if (result.status === 'pass' || !isAncestral(sampler)) return result;
   for (let k = 1; k <= 8; k++) {
     for (const change of [k, -k]) {
       const near = { ...schedule, linearEnd: schedule.linearEnd * (1 + change * 2e-8) };

@@ -4,15 +4,15 @@ import { encode } from '../../../src/text/tokenizer';
 import { compare, failed, relToAbsMax, skipped } from '../compare';
 import { networksOf, THREADS } from '../networks';
 import { scheduleConfig, scheduleOf } from '../schedules';
-import { edmOf, hasSampler, unstack } from '../trajectories';
+import { edmOf, hasSampler, isAncestral, unstack } from '../trajectories';
 import type { CaseResult, Context, GoldenEntry, Handler, TensorSet } from '../types';
 
 /**
- * How many values of a whole run may be one level off. The edm samplers lose four digits in their first step from noise level 1e4
- * (behaviour.md 3.6), in the reference as well, so that more values fall on the other side of a truncation.
+ * The share of values that may be one level off: the issue's bound, and more for samplers whose first step the last bit
+ * of a square root decides (trajectories.ts). Measured: 742 of 100800 values, and 27 with that bit as in the recording.
  */
 function shareOff(sampler: string): number {
-  return sampler.startsWith('edm_') ? 0.01 : 0.001;
+  return isAncestral(sampler) ? 0.01 : 0.001;
 }
 
 /** Whole runs: a degraded picture in, a restored one out, with the reference's own random numbers. */
