@@ -76,8 +76,8 @@ export function isAncestral(sampler: string): boolean {
 }
 
 /**
- * Runs a case until its trajectory is the recorded one: with the schedule itself and, for ancestral samplers, with
- * schedules that differ from it in the eighth digit. From noise level 1e4 an ancestral step goes down to
+ * Compares a case with its recorded trajectory. An ancestral one that differs is tried again with schedules that differ in
+ * the eighth digit: where one of those gives it, the case is neither passed nor failed, and says so. From noise level 1e4 an ancestral step goes down to
  * sqrt(sigma^2 - up^2), a difference of a few units in the last place, so that its size hangs on the last bit of the
  * square root before it; torch takes that from MKL, where one root in five is not the nearest float.
  */
@@ -94,7 +94,10 @@ export function compareTrajectory(
     for (const change of [k, -k]) {
       const near = { ...schedule, linearEnd: schedule.linearEnd * (1 + change * 2e-8) };
       const other = compareSteps(name, run(near), want, tolerance);
-      if (other.status === 'pass') return { ...other, note: `with linear_end changed by ${change * 2}e-8 of itself` };
+      if (other.status === 'pass') {
+        const note = `matches only with linear_end changed by ${change * 2}e-8 of itself`;
+        return { ...result, status: 'skip', note };
+      }
     }
   }
   return result;

@@ -7,13 +7,8 @@ import { scheduleConfig, scheduleOf } from '../schedules';
 import { edmOf, hasSampler, isAncestral, unstack } from '../trajectories';
 import type { CaseResult, Context, GoldenEntry, Handler, TensorSet } from '../types';
 
-/**
- * The share of values that may be one level off: the issue's bound, and more for samplers whose first step the last bit
- * of a square root decides (trajectories.ts). Measured: 742 of 100800 values, and 27 with that bit as in the recording.
- */
-function shareOff(sampler: string): number {
-  return isAncestral(sampler) ? 0.01 : 0.001;
-}
+/** The share of values that may be one level off. */
+const SHARE_OFF = 0.001;
 
 /** Whole runs: a degraded picture in, a restored one out, with the reference's own random numbers. */
 const pipeline: Handler = {
@@ -30,7 +25,7 @@ const pipeline: Handler = {
       const { image, trace } = await model.restore(job, () => {}).promise;
       return [
         ...compareTrace(entry, recorded, trace),
-        comparePicture(image, await picture(ctx.path(`${base}.out.png`)), shareOff(job.sampler)),
+        comparePicture(image, await picture(ctx.path(`${base}.out.png`)), isAncestral(job.sampler)),
       ];
     } finally {
       await model.dispose();
@@ -143,7 +138,7 @@ function compareTrace(entry: GoldenEntry, recorded: TensorSet, trace: Record<str
   return results;
 }
 
-function comparePicture(result: NativeImage, want: NativeImage, allowedShare: number): CaseResult {
+function comparePicture(result: NativeImage, want: NativeImage, ancestral: boolean): CaseResult {
   // Of large results only the lower right corner was recorded.
   const got = want.width < result.width && want.height < result.height ? lowerRight(result, want) : result;
   if (got.width !== want.width || got.height !== want.height) {
@@ -158,7 +153,10 @@ function comparePicture(result: NativeImage, want: NativeImage, allowedShare: nu
   }
   const share = different / want.data.length;
   const note = `${different} of ${want.data.length} values differ`;
-  const status = largest <= 1 && share <= allowedShare ? 'pass' : 'fail';
+  // The last bit of a square root decides the first step of an ancestral sampler (trajectories.ts). Measured: 742 of 100800
+  // values are one level off, and 27 with that bit as in the recording. That is neither a pass nor a failure.
+  const undecided = ancestral && largest <= 1 && share <= 10 * SHARE_OFF;
+  const status = largest <= 1 && share <= SHARE_OFF ? 'pass' : undecided ? 'skip' : 'fail';
   return { name: 'png', status, error: largest, tolerance: 1, note };
 }
 
