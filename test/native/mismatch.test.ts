@@ -1,36 +1,14 @@
 // Checkpoints that are whole but wrong for the network: refused when the model is made, by file and key.
-import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
-import type { ModelSpec, NetworkSpec, RestoreJob, TensorEntry, WeightTable } from '../../src/native/binding';
+import type { ModelSpec, NetworkSpec, TensorEntry } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import { goldenSpec, jobOf } from '../lifecycle/model';
 
-const CHECKPOINTS = path.resolve(import.meta.dirname, '../golden/ckpt');
 const binding = loadBinding();
 let spec: ModelSpec;
 
 beforeAll(async () => {
-  const read = (file: string) => readCheckpoint(path.join(CHECKPOINTS, file));
-  const [swinir, sd, controlnet] = await Promise.all(
-    ['swinir_a.ckpt', 'sd_b_zsnr_half.ckpt', 'controlnet_b_half.pt'].map(read),
-  );
-  const network = (type: NetworkSpec['type'], weights: WeightTable, prefix: string, config = {}) => {
-    return { type, weights, prefix, config };
-  };
-  const heads = { num_head_channels: 32 };
-  spec = {
-    cleaner: network('swinir', swinir as WeightTable, '', { num_heads: [4, 8], window_size: 8 }),
-    stage2: {
-      vaeEncoder: network('vae_encoder', sd as WeightTable, 'first_stage_model.'),
-      vaeDecoder: network('vae_decoder', sd as WeightTable, 'first_stage_model.'),
-      textEncoder: network('clip_text', sd as WeightTable, 'cond_stage_model.model.', { heads: 2, layers: 3 }),
-      unet: network('unet', sd as WeightTable, 'model.diffusion_model.', heads),
-      controlnet: network('controlnet', controlnet as WeightTable, '', heads),
-      schedule: { timesteps: 1000, linearStart: 0.00085, linearEnd: 0.012, zeroSnr: true, parameterization: 'v' },
-      latentScaleFactor: 0.18215,
-    },
-    threads: 1,
-  };
+  spec = await goldenSpec({ stage: 2 });
 });
 
 test('a whole model is accepted', async () => {
@@ -67,7 +45,7 @@ test('widths that do not fit inside a network are an error of its first run, whi
   const { shape } = tensor(spec.cleaner, 'layers.0.conv.weight');
   const cleaner = changed(spec.cleaner, 'layers.0.conv.weight', { shape: [shape[0] as number, 16, 3, 3] });
   const model = await create({ ...spec, cleaner, stage2: null });
-  await expect(model.restore(stage1Job(), () => {}).promise).rejects.toMatchObject({
+  await expect(model.restore(jobOf({ stage: 1 }), () => {}).promise).rejects.toMatchObject({
     code: 'DIFFBIR_RUNTIME_FAILED',
     message: expect.stringContaining('swinir_a.ckpt'),
   });
@@ -101,32 +79,6 @@ test('a text encoder of another width than the cross-attentions is refused', asy
   const textEncoder = changed(stage2.textEncoder, 'cond_stage_model.model.ln_final.weight', { shape: [8] });
   await refused({ ...spec, stage2: { ...stage2, textEncoder } }, /text encoder as wide/);
 });
-
-function stage1Job(): RestoreJob {
-  return {
-    image: { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) },
-    stage: 1,
-    upscale: 1,
-    sampler: 'spaced',
-    steps: 1,
-    cfgScale: 1,
-    rescaleCfg: false,
-    edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
-    strength: 1,
-    noiseAug: 0,
-    startPoint: 'noise',
-    guidance: { loss: 'mse', scale: 0, start: 1001, stop: -1, repeat: 1 },
-    tiling: { cleaner: { tile: 0, stride: 1 }, encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 } },
-    padding: 'reflect',
-    parity: false,
-    colorFix: 'none',
-    positiveTokens: new Int32Array(77),
-    negativeTokens: new Int32Array(77),
-    seed: 0n,
-    noise: [],
-    trace: false,
-  };
-}
 
 function create(model: ModelSpec) {
   return binding.createModel(model, () => {}).promise;
