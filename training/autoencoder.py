@@ -22,6 +22,7 @@ class AutoencoderConfig:
     mult: tuple[int, ...] = (1, 2, 4, 4)
     blocks: int = 2
     z: int = 4
+    norm_num_groups: int = 32
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -31,18 +32,18 @@ def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
-def norm(channels: int) -> GroupNorm:
-    return GroupNorm(32, channels, eps=1e-6)
+def norm(channels: int, groups: int) -> GroupNorm:
+    return GroupNorm(groups, channels, eps=1e-6)
 
 
 class ResnetBlock(nn.Module):
     """Norm, SiLU, convolution, twice; the shortcut has a 1x1 convolution where the width changes."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int, groups: int):
         super().__init__()
-        self.norm1 = norm(inputs)
+        self.norm1 = norm(inputs, groups)
         self.conv1 = conv3x3(inputs, outputs)
-        self.norm2 = norm(outputs)
+        self.norm2 = norm(outputs, groups)
         self.conv2 = conv3x3(outputs, outputs)
         if inputs != outputs:
             self.nin_shortcut = nn.Conv2d(inputs, outputs, 1)
@@ -56,9 +57,9 @@ class ResnetBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """One head of self-attention over all positions."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.norm = norm(channels)
+        self.norm = norm(channels, groups)
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,11 +70,11 @@ class AttentionBlock(nn.Module):
 
 
 class Middle(nn.Module):
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.block_1 = ResnetBlock(channels, channels)
-        self.attn_1 = AttentionBlock(channels)
-        self.block_2 = ResnetBlock(channels, channels)
+        self.block_1 = ResnetBlock(channels, channels, groups)
+        self.attn_1 = AttentionBlock(channels, groups)
+        self.block_2 = ResnetBlock(channels, channels, groups)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block_2(self.attn_1(self.block_1(x)))
@@ -100,9 +101,9 @@ class Upsample(nn.Module):
 class Level(nn.Module):
     """Blocks of one resolution, named `block.N`; `downsample` or `upsample` is added where the resolution changes."""
 
-    def __init__(self, inputs: int, outputs: int, blocks: int):
+    def __init__(self, inputs: int, outputs: int, blocks: int, groups: int):
         super().__init__()
-        self.block = nn.ModuleList(ResnetBlock(inputs if i == 0 else outputs, outputs) for i in range(blocks))
+        self.block = nn.ModuleList(ResnetBlock(inputs if i == 0 else outputs, outputs, groups) for i in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.block:
@@ -119,11 +120,11 @@ class Encoder(nn.Module):
         self.conv_in = conv3x3(3, config.ch)
         self.down = nn.ModuleList()
         for level, (inputs, outputs) in enumerate(zip([config.ch, *widths], widths)):
-            self.down.append(Level(inputs, outputs, config.blocks))
+            self.down.append(Level(inputs, outputs, config.blocks, config.norm_num_groups))
             if level + 1 < len(widths):
                 self.down[-1].downsample = Downsample(outputs)
-        self.mid = Middle(widths[-1])
-        self.norm_out = norm(widths[-1])
+        self.mid = Middle(widths[-1], config.norm_num_groups)
+        self.norm_out = norm(widths[-1], config.norm_num_groups)
         self.conv_out = conv3x3(widths[-1], 2 * config.z)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,12 +143,12 @@ class Decoder(nn.Module):
         super().__init__()
         widths = [config.ch * m for m in config.mult]
         self.conv_in = conv3x3(config.z, widths[-1])
-        self.mid = Middle(widths[-1])
+        self.mid = Middle(widths[-1], config.norm_num_groups)
         inputs = [*widths[1:], widths[-1]]
-        self.up = nn.ModuleList(Level(i, o, config.blocks + 1) for i, o in zip(inputs, widths))
+        self.up = nn.ModuleList(Level(i, o, config.blocks + 1, config.norm_num_groups) for i, o in zip(inputs, widths))
         for level, width in list(zip(self.up, widths))[1:]:
             level.upsample = Upsample(width)
-        self.norm_out = norm(widths[0])
+        self.norm_out = norm(widths[0], config.norm_num_groups)
         self.conv_out = conv3x3(widths[0], 3)
 
     def forward(self, z: Tensor) -> Tensor:
