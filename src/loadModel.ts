@@ -17,10 +17,15 @@ export interface LoadedModel {
   readonly name: string;
   /** Stages whose networks are there. */
   readonly stages: 1 | 2;
+  /** Whether it has a text encoder. */
+  readonly readsPrompts: boolean;
   /** Options of every call that it does not set itself, by falling precedence. */
   readonly layers: readonly RestoreOptions[];
   readonly internals: Internals;
 }
+
+/** Defaults of a model without a text encoder, whose conditional and unconditional predictions are the same. */
+const WITHOUT_PROMPTS = { prompt: '', negativePrompt: '', cfgScale: 1 } as const satisfies RestoreOptions;
 
 /** The model that ships with this package. */
 export function embeddedModel(): string {
@@ -40,7 +45,8 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   stopIfAborted();
   const manifest = await readManifest(options.model ?? embeddedModel());
   stopIfAborted();
-  const layers = [lasting, manifest.manifest.defaults ?? {}];
+  const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
+  const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];
   const { threads, stage: asked } = resolveOptions(...layers);
   const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
   if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
@@ -49,7 +55,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const binding = internals.loadBinding();
   const progress = onProgress && withLoadFraction(onProgress, loadShare);
   const native = await runTask((report) => binding.createModel(spec, report), progress, signal);
-  return { native, name: manifest.manifest.name, stages, layers, internals };
+  return { native, name: manifest.manifest.name, stages, readsPrompts, layers, internals };
 }
 
 function noStage2({ manifest }: LoadedManifest): InvalidOptionError {

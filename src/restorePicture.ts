@@ -22,6 +22,7 @@ export async function restorePicture(
   const { signal, onProgress, logger } = options;
   const stage = options.stage ?? model.stages;
   if (stage > model.stages) throw stageNotLoaded();
+  if (stage === 2 && !model.readsPrompts) refusePrompts(options, model.name);
 
   const begin = performance.now();
   const picture = await decode(input, options, (width, height, name) =>
@@ -61,12 +62,12 @@ function toJob(
   { rgb, width, height }: Picture,
   options: ResolvedOptions,
   stage: 1 | 2,
-  { internals }: LoadedModel,
+  { internals, readsPrompts }: LoadedModel,
 ): { job: RestoreJob; warnings: string[] } {
   const warnings: string[] = [];
   const tokens = (name: 'prompt' | 'negativePrompt') => {
-    // Stage 1 reads no prompt, and should not wait for the tokeniser's vocabulary.
-    if (stage === 1) return new Int32Array(77);
+    // Without a reader for it no prompt should wait for the tokeniser's vocabulary.
+    if (stage === 1 || !readsPrompts) return new Int32Array(77);
     const { ids, isCut } = internals.promptTokens(options[name]);
     if (isCut) warnings.push(`${name} is longer than 77 tokens: its end is not used`);
     return ids;
@@ -100,6 +101,18 @@ function tiles(tiling: ResolvedOptions['tiling']): RestoreJob['tiling'] {
     );
   };
   return { cleaner: pair('cleaner'), encoder: tiling.encoder, decoder: tiling.decoder, diffusion: pair('diffusion') };
+}
+
+function refusePrompts(options: ResolvedOptions, model: string): void {
+  for (const [name, neutral] of [
+    ['prompt', "''"],
+    ['negativePrompt', "''"],
+    ['cfgScale', '1'],
+  ] as const) {
+    const value = options[name];
+    if (value === '' || value === 1) continue;
+    throw new InvalidOptionError(name, `Expected ${neutral} for ${name}: the model ${model} has no text encoder`);
+  }
 }
 
 function stageNotLoaded(): InvalidOptionError {

@@ -56,7 +56,9 @@ Stage2Spec to_stage2_spec(const Napi::Object& object, const std::string& name) {
   Stage2Spec spec;
   spec.vae_encoder = field(object, name, "vaeEncoder", to_network_spec);
   spec.vae_decoder = field(object, name, "vaeDecoder", to_network_spec);
-  spec.text_encoder = field(object, name, "textEncoder", to_network_spec);
+  if (!object.Get("textEncoder").IsNull()) {
+    spec.text_encoder = field(object, name, "textEncoder", to_network_spec);
+  }
   spec.unet = field(object, name, "unet", to_network_spec);
   spec.controlnet = field(object, name, "controlnet", to_network_spec);
   spec.schedule = field(object, name, "schedule", to_schedule_config);

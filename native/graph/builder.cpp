@@ -52,7 +52,8 @@ bool fits(const Shape& actual, const Shape& expected) {
 
 }  // namespace
 
-Builder::Builder(std::set<std::string> requested_outputs) : requested_outputs_(std::move(requested_outputs)) {}
+Builder::Builder(std::set<std::string> requested_outputs, std::int64_t norm_groups)
+    : requested_outputs_(std::move(requested_outputs)), norm_groups_(norm_groups) {}
 
 // ---- ports ----
 

@@ -45,8 +45,9 @@ struct Graph {
 /// other dtypes are converted once. Shapes stay symbolic, so that one session runs every batch and picture size.
 class Builder {
  public:
-  /// `requested_outputs`: module paths passed to mark() that shall become outputs of the graph too.
-  explicit Builder(std::set<std::string> requested_outputs = {});
+  /// `requested_outputs`: module paths passed to mark() that shall become outputs of the graph too. `norm_groups`: of
+  /// every group_norm().
+  explicit Builder(std::set<std::string> requested_outputs = {}, std::int64_t norm_groups = 32);
 
   // ---- ports ----
   /// A float32 input; -1 marks a free axis.
@@ -77,8 +78,9 @@ class Builder {
   Value linear(const Value& x, const Module& m, const std::string& weight = "weight", const std::string& bias = "bias");
   /// nn.LayerNorm over the last axis.
   Value layer_norm(const Value& x, const Module& m, float eps = 1e-5F);
-  /// nn.GroupNorm on NCHW in 32 groups, with the activation that follows it fused in. In a network that was given a
-  /// tile_ticket() its statistics are those of all tiles of the picture.
+  /// nn.GroupNorm on NCHW, with the activation that follows it fused in. In a network that was given a tile_ticket()
+  /// its statistics are those of all tiles of the picture. Throws Error(model_mismatch) when the groups do not divide
+  /// the channels.
   Value group_norm(const Value& x, const Module& m, float eps, Activation activation);
   /// softmax(q k^T / sqrt(C / heads)) v per head; q [B,L,C], k and v [B,S,C] -> [B,L,C].
   Value attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal = false);
@@ -136,6 +138,7 @@ class Builder {
   std::vector<std::string> input_names_;
   std::vector<std::string> output_names_;
   std::set<std::string> requested_outputs_;
+  std::int64_t norm_groups_;
   std::set<std::string> parameters_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::optional<Value> tile_ticket_;

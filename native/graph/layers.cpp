@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/error.h"
 #include "graph/builder.h"
 
 namespace diffbir::graph {
@@ -46,10 +47,15 @@ Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
 }
 
 Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation activation) {
+  if (const std::int64_t channels = m.size("weight", 0); channels % norm_groups_ != 0) {
+    throw Error(ErrorCode::model_mismatch, "Expected norm_num_groups to divide the " + std::to_string(channels) +
+                                               " channels of " + m.key("weight") + " but it is " +
+                                               std::to_string(norm_groups_));
+  }
   std::vector<Value> inputs{x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})};
   if (tile_ticket_) inputs.push_back(*tile_ticket_);
   return op("GroupNorm", inputs,
-            {{"groups", std::int64_t{32}},
+            {{"groups", norm_groups_},
              {"epsilon", eps},
              {"silu", std::int64_t{activation == Activation::silu}},
              {"index", group_norms_++}},

@@ -50,8 +50,8 @@ std::int64_t count_levels(const Module& levels) {
 
 }  // namespace
 
-Graph vae_encoder(const Module& m, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph vae_encoder(const Module& m, const AutoencoderConfig& config, const std::set<std::string>& marks) {
+  Builder b(marks, config.norm_num_groups);
   const Module encoder = m["encoder"];
   Value h = b.conv(b.input("image", {-1, encoder.size("conv_in.weight", 1), -1, -1}), encoder["conv_in"]);
   b.tile_ticket();
@@ -73,8 +73,8 @@ Graph vae_encoder(const Module& m, const std::set<std::string>& marks) {
   return b.finish();
 }
 
-Graph vae_decoder(const Module& m, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph vae_decoder(const Module& m, const AutoencoderConfig& config, const std::set<std::string>& marks) {
+  Builder b(marks, config.norm_num_groups);
   const Module decoder = m["decoder"];
   Value h = b.conv(b.input("z", {-1, m.size("post_quant_conv.weight", 1), -1, -1}), m["post_quant_conv"]);
   b.tile_ticket();

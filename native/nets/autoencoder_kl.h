@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 
@@ -9,13 +10,20 @@ namespace diffbir::nets {
 
 // Both halves take a second input, tile [1] int64: 0, or the ticket of a tile's run (runtime::TileRegistry).
 
-/// Encoder of the KL autoencoder (Rombach et al. 2022, section 3.1; behaviour.md 5.6).
-/// Input: image [B,3,H,W] in -1..1, H and W multiples of 8. Output: moments [B,8,H/8,W/8]: mean, then log variance, not
-/// yet multiplied by the latent scale factor.
-graph::Graph vae_encoder(const graph::Module& m, const std::set<std::string>& marks = {});
+/// What shapes cannot tell (the name is diffusers').
+struct AutoencoderConfig {
+  std::int64_t norm_num_groups = 32;
+};
 
-/// Decoder. Input: z [B,4,h,w], already divided by the latent scale factor. Output: image [B,3,8h,8w], nominally in
+/// Encoder of the KL autoencoder (Rombach et al. 2022, section 3.1; behaviour.md 5.6).
+/// Input: image [B,3,H,W] in -1..1, H and W multiples of 8. Output: moments [B,2z,H/8,W/8]: mean, then log variance,
+/// not yet multiplied by the latent scale factor.
+graph::Graph vae_encoder(const graph::Module& m, const AutoencoderConfig& config,
+                         const std::set<std::string>& marks = {});
+
+/// Decoder. Input: z [B,z,h,w], already divided by the latent scale factor. Output: image [B,3,8h,8w], nominally in
 /// -1..1 and not clamped.
-graph::Graph vae_decoder(const graph::Module& m, const std::set<std::string>& marks = {});
+graph::Graph vae_decoder(const graph::Module& m, const AutoencoderConfig& config,
+                         const std::set<std::string>& marks = {});
 
 }  // namespace diffbir::nets

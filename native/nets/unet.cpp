@@ -15,7 +15,7 @@ using graph::Value;
 std::string control_name(std::size_t index) { return "control_" + std::to_string(index); }
 
 Graph unet(const Module& m, const UNetConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks);
+  Builder b(marks, config.norm_num_groups);
   const std::int64_t channels = m.size("input_blocks.0.0.weight", 1);
   const Value x = b.input("x", {-1, channels, -1, -1});
   const Value t = b.input("t", {-1});

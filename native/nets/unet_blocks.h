@@ -7,15 +7,16 @@
 
 namespace diffbir::nets {
 
-/// What the shapes of an SD 2.1 UNet or ControlNet cannot tell (names of the reference's unet_cfg).
+/// What the shapes of an SD 2.1 UNet or ControlNet cannot tell (names of the reference's unet_cfg and of diffusers).
 struct UNetConfig {
   std::int64_t num_head_channels = 64;
+  std::int64_t norm_num_groups = 32;
 };
 
 /// Inputs that every block sees.
 struct UNetContext {
   graph::Value emb;      // [B, 4 model_channels], after time_embed
-  graph::Value context;  // [B, 77, context_dim], the text embedding
+  graph::Value context;  // [B, n, context_dim], the text embedding
   UNetConfig config;
 };
 

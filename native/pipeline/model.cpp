@@ -25,7 +25,7 @@ const char* to_string(Stage stage) noexcept {
 Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
     : networks_(std::make_unique<Networks>()) {
   const runtime::NetworkOptions options{.threads = spec.threads, .token = &token};
-  const int steps = spec.stage2 ? 4 : 1;
+  const int steps = !spec.stage2 ? 1 : spec.stage2->text_encoder ? 4 : 3;
   int step = 0;
   const auto loaded = [&] {
     on_progress({Stage::load, ++step, steps});
@@ -39,14 +39,17 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
   if (!spec.stage2) return;
 
   const Stage2Spec& s = *spec.stage2;
-  TextEncoder text_encoder(s.text_encoder, options);
-  loaded();
+  std::optional<TextEncoder> text_encoder;
+  if (s.text_encoder) {
+    text_encoder.emplace(*s.text_encoder, options);
+    loaded();
+  }
   Autoencoder autoencoder(s.vae_encoder, s.vae_decoder, s.latent_scale_factor, options);
   loaded();
   ControlledUNet controlled_unet(s.unet, s.controlnet, options);
   loaded();
-  networks_->stage2.emplace(std::move(text_encoder), std::move(autoencoder), std::move(controlled_unet),
-                            NoiseSchedule(s.schedule));
+  networks_->stage2.emplace(std::move(text_encoder), context_width(s.unet), std::move(autoencoder),
+                            std::move(controlled_unet), NoiseSchedule(s.schedule));
 }
 
 Model::~Model() = default;

@@ -28,7 +28,7 @@ struct NetworkSpec {
 struct Stage2Spec {
   NetworkSpec vae_encoder;
   NetworkSpec vae_decoder;
-  NetworkSpec text_encoder;
+  std::optional<NetworkSpec> text_encoder;  // empty: the picture alone steers
   NetworkSpec unet;
   NetworkSpec controlnet;
   ScheduleConfig schedule;

@@ -39,6 +39,14 @@ std::int64_t integer_or(const NetworkSpec& spec, const std::string& key, std::in
   return spec.config.contains(key) ? integer(spec, key) : fallback;
 }
 
+nets::UNetConfig unet_config(const NetworkSpec& spec) {
+  return {integer(spec, "num_head_channels"), integer_or(spec, "norm_num_groups", 32)};
+}
+
+nets::AutoencoderConfig autoencoder_config(const NetworkSpec& spec) {
+  return {integer_or(spec, "norm_num_groups", 32)};
+}
+
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
 
 runtime::Network build(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
@@ -108,13 +116,17 @@ void require_matching(const Stage2Spec& spec) {
           "a ControlNet of the UNet's widths and depth", spec.controlnet, spec.unet);
   require(controlnet.size("input_blocks.0.0.weight", 1) == 2 * latent_channels,
           "a ControlNet that takes the latent and the condition latent", spec.controlnet, spec.unet);
-  for (const NetworkSpec* network : {&spec.unet, &spec.controlnet}) {
-    require(nets::context_width(root(*network)) == root(spec.text_encoder).size("ln_final.weight", 0),
-            "a text encoder as wide as the cross-attentions' context", spec.text_encoder, *network);
+  if (spec.text_encoder) {
+    for (const NetworkSpec* network : {&spec.unet, &spec.controlnet}) {
+      require(nets::context_width(root(*network)) == root(*spec.text_encoder).size("ln_final.weight", 0),
+              "a text encoder as wide as the cross-attentions' context", *spec.text_encoder, *network);
+    }
   }
   require(root(spec.vae_decoder).size("post_quant_conv.weight", 1) == latent_channels,
           "an autoencoder with as many latent channels as the UNet", spec.vae_decoder, spec.unet);
 }
+
+std::int64_t context_width(const NetworkSpec& unet) { return nets::context_width(root(unet)); }
 
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks) {
   if (spec.type == "swinir") {
@@ -123,10 +135,10 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   if (spec.type == "rrdbnet") return nets::rrdbnet(root(spec), marks);
   if (spec.type == "srvgg") return nets::srvgg(root(spec), marks);
   if (spec.type == "scunet") return nets::scunet(root(spec), marks);
-  if (spec.type == "unet") return nets::unet(root(spec), {integer(spec, "num_head_channels")}, marks);
-  if (spec.type == "controlnet") return nets::controlnet(root(spec), {integer(spec, "num_head_channels")}, marks);
-  if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), marks);
-  if (spec.type == "vae_decoder") return nets::vae_decoder(root(spec), marks);
+  if (spec.type == "unet") return nets::unet(root(spec), unet_config(spec), marks);
+  if (spec.type == "controlnet") return nets::controlnet(root(spec), unet_config(spec), marks);
+  if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), autoencoder_config(spec), marks);
+  if (spec.type == "vae_decoder") return nets::vae_decoder(root(spec), autoencoder_config(spec), marks);
   if (spec.type == "clip_text") {
     return nets::clip_text(root(spec), {integer(spec, "heads"), integer_or(spec, "layers", 0)}, marks);
   }

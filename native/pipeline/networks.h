@@ -38,6 +38,9 @@ struct Cleaner {
   std::function<Tensor(const Tensor& x, CancellationToken& token)> run = {};
 };
 
+/// Width of the context that a UNet takes.
+std::int64_t context_width(const NetworkSpec& unet);
+
 /// swinir, rrdbnet, srvgg, scunet, or none: the picture as it is (the paper's ablation).
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options);
 
@@ -90,7 +93,8 @@ class ControlledUNet {
 };
 
 struct Stage2Networks {
-  TextEncoder text_encoder;
+  std::optional<TextEncoder> text_encoder;
+  std::int64_t context_width;
   Autoencoder autoencoder;
   ControlledUNet controlled_unet;
   NoiseSchedule schedule;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "core/error.h"
@@ -60,6 +61,12 @@ Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img) {
   return tiling;
 }
 
+/// A prompt's embedding [1,n,C]; one zero token where the model has no text encoder, as it was trained.
+Tensor embed(Stage2Networks& networks, std::span<const std::int32_t> tokens, CancellationToken& token) {
+  if (networks.text_encoder) return (*networks.text_encoder)(tokens, token);
+  return Tensor({1, 1, networks.context_width});
+}
+
 /// x_T: pure noise, or the condition latent diffused to the last timestep.
 Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const Tensor& c_img, NoiseSource& noise) {
   Tensor draw = noise.randn(c_img.shape());
@@ -93,8 +100,8 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   const Stage2Tiling tiling = tiling_of(job, cond_img);
 
   // Condition: the prompts' embeddings and the stage-1 latent. Both prompts share the latent, so it is encoded once.
-  const Tensor c_txt = networks.text_encoder(job.positive_tokens, token);
-  const Tensor uncond_c_txt = networks.text_encoder(job.negative_tokens, token);
+  const Tensor c_txt = embed(networks, job.positive_tokens, token);
+  const Tensor uncond_c_txt = embed(networks, job.negative_tokens, token);
   const bool tiled_up_to_latent = tiling.encoder || tiling.diffusion;
   const std::int64_t alignment = tiled_up_to_latent ? latent_cell : latent_cell * latent_alignment;
   const Tensor padded_img = pad_to_multiples_of(cond_img, alignment, job.padding);

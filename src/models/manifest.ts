@@ -28,7 +28,8 @@ export interface NetworkEntry {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** `model.json`: everything this package must know about a model. Either `cleaner` alone or all five networks. */
+/** `model.json`: everything this package must know about a model. Either `cleaner` alone, or all networks but for
+ * the text encoder, without which the picture alone steers. */
 export interface ModelManifest {
   readonly formatVersion: 1;
   readonly name: string;
@@ -65,6 +66,8 @@ export interface LoadedManifest {
 }
 
 export const STAGE2_NETWORKS = ['vae', 'textEncoder', 'unet', 'controlnet'] as const;
+/** A model without a text encoder is steered by the picture alone. */
+const OPTIONAL_NETWORK = 'textEncoder';
 
 /**
  * Reads and checks the manifest of a model.
@@ -139,8 +142,10 @@ function checkNetworks(networks: Fields, top: Fields, file: string): void {
   checkNetwork(networks.object('cleaner', ['type', 'file', 'prefix', 'config'])).oneOf('type', CLEANER_TYPES);
   const present = STAGE2_NETWORKS.filter((name) => networks.has(name));
   for (const name of present) checkNetwork(networks.object(name, ['file', 'prefix', 'config']));
-  if (present.length > 0 && present.length < STAGE2_NETWORKS.length) {
-    const missing = STAGE2_NETWORKS.filter((name) => !networks.has(name)).map((name) => `networks.${name}`);
+  const missing = STAGE2_NETWORKS.filter((name) => name !== OPTIONAL_NETWORK && !networks.has(name)).map(
+    (name) => `networks.${name}`,
+  );
+  if (present.length > 0 && missing.length > 0) {
     throw new ManifestError(file, `has only a part of stage 2: ${missing.join(', ')} missing`);
   }
   if (present.length > 0 || top.has('schedule')) checkSchedule(top);

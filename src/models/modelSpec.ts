@@ -41,14 +41,13 @@ export async function modelSpec(
 
   const cleaner = await network(networks.cleaner.type, networks.cleaner);
   const { vae, textEncoder, unet, controlnet } = networks;
-  if (stage === 1 || !vae || !textEncoder || !unet || !controlnet || !schedule)
-    return { cleaner, stage2: null, threads };
+  if (stage === 1 || !vae || !unet || !controlnet || !schedule) return { cleaner, stage2: null, threads };
   return {
     cleaner,
     stage2: {
       vaeEncoder: await network('vae_encoder', vae, OFFICIAL_PREFIX.vae),
       vaeDecoder: await network('vae_decoder', vae, OFFICIAL_PREFIX.vae),
-      textEncoder: await network('clip_text', textEncoder, OFFICIAL_PREFIX.textEncoder),
+      textEncoder: textEncoder ? await network('clip_text', textEncoder, OFFICIAL_PREFIX.textEncoder) : null,
       unet: await network('unet', unet, OFFICIAL_PREFIX.unet),
       controlnet: await network('controlnet', controlnet),
       schedule,

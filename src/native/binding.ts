@@ -74,7 +74,8 @@ export interface ModelSpec {
   readonly stage2: null | {
     readonly vaeEncoder: NetworkSpec;
     readonly vaeDecoder: NetworkSpec;
-    readonly textEncoder: NetworkSpec;
+    /** null: the picture alone steers, and prompts are not read. */
+    readonly textEncoder: NetworkSpec | null;
     readonly unet: NetworkSpec;
     readonly controlnet: NetworkSpec;
     readonly schedule: ScheduleSpec;

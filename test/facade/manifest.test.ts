@@ -61,7 +61,7 @@ describe('readManifest', () => {
     [
       'a part of stage 2',
       { ...BOTH_STAGES, networks: { cleaner, vae: { file: 'x' } } },
-      /textEncoder, networks\.unet, networks\.controlnet missing/,
+      /: networks\.unet, networks\.controlnet missing/,
     ],
     ['no schedule', { ...BOTH_STAGES, schedule: undefined }, /for schedule but it is missing/],
     [
@@ -117,7 +117,9 @@ describe('modelSpec', () => {
     expect(opened).toEqual(['weights.safetensors']);
     expect(spec.threads).toBe(3);
     const { vaeEncoder, vaeDecoder, textEncoder, unet, controlnet, latentScaleFactor } = spec.stage2 ?? expect.fail();
-    expect([vaeEncoder, vaeDecoder, textEncoder, unet, controlnet].map(({ type, prefix }) => [type, prefix])).toEqual([
+    expect(
+      [vaeEncoder, vaeDecoder, textEncoder, unet, controlnet].map((network) => [network?.type, network?.prefix]),
+    ).toEqual([
       ['vae_encoder', 'first_stage_model.'],
       ['vae_decoder', 'first_stage_model.'],
       ['clip_text', 'cond_stage_model.model.'],

@@ -57,6 +57,25 @@ describe('one restoration', () => {
     expect((await restorer.restore(raw, { stage: 1, prompt: 'word '.repeat(100) })).warnings).toEqual([]);
   });
 
+  it('a model without a text encoder reads no prompt and says so', async () => {
+    const { textEncoder: _, ...networks } = BOTH_STAGES.networks;
+    const fake = fakeNative();
+    const restorer = await fakeRestorer(fake, { model: modelFolder({ ...BOTH_STAGES, networks }) });
+    await restorer.restore(raw);
+    expect(fake.specs[0]?.stage2?.textEncoder).toBeNull();
+    expect(fake.jobs[0]).toMatchObject({ stage: 2, cfgScale: 1, positiveTokens: new Int32Array(77) });
+    for (const [option, value] of [
+      ['prompt', 'a cat'],
+      ['negativePrompt', 'blur'],
+      ['cfgScale', 4],
+    ] as const)
+      await expect(restorer.restore(raw, { [option]: value })).rejects.toMatchObject({
+        option,
+        message: expect.stringMatching(/the model fake has no text encoder/),
+      });
+    await restorer.restore(raw, { prompt: '', stage: 1 });
+  });
+
   it('reports progress that never falls and ends at 1', async () => {
     const seen: RestoreProgress[] = [];
     const fake = fakeNative();

@@ -76,8 +76,33 @@ test('a ControlNet of another width than the UNet is refused, naming both files'
 
 test('a text encoder of another width than the cross-attentions is refused', async () => {
   const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
-  const textEncoder = changed(stage2.textEncoder, 'cond_stage_model.model.ln_final.weight', { shape: [8] });
+  const textEncoder = changed(stage2.textEncoder as NetworkSpec, 'cond_stage_model.model.ln_final.weight', {
+    shape: [8],
+  });
   await refused({ ...spec, stage2: { ...stage2, textEncoder } }, /text encoder as wide/);
+});
+
+test.each([['vaeEncoder'], ['vaeDecoder'], ['unet'], ['controlnet']] as const)(
+  'a group count that does not divide the channels of the %s is refused, naming the key',
+  async (name) => {
+    const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+    const network = { ...stage2[name], config: { ...stage2[name].config, norm_num_groups: 5 } };
+    await refused(
+      { ...spec, stage2: { ...stage2, [name]: network } },
+      /norm_num_groups to divide .*weight but it is 5/,
+    );
+  },
+);
+
+test('without a text encoder the picture alone steers, and token ids change nothing', async () => {
+  const stage2 = { ...(spec.stage2 as NonNullable<ModelSpec['stage2']>), textEncoder: null };
+  const model = await create({ ...spec, stage2 });
+  const run = (token: number) =>
+    model.restore({ ...jobOf({ stage: 2 }), positiveTokens: new Int32Array(77).fill(token) }, () => {});
+  const [first, second] = [await run(1).promise, await run(2).promise];
+  expect(first.image.data.some((value) => value > 0)).toBe(true);
+  expect(Buffer.compare(first.image.data, second.image.data)).toBe(0);
+  await model.dispose();
 });
 
 function create(model: ModelSpec) {
