@@ -178,10 +178,25 @@ class Autoencoder(nn.Module):
         return self.decoder(self.post_quant_conv(z))
 
     @torch.no_grad()
-    def rescale(self, factor: float) -> None:
-        """Multiplies latents by `factor` without changing what the whole network computes."""
-        z = self.config.z
-        self.quant_conv.weight[:z] *= factor
-        self.quant_conv.bias[:z] *= factor
-        self.quant_conv.bias[z:] += 2 * torch.log(torch.tensor(factor))
-        self.post_quant_conv.weight /= factor
+    def standardise(self, mean: Tensor, std: Tensor) -> None:
+        """Turns latents of these means and standard deviations, each [z], into ones of mean 0 and standard deviation 1 / SCALE.
+
+        Both are folded into the 1x1 convolutions beside the latent, so what the whole network computes stays as it was.
+        """
+        z, factor = self.config.z, 1 / (SCALE * std)
+        self.quant_conv.weight[:z] *= factor[:, None, None, None]
+        self.quant_conv.bias[:z] = (self.quant_conv.bias[:z] - mean) * factor
+        self.quant_conv.bias[z:] += 2 * factor.log()
+        self.post_quant_conv.bias += self.post_quant_conv.weight[..., 0, 0] @ mean
+        self.post_quant_conv.weight /= factor[None, :, None, None]
+
+
+def load_autoencoder(state: dict[str, Tensor], norm_num_groups: int) -> Autoencoder:
+    """The network that a checkpoint's names and shapes describe, with its weights."""
+    ch = state["encoder.conv_in.weight"].shape[0]
+    levels = len({name.split(".")[2] for name in state if name.startswith("encoder.down.")})
+    mult = tuple(state[f"encoder.down.{level}.block.0.conv1.weight"].shape[0] // ch for level in range(levels))
+    blocks = len({name.split(".")[4] for name in state if name.startswith("encoder.down.0.block.")})
+    network = Autoencoder(AutoencoderConfig(ch, mult, blocks, state["post_quant_conv.weight"].shape[0], norm_num_groups))
+    network.load_state_dict(state, strict=True)
+    return network.eval()

@@ -1,4 +1,4 @@
-"""Writes the averaged weights of a stage-1 run as the float16 file that the package ships.
+"""Writes the averaged weights of a run as the float16 file that the package ships.
 
     python training/export.py [--run DIR] [--out FILE]
 
@@ -17,6 +17,16 @@ HERE = Path(__file__).resolve().parent
 BUFFERS = ("relative_position_index", "attn_mask")
 
 
+def write(file: Path, weights: dict[str, torch.Tensor], step: int) -> None:
+    weights = {name: value.half().contiguous() for name, value in weights.items()}
+    bad = [name for name, value in weights.items() if not value.isfinite().all()]
+    if bad:
+        raise SystemExit(f"not finite in float16: {', '.join(bad)}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, file, metadata={"format": "pt"})
+    print(f"{file.name}: step {step}, {sum(v.numel() for v in weights.values()):,} parameters, {file.stat().st_size:,} bytes")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, default=HERE / "runs/stage1")
@@ -24,15 +34,7 @@ def main() -> None:
     args = parser.parse_args()
 
     state = torch.load(args.run / "checkpoint.pt", weights_only=True)
-    weights = {name: value.half().contiguous() for name, value in state["average"].items()
-               if not name.endswith(BUFFERS)}
-    bad = [name for name, value in weights.items() if not value.isfinite().all()]
-    if bad:
-        raise SystemExit(f"not finite in float16: {', '.join(bad)}")
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, args.out, metadata={"format": "pt"})
-    print(f"{args.out.name}: step {state['step']}, {sum(v.numel() for v in weights.values()):,} parameters, "
-          f"{args.out.stat().st_size:,} bytes")
+    write(args.out, {name: value for name, value in state["average"].items() if not name.endswith(BUFFERS)}, state["step"])
 
 
 if __name__ == "__main__":

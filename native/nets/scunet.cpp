@@ -1,7 +1,7 @@
 #include "nets/scunet.h"
 
-#include <array>
 #include <limits>
+#include <map>
 
 #include "nets/window_attention.h"
 
@@ -72,6 +72,9 @@ std::int64_t count_blocks(const Module& stage) {
   return count;
 }
 
+/// Masks by level. A level without one has no block that reads it, so that an empty value does for its grid.
+using Masks = std::map<int, Value>;
+
 Value down(Builder& b, const Value& mask, const Module& stage, const Value& x) {
   const Module halving = stage[count_blocks(stage)];
   const Value h = b.conv(blocks(b, mask, stage, 0, x), halving, {.stride = 2, .padding = {0, 0, 0, 0}});
@@ -88,8 +91,8 @@ Value up(Builder& b, const Value& mask, const Module& stage, const Value& x) {
 Graph scunet(const Module& m, const std::set<std::string>& marks) {
   Builder b(marks);
   const Value x = b.input("x", {-1, 3, -1, -1});
-  std::array<Value, scunet_levels> mask;
-  for (int level = 0; level < scunet_levels; ++level) {
+  Masks mask;
+  for (const int level : scunet_masked_levels(m)) {
     mask[level] = b.input("attn_mask_" + std::to_string(level), {-1, 1, window * window, window * window});
   }
   const Value x1 = b.mark(m["m_head"], b.conv(b.pad_to_multiples_of(x, scunet_alignment, "edge"), m["m_head"][0]), 4);
@@ -103,6 +106,17 @@ Graph scunet(const Module& m, const std::set<std::string>& marks) {
   h = b.conv(b.add(h, x1), m["m_tail"][0]);
   b.output("out", b.crop_like(h, x), 4);
   return b.finish();
+}
+
+std::vector<int> scunet_masked_levels(const Module& m) {
+  const auto shifts = [](const Module& stage, std::int64_t first) { return is_block(stage[first + 1]); };
+  std::vector<int> levels;
+  for (const int level : {0, 1, 2}) {
+    const std::string number = std::to_string(level + 1);
+    if (shifts(m["m_down" + number], 0) || shifts(m["m_up" + number], 1)) levels.push_back(level);
+  }
+  if (shifts(m["m_body"], 0)) levels.push_back(3);
+  return levels;
 }
 
 bool is_scunet(const Module& m) { return m.has("m_head.0.weight") && m.has("m_tail.0.weight"); }

@@ -158,12 +158,13 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
   }
   if (spec.type == "srvgg") return {.scale = nets::srvgg_scale(root(spec)), .run = plain};
   if (spec.type == "scunet") {
-    return {.run = [network](const Tensor& x, CancellationToken& token) {
+    const std::vector<int> masked_levels = nets::scunet_masked_levels(root(spec));
+    return {.run = [network, masked_levels](const Tensor& x, CancellationToken& token) {
       const auto padded = [](std::int64_t side) {
         return (side + nets::scunet_alignment - 1) / nets::scunet_alignment * nets::scunet_alignment;
       };
       std::vector<Tensor> masks;
-      for (int level = 0; level < nets::scunet_levels; ++level) {
+      for (const int level : masked_levels) {
         masks.push_back(nets::scunet_attention_mask(padded(x.dim(2)) >> level, padded(x.dim(3)) >> level));
       }
       std::vector<Ort::Value> inputs;
