@@ -2,7 +2,7 @@
  * `npm run evaluate [-- --photos DIR] [--model DIR] [--baseline FILE] [--out docs/results] [--seed 1] [--limit N]`:
  * degrades every photograph of a folder at three fixed strengths, restores it with stage 1 alone and, where the model has
  * them, with both stages, and writes a table (`evaluation.md`), all numbers (`evaluation.json`) and a contact sheet for
- * each strength.
+ * each strength, and for both stages what the guidance scale does, on every second photograph at medium strength (`guidance.svg`).
  *
  * Photographs are those beside the repository's `shared` folder, else the sample of the examples. The baseline is
  * Real-ESRGAN's compact network with its own weights; without the file it is left out.
@@ -17,7 +17,8 @@ import { decode } from '../src/image/decode';
 import { resolveOptions } from '../src/options/resolve';
 import { versions } from '../src/versions';
 import { contactSheet } from './evaluation/contactSheet';
-import { type Method, openMethods, type Pixels, pixelsOf, STAGE1 } from './evaluation/methods';
+import { guidancePlot, sweepGuidance } from './evaluation/guidance';
+import { BOTH, type Method, openMethods, type Pixels, pixelsOf, STAGE1 } from './evaluation/methods';
 import { type Measurement, report } from './evaluation/report';
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -42,12 +43,14 @@ const files = readdirSync(folder)
 const methods = await openMethods(values.model, values.baseline);
 const measurements: Measurement[] = [];
 const sheets: string[] = [];
+const forGuidance: Pixels[] = [];
 mkdirSync(values.out, { recursive: true });
 for (const strength of STRENGTHS) {
   const rows: Pixels[][] = [];
   for (const [i, file] of files.entries()) {
     const original = await photograph(path.join(folder, file));
     const degraded = pixelsOf(await degrade(original, strength, { seed: Number(values.seed) + i }));
+    if (strength === 'medium' && i % 2 === 0) forGuidance.push(degraded);
     rows.push([...(await evaluate(original, degraded, path.parse(file).name, strength)), original]);
   }
   const sheet = `contact-${strength}.jpg`;
@@ -57,8 +60,11 @@ for (const strength of STRENGTHS) {
   );
   sheets.push(sheet);
 }
+const hasBoth = methods.some(({ name }) => name === BOTH);
+const guidance = hasBoth ? await sweepGuidance(values.model, forGuidance) : [];
+if (hasBoth) writeFileSync(path.join(values.out, 'guidance.svg'), guidancePlot(guidance));
 await Promise.all(methods.map((method) => method.dispose()));
-writeFileSync(path.join(values.out, 'evaluation.md'), report(measurements, { setup: await setup(), sheets }));
+writeFileSync(path.join(values.out, 'evaluation.md'), report(measurements, { setup: await setup(), sheets, guidance }));
 writeFileSync(path.join(values.out, 'evaluation.json'), `${JSON.stringify(measurements)}\n`);
 console.log(`${path.relative(process.cwd(), values.out)}/evaluation.md: ${measurements.length} measurements`);
 

@@ -21,12 +21,16 @@ from trainer import Trainer, arguments, to_tensor
 TINY = SCUNetConfig(dim=32, blocks=(0, 1, 2, 1, 2, 1, 0))
 FLOOR = 1e-4  # squared error, 40 dB: a picture that is that near is good enough
 
-# A quarter of the pairs: what is nearly clean must come often enough for the network to learn to leave it alone.
+# A quarter of the pairs each: what is nearly clean must come often enough for the network to learn to leave it alone, and what
+# is bad in every way is rare in TRAINING.
 MILD = Recipe(blur=(0.2, 1.2), shrink=(1, 1.8), noise=(0, 6), jpeg=(98, 70), skip=0.3, anisotropic=0.2, gray_noise=0.2)
+
+HEAVY = Recipe(blur=(1.5, 3.5), shrink=(2.5, 5), noise=(8, 24), jpeg=(60, 25), skip=0.05, anisotropic=0.3, gray_noise=0.2)
 
 
 def recipe_of(rng: np.random.Generator) -> Recipe:
-    return MILD if rng.random() < 0.25 else TRAINING
+    draw = rng.random()
+    return MILD if draw < 0.25 else HEAVY if draw < 0.5 else TRAINING
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
 import type { Comparison } from '../../src/compare';
+import type { GuidancePoint } from './guidance';
 import { STAGE1 } from './methods';
 
 /** One picture by one method at one strength. */
@@ -27,7 +28,7 @@ const COLUMNS: readonly Column[] = [
 /** The Markdown page: means by strength and over all, what the columns mean, then every picture. */
 export function report(
   measurements: readonly Measurement[],
-  { setup, sheets }: { setup: string; sheets: string[] },
+  { setup, sheets, guidance }: { setup: string; sheets: readonly string[]; guidance: readonly GuidancePoint[] },
 ): string {
   const strengths = unique(measurements.map(({ strength }) => strength));
   const originals = measurements
@@ -47,7 +48,7 @@ reduced to size.
 ${[...strengths, 'all'].map((strength) => table(strength, measurements)).join('\n')}
 ${sheets.map((sheet) => `![${sheet}](${sheet})`).join('\n\n')}
 
-## Every picture
+${guidanceTable(guidance)}## Every picture
 
 ${everyPicture(measurements)}`;
 }
@@ -61,6 +62,19 @@ function table(strength: string, measurements: readonly Measurement[]): string {
     return row([method, ...cells, shown(shifts.length > 0 ? Math.max(...shifts) : null, 2)]);
   });
   return `## ${strength === 'all' ? 'All strengths' : capital(strength)}\n\n${head(['', ...COLUMNS.map(([title]) => title), 'shift'])}${rows.join('')}`;
+}
+
+function guidanceTable(points: readonly GuidancePoint[]): string {
+  if (points.length === 0) return '';
+  const rows = points.map(({ scale, psnrToStage1, niqe }) => row([`${scale}`, shown(psnrToStage1, 2), shown(niqe, 2)]));
+  return `## Guidance
+
+Both stages on every second photograph at medium strength, by \`guidance.scale\`: PSNR to stage 1's picture, and NIQE.
+
+${head(['scale', 'PSNR to stage 1', 'NIQE'])}${rows.join('')}
+![guidance.svg](guidance.svg)
+
+`;
 }
 
 function everyPicture(measurements: readonly Measurement[]): string {
