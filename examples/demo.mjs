@@ -37,8 +37,9 @@ const seconds = result.times.reduce((sum, { milliseconds }) => sum + millisecond
 console.log(`Restored ${width} x ${height} pixels in ${seconds.toFixed(1)} s.`);
 for (const warning of result.warnings) console.log(`Warning: ${warning}`);
 if (!model) {
-  console.log('The embedded model is stage 1 alone: it removes blur, noise and JPEG artefacts, and invents no detail.');
-  console.log('For both stages of DiffBIR run a full model: npx diffbir restore IN -o OUT --model FOLDER');
+  console.log(
+    'The embedded model is small; its second stage invents detail. A full model: npm run demo -- MODEL_FOLDER',
+  );
 }
 console.log(restored);
 console.log(beforeAfter);

@@ -6,6 +6,8 @@ Resumable as stage 1 is. Mean squared error of v at timesteps drawn uniformly. T
 The last quarter of the steps sees windows twice as wide, for the one transformer's sake.
 """
 
+import copy
+
 import numpy as np
 import torch
 
@@ -40,10 +42,10 @@ def batch_of(args, latents: Latents, step: int) -> tuple[torch.Tensor, ...]:
 
 
 def split(latents: Latents) -> Latents:
-    """Takes the last pairs out of `latents` and returns them."""
-    held_out = object.__new__(Latents)
-    held_out.hq, held_out.cond = latents.hq[-VALIDATION:], latents.cond[-VALIDATION:]
-    latents.hq, latents.cond = latents.hq[:-VALIDATION], latents.cond[:-VALIDATION]
+    """Takes the first pairs out of `latents` and returns them."""
+    held_out = copy.copy(latents)
+    held_out.hq, held_out.cond = latents.hq[:VALIDATION], latents.cond[:VALIDATION]
+    latents.hq, latents.cond = latents.hq[VALIDATION:], latents.cond[VALIDATION:]
     return held_out
 
 
