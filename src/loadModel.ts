@@ -3,7 +3,7 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type LoadedManifest, readManifest } from './models/manifest';
-import { hasStage2, modelSpec } from './models/modelSpec';
+import { hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import type { NativeModel } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
@@ -19,6 +19,8 @@ export interface LoadedModel {
   readonly stages: 1 | 2;
   /** Whether it has a text encoder. */
   readonly readsPrompts: boolean;
+  /** Stage 2 enlarges pictures with a shorter side, in pixels. */
+  readonly minShortEdge: number;
   /** Options of every call that it does not set itself, by falling precedence. */
   readonly layers: readonly RestoreOptions[];
   readonly internals: Internals;
@@ -55,7 +57,15 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const binding = internals.loadBinding();
   const progress = onProgress && withLoadFraction(onProgress, loadShare);
   const native = await runTask((report) => binding.createModel(spec, report), progress, signal);
-  return { native, name: manifest.manifest.name, stages, readsPrompts, layers, internals };
+  return {
+    native,
+    name: manifest.manifest.name,
+    stages,
+    readsPrompts,
+    minShortEdge: manifest.manifest.minShortEdge ?? MIN_SHORT_EDGE,
+    layers,
+    internals,
+  };
 }
 
 function noStage2({ manifest }: LoadedManifest): InvalidOptionError {

@@ -26,7 +26,7 @@ export async function restorePicture(
 
   const begin = performance.now();
   const picture = await decode(input, options, (width, height, name) =>
-    checkWorkSize({ width, height, name }, options, stage),
+    checkWorkSize({ width, height, name }, options, stage === 2 ? model.minShortEdge : 1),
   );
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);

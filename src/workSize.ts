@@ -1,8 +1,6 @@
 import { InvalidImageError } from './errors';
 import { OPTIONS } from './options/table';
 
-/** Stage 2 works on pictures with a short side of at least this: the size that its networks were trained at. */
-const SHORT_SIDE = 512;
 /** Networks take multiples of this; the rest is padding. */
 const MULTIPLE = 64;
 
@@ -13,13 +11,13 @@ export function outputSize(size: number, upscale: number): number {
 
 /**
  * Refuses, before anything is decoded, a picture that upscaling or the rule of the short side would make too large to
- * work on (1 x 65000 becomes 512 x 33 million), or that would come out without pixels.
+ * work on (at a `minShortEdge` of 512 pixels 1 x 65000 becomes 512 x 33 million), or that would come out without pixels.
  * Throws InvalidImageError, DIFFBIR_IMAGE_TOO_LARGE for the former.
  */
 export function checkWorkSize(
   { width, height, name }: { width: number; height: number; name: string },
   { upscale, limitWorkPixels }: { upscale: number; limitWorkPixels: number | boolean },
-  stage: 1 | 2,
+  minShortEdge: number,
 ): void {
   const [outWidth, outHeight] = [outputSize(width, upscale), outputSize(height, upscale)];
   if (outWidth < 1 || outHeight < 1) {
@@ -27,7 +25,7 @@ export function checkWorkSize(
   }
   if (limitWorkPixels === false) return;
   const limit = limitWorkPixels === true ? OPTIONS.limitWorkPixels.default : limitWorkPixels;
-  const enlarge = stage === 2 ? Math.max(1, SHORT_SIDE / Math.min(outWidth, outHeight)) : 1;
+  const enlarge = Math.max(1, minShortEdge / Math.min(outWidth, outHeight));
   const [workWidth, workHeight] = [padded(outWidth * enlarge), padded(outHeight * enlarge)];
   if (workWidth * workHeight <= limit) return;
   throw new InvalidImageError(

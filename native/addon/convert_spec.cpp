@@ -63,6 +63,7 @@ Stage2Spec to_stage2_spec(const Napi::Object& object, const std::string& name) {
   spec.controlnet = field(object, name, "controlnet", to_network_spec);
   spec.schedule = field(object, name, "schedule", to_schedule_config);
   spec.latent_scale_factor = static_cast<float>(field(object, name, "latentScaleFactor", to_number));
+  spec.min_short_edge = field(object, name, "minShortEdge", to_integer, 1, 512);
   return spec;
 }
 

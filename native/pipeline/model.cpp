@@ -49,7 +49,7 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
   ControlledUNet controlled_unet(s.unet, s.controlnet, options);
   loaded();
   networks_->stage2.emplace(std::move(text_encoder), context_width(s.unet), std::move(autoencoder),
-                            std::move(controlled_unet), NoiseSchedule(s.schedule));
+                            std::move(controlled_unet), NoiseSchedule(s.schedule), s.min_short_edge);
 }
 
 Model::~Model() = default;

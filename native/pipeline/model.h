@@ -33,6 +33,7 @@ struct Stage2Spec {
   NetworkSpec controlnet;
   ScheduleConfig schedule;
   float latent_scale_factor = 0.18215F;
+  std::int64_t min_short_edge = 512;  // pixels; smaller pictures are enlarged for stage 2
 };
 
 struct ModelSpec {

@@ -98,6 +98,7 @@ struct Stage2Networks {
   Autoencoder autoencoder;
   ControlledUNet controlled_unet;
   NoiseSchedule schedule;
+  std::int64_t min_short_edge;
 };
 
 struct Model::Networks {

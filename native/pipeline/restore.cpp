@@ -16,9 +16,6 @@
 namespace diffbir {
 namespace {
 
-/// The diffusion prior was trained at 512 pixels and does worse below.
-constexpr std::int64_t stage2_minimum_short_edge = 512;
-
 /// Turns progress messages into stage times: a stage ends when its last step is reported.
 class StageClock {
   using Clock = std::chrono::steady_clock;
@@ -59,9 +56,10 @@ Image stage1_input(const RestoreJob& job, const Cleaner& cleaner, Size size) {
   return cleaner.scale > 1 ? job.image : resize_bicubic_pil(job.image, size.width, size.height);
 }
 
-CleanOptions clean_options(const RestoreJob& job, Size input, Size output, const ProgressCallback& report) {
+CleanOptions clean_options(const RestoreJob& job, const Model::Networks& networks, Size input, Size output,
+                           const ProgressCallback& report) {
   CleanOptions options{.output_size = output};
-  options.minimum_short_edge = job.stage == 2 ? stage2_minimum_short_edge : 0;
+  options.minimum_short_edge = job.stage == 2 ? networks.stage2->min_short_edge : 0;
   options.padding = job.padding;
   options.blend_centre = job.parity ? BlendCentre::reference : BlendCentre::middle;
   const std::int64_t tile = job.tiling.cleaner.tile;
@@ -91,7 +89,8 @@ RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& to
 
   const Size size = output_size(job);
   const Tensor lq = image_to_tensor(stage1_input(job, networks.cleaner, size));
-  const Tensor cond_img = clean(networks.cleaner, lq, clean_options(job, {lq.dim(2), lq.dim(3)}, size, report), token);
+  const Tensor cond_img =
+      clean(networks.cleaner, lq, clean_options(job, networks, {lq.dim(2), lq.dim(3)}, size, report), token);
   trace.record("cond_img", cond_img);
   report({Stage::stage1, 1, 1});
 

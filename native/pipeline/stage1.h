@@ -16,7 +16,7 @@ namespace diffbir {
 struct CleanOptions {
   /// Size of the picture that is asked for; a cleaner that enlarges is brought to it.
   Size output_size;
-  /// The result's short edge is at least this: stage 2 wants 512. 0: no matter.
+  /// The result's short edge is at least this: that stage 2 wants. 0: no matter.
   std::int64_t minimum_short_edge = 0;
   /// In pixels of the cleaner's input; empty: the picture whole.
   std::optional<TileSize> tiles = {};

@@ -48,6 +48,8 @@ export interface ModelManifest {
   readonly schedule?: ScheduleSpec;
   /** Factor between the autoencoder's latents and the sampler's. @default 0.18215 */
   readonly latentScaleFactor?: number;
+  /** Pictures with a shorter side than this many pixels (1 to 512) are enlarged for stage 2. @default 512 */
+  readonly minShortEdge?: number;
   /** Options that this model sets unless the caller does. */
   readonly defaults?: RestoreOptions;
 }
@@ -126,6 +128,7 @@ export function checkManifest(value: unknown, file: string): ModelManifest {
     'networks',
     'schedule',
     'latentScaleFactor',
+    'minShortEdge',
     'defaults',
   ]);
   top.oneOf('formatVersion', [1]);
@@ -134,6 +137,9 @@ export function checkManifest(value: unknown, file: string): ModelManifest {
   top.optionalString('license');
   checkNetworks(top.object('networks', ['cleaner', ...STAGE2_NETWORKS]), top, file);
   if (top.has('latentScaleFactor')) top.number('latentScaleFactor', 'a number above 0', (factor) => factor > 0);
+  if (top.has('minShortEdge')) {
+    top.number('minShortEdge', 'an integer from 1 to 512', (n) => Number.isInteger(n) && n >= 1 && n <= 512);
+  }
   const defaults = top.has('defaults') ? checkDefaults(top.raw('defaults'), file) : {};
   return { ...(value as ModelManifest), defaults };
 }

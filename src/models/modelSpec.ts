@@ -14,6 +14,8 @@ const OFFICIAL_PREFIX = {
   unet: 'model.diffusion_model.',
 } as const;
 const LATENT_SCALE_FACTOR = 0.18215;
+/** The size at which Stable Diffusion 2.1-base was trained: it does worse below. */
+export const MIN_SHORT_EDGE = 512;
 
 export function hasStage2({ manifest }: LoadedManifest): boolean {
   return manifest.networks.unet !== undefined;
@@ -28,7 +30,7 @@ export async function modelSpec(
   { stage, threads }: { stage: 1 | 2; threads: number },
   readCheckpoint: CheckpointReader,
 ): Promise<ModelSpec> {
-  const { networks, schedule, latentScaleFactor } = loaded.manifest;
+  const { networks, schedule, latentScaleFactor, minShortEdge } = loaded.manifest;
   const tables = new Map<string, Promise<WeightTable>>();
 
   const network = async (type: NetworkSpec['type'], entry: NetworkEntry, official = ''): Promise<NetworkSpec> => {
@@ -52,6 +54,7 @@ export async function modelSpec(
       controlnet: await network('controlnet', controlnet),
       schedule,
       latentScaleFactor: latentScaleFactor ?? LATENT_SCALE_FACTOR,
+      minShortEdge: minShortEdge ?? MIN_SHORT_EDGE,
     },
     threads,
   };

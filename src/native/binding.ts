@@ -80,6 +80,7 @@ export interface ModelSpec {
     readonly controlnet: NetworkSpec;
     readonly schedule: ScheduleSpec;
     readonly latentScaleFactor: number;
+    readonly minShortEdge: number;
   };
   /** Threads of one operator (ONNX Runtime's intra_op); at least 1. */
   readonly threads: number;

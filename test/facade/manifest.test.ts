@@ -69,6 +69,7 @@ describe('readManifest', () => {
       { ...BOTH_STAGES, schedule: { ...BOTH_STAGES.schedule, timesteps: 0 } },
       /for schedule\.timesteps but received 0/,
     ],
+    ['a wrong size', { ...BOTH_STAGES, minShortEdge: 513 }, /from 1 to 512 for minShortEdge but received 513/],
     ['a wrong default', { ...STAGE1, defaults: { steps: 0 } }, /for defaults\.steps but received 0/],
     ['a default that is none', { ...STAGE1, defaults: { logger: {} } }, /Unknown option defaults\.logger/],
     [

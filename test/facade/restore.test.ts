@@ -150,6 +150,8 @@ describe('refused at the door, before anything happens', () => {
     });
     await expect(restorer.restore(raw, { upscale: 0.1 })).rejects.toMatchObject({ code: 'DIFFBIR_INVALID_IMAGE' });
     expect(fake.jobs.length).toBe(1);
+    const small = await fakeRestorer(fake, { model: modelFolder({ ...BOTH_STAGES, minShortEdge: 1 }) });
+    expect((await small.restore(thin)).height).toBe(65_000);
     expect((await restorer.restore({ ...raw, data: pixels().subarray(0, 3), width: 1, height: 1 })).width).toBe(1);
   });
 

@@ -24,6 +24,7 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
       controlnet: await networks.controlnet(),
       schedule: await scheduleOf(ctx, scheduleConfig('v2.1')),
       latentScaleFactor: await networks.latentScaleFactor(),
+      minShortEdge: 512,
     },
     threads: 1,
   };

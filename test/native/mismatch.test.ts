@@ -105,6 +105,21 @@ test('without a text encoder the picture alone steers, and token ids change noth
   await model.dispose();
 });
 
+test.each([
+  [512, 512],
+  [100, 128],
+])(
+  'a model whose stage 2 wants sides of at least %i works on a picture of 64 at that size',
+  async (minShortEdge, side) => {
+    const stage2 = { ...(spec.stage2 as NonNullable<ModelSpec['stage2']>), minShortEdge };
+    const model = await create({ ...spec, stage2 });
+    const { trace } = await model.restore({ ...jobOf({ stage: 2 }), trace: true }, () => {}).promise;
+    expect(trace.cond_img?.shape).toEqual([1, 3, minShortEdge, minShortEdge]);
+    expect(trace.final_latent?.shape.slice(2)).toEqual([side / 8, side / 8]);
+    await model.dispose();
+  },
+);
+
 function create(model: ModelSpec) {
   return binding.createModel(model, () => {}).promise;
 }

@@ -63,6 +63,7 @@ async function modelOf(entry: GoldenEntry, ctx: Context): Promise<ModelSpec> {
       controlnet: await networks.controlnet(),
       schedule: await scheduleOf(ctx, scheduleConfig(entry.params?.schedule)),
       latentScaleFactor: await networks.latentScaleFactor(),
+      minShortEdge: 512,
     },
     threads: THREADS,
   };
