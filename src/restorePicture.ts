@@ -73,14 +73,15 @@ function toJob(
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
   const { guidance, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
+  const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
   return {
     job: {
       image: { data: rgb, width, height },
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
-      guidance: { ...guidance, loss: 'mse' },
-      edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
+      guidance,
+      edm: { sChurn, sTmin, sTmax, sNoise, eta, order },
       tiling: tiles(tiling),
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),

@@ -24,8 +24,40 @@ export interface OptionSpec<T = unknown> {
   readonly manifest?: true;
 }
 
-/** Names of samplers that native code knows. */
-export const SAMPLERS = ['spaced', 'ddim', 'dpm++_m2'] as const;
+/**
+ * Names of samplers that native code knows (native/diffusion/sampler.cpp), in its order; named as in the reference and in
+ * k-diffusion.
+ */
+export const SAMPLERS = [
+  'spaced',
+  'ddim',
+  'dpm++_m1',
+  'dpm++_m2',
+  'dpm++_m3',
+  'dpm++_s1',
+  'dpm++_s2',
+  'dpm++_s3',
+  'dpm_m1',
+  'dpm_m2',
+  'dpm_m3',
+  'dpm_s1',
+  'dpm_s2',
+  'dpm_s3',
+  'edm_euler',
+  'edm_euler_a',
+  'edm_heun',
+  'edm_dpm_2',
+  'edm_dpm_2_a',
+  'edm_lms',
+  'edm_dpm++_2s_a',
+  'edm_dpm++_sde',
+  'edm_dpm++_2m',
+  'edm_dpm++_2m_sde',
+  'edm_dpm++_2m_sde_heun',
+  'edm_dpm++_3m_sde',
+] as const;
+/** What restoration guidance minimises. */
+export const GUIDANCE_LOSSES = ['mse', 'w_mse'] as const;
 /** Formats that can be written. */
 export const FORMATS = ['png', 'jpeg', 'webp', 'tiff', 'avif'] as const;
 export type OutputFormat = (typeof FORMATS)[number];
@@ -46,6 +78,12 @@ const NEGATIVE =
 
 /** The members of `guidance`: pulling the sampled picture towards the stage-1 result (DiffBIR paper, section 3.3). */
 export const GUIDANCE = {
+  loss: {
+    kind: oneOf(GUIDANCE_LOSSES),
+    default: 'w_mse',
+    doc: '`mse`: the same pull everywhere. `w_mse`: less at edges and in texture, so that detail is still generated there.',
+    scope: 'call',
+  },
   scale: {
     kind: number(0, 1000),
     default: 0,
@@ -60,9 +98,9 @@ export const GUIDANCE = {
   },
   stop: { kind: integer(-1, 1001), default: -1, doc: 'Timestep above which guidance applies.', scope: 'call' },
   repeat: { kind: integer(1, 100), default: 1, doc: 'Gradient steps at each sampling step.', scope: 'call' },
-} as const satisfies Record<string, OptionSpec<number>>;
+} as const satisfies Record<string, OptionSpec>;
 
-export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: number | undefined };
+export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: ValueOf<(typeof GUIDANCE)[K]> | undefined };
 
 /** The members of `tiling`: how the picture is cut up, stage by stage (behaviour.md 2.5 and 6). Sizes in pixels. */
 export const TILING = {
@@ -102,20 +140,22 @@ export const TILING = {
     doc: 'Distance between tiles of the diffusion model, at most their size; 0: half of it.',
     scope: 'call',
   },
-} as const satisfies Record<string, OptionSpec<number>>;
+} as const satisfies Record<string, OptionSpec>;
 
 export type Tiling = { -readonly [K in keyof typeof TILING]?: number | undefined };
 
 /** A group's own kind says only that it is an object: its members are checked one by one against these. */
 export const GROUPS = { guidance: GUIDANCE, tiling: TILING } as const satisfies Record<
   string,
-  Readonly<Record<string, OptionSpec<number>>>
+  Readonly<Record<string, OptionSpec>>
 >;
 export type GroupName = keyof typeof GROUPS;
 
 /** The members of a group, typed loosely; nothing for an option that is none. */
-export function groupOf(name: string): Readonly<Record<string, OptionSpec<number>>> | undefined {
-  return Object.hasOwn(GROUPS, name) ? GROUPS[name as GroupName] : undefined;
+export function groupOf(name: string): Readonly<Record<string, OptionSpec>> | undefined {
+  return Object.hasOwn(GROUPS, name)
+    ? (GROUPS[name as GroupName] as Readonly<Record<string, unknown>> as Readonly<Record<string, OptionSpec>>)
+    : undefined;
 }
 
 export const OPTIONS = {
@@ -160,7 +200,7 @@ export const OPTIONS = {
   sampler: {
     kind: oneOf(SAMPLERS),
     default: 'spaced',
-    doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps; `ddim` and `dpm++_m2` are deterministic.',
+    doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps. `ddim` and the DPM-Solvers (`dpm...`: multistep or singlestep, order 1 to 3) are deterministic. `edm_...`: those of k-diffusion, of which names with `_a` and `_sde` add noise at each step.',
     scope: 'call',
     manifest: true,
   },
@@ -168,6 +208,48 @@ export const OPTIONS = {
     kind: integer(1, 1000),
     default: 50,
     doc: 'Sampling steps of stage 2; time grows linearly with it.',
+    scope: 'call',
+    manifest: true,
+  },
+  sChurn: {
+    kind: number(0, 1000),
+    default: 0,
+    doc: 'Noise added back over all steps together, in `edm_euler`, `edm_heun` and `edm_dpm_2`. 0 leaves them deterministic; larger corrects earlier errors and loses detail.',
+    scope: 'call',
+    manifest: true,
+  },
+  sTmin: {
+    kind: number(0, 1e6),
+    default: 0,
+    doc: 'Lowest noise level (sigma) at which sChurn applies.',
+    scope: 'call',
+    manifest: true,
+  },
+  sTmax: {
+    kind: number(0, 1e6),
+    default: 300,
+    doc: 'Highest noise level (sigma) at which sChurn applies.',
+    scope: 'call',
+    manifest: true,
+  },
+  sNoise: {
+    kind: number(0, 10),
+    default: 1,
+    doc: 'Factor of all noise that `edm_` samplers add. Slightly above 1 makes up for detail that is lost.',
+    scope: 'call',
+    manifest: true,
+  },
+  eta: {
+    kind: number(0, 10),
+    default: 1,
+    doc: 'Share of fresh noise in each step of the `edm_` samplers with `_a` or `_sde`: 0 is deterministic, 1 is what they are made for.',
+    scope: 'call',
+    manifest: true,
+  },
+  order: {
+    kind: integer(1, 4),
+    default: 1,
+    doc: "Number of past slopes that `edm_lms` uses. 1 is Euler's method.",
     scope: 'call',
     manifest: true,
   },
@@ -209,7 +291,7 @@ export const OPTIONS = {
   guidance: {
     kind: custom<Guidance>(
       'Guidance',
-      'an object { scale, start, stop, repeat }',
+      'an object { loss, scale, start, stop, repeat }',
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     ),
     defaultDoc: 'off',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/runCli';
-import { OPTION_NAMES } from '../../src/options/table';
+import { OPTION_NAMES, SAMPLERS } from '../../src/options/table';
 import { type FakeNative, fakeNative, fakeRestorer, modelFolder, STAGE1, temporaryFolder } from '../facade/fakes';
 import { image } from '../image/pictures';
 
@@ -108,6 +108,12 @@ describe('diffbir restore', () => {
       '--rescale-cfg',
       '--guidance-scale',
       '0.5',
+      '--guidance-loss',
+      'mse',
+      '--sampler',
+      'edm_euler',
+      '--s-churn',
+      '2.5',
       '--start-point',
       'cond',
       '--seed',
@@ -121,7 +127,9 @@ describe('diffbir restore', () => {
       startPoint: 'cond',
       seed: 7n,
       steps: 3,
-      guidance: { scale: 0.5, repeat: 1 },
+      guidance: { loss: 'mse', scale: 0.5, repeat: 1 },
+      sampler: 'edm_euler',
+      edm: { sChurn: 2.5, sTmax: 300 },
     });
     await cli([at('in/a.png'), '-o', at('p.png'), '--model', modelFolder({ ...STAGE1, defaults: { strength: 0.5 } })]);
     expect(fake.jobs[1]).toMatchObject({ stage: 1, strength: 0.5 });
@@ -188,6 +196,8 @@ describe('diffbir restore', () => {
   it('help names every option that can be typed', async () => {
     const { code, stdout } = await cli(['--help']);
     expect(code).toBe(0);
+    // A list of choices too long to stand beside its flag.
+    expect(stdout.replace(/\s+/g, ' ')).toContain(`One of ${SAMPLERS.join(', ')}.`);
     const untyped = ['guidance', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
     for (const name of OPTION_NAMES.filter((option) => !untyped.includes(option))) {
       expect(stdout).toContain(`-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
