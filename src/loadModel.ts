@@ -3,7 +3,7 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type LoadedManifest, readManifest } from './models/manifest';
-import { hasStage2, modelSpec } from './models/modelSpec';
+import { hasStage1, hasStage2, modelSpec } from './models/modelSpec';
 import type { NativeModel } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
@@ -15,8 +15,10 @@ import { runTask } from './runTask';
 export interface LoadedModel {
   readonly native: NativeModel;
   readonly name: string;
-  /** Stages whose networks are there. */
+  /** The last stage whose networks are there. */
   readonly stages: 1 | 2;
+  /** Whether stage 1 does anything. */
+  readonly hasStage1: boolean;
   /** Options of every call that it does not set itself, by falling precedence. */
   readonly layers: readonly RestoreOptions[];
   readonly internals: Internals;
@@ -44,12 +46,17 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const { threads, stage: asked } = resolveOptions(...layers);
   const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
   if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
+  if (stages === 1 && !hasStage1(manifest)) throw noStage1(manifest.manifest.name);
   const spec = await modelSpec(manifest, { stage: stages, threads }, internals.readCheckpoint);
   stopIfAborted();
   const binding = internals.loadBinding();
   const progress = onProgress && withLoadFraction(onProgress, loadShare);
   const native = await runTask((report) => binding.createModel(spec, report), progress, signal);
-  return { native, name: manifest.manifest.name, stages, layers, internals };
+  return { native, name: manifest.manifest.name, stages, hasStage1: hasStage1(manifest), layers, internals };
+}
+
+export function noStage1(name: string): InvalidOptionError {
+  return new InvalidOptionError('stage', `Expected 2 for stage but received 1: the model ${name} has no stage 1`);
 }
 
 function noStage2({ manifest }: LoadedManifest): InvalidOptionError {

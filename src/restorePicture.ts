@@ -4,7 +4,7 @@ import { resizeAlpha } from './image/encode';
 import { joinAlpha } from './image/raw';
 import type { ImageInput, Picture } from './image/types';
 import { abortError } from './jobQueue';
-import type { LoadedModel } from './loadModel';
+import { type LoadedModel, noStage1 } from './loadModel';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
 import { withFraction } from './progress';
@@ -22,6 +22,7 @@ export async function restorePicture(
   const { signal, onProgress, logger } = options;
   const stage = options.stage ?? model.stages;
   if (stage > model.stages) throw stageNotLoaded();
+  if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
 
   const begin = performance.now();
   const picture = await decode(input, options, (width, height, name) =>

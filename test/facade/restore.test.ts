@@ -99,6 +99,15 @@ describe('stages', () => {
     expect(fake.specs.map(({ stage2 }) => stage2 !== null)).toEqual([false, true, false]);
   });
 
+  it('1 of a model without stage 1 is refused', async () => {
+    const model = modelFolder({ ...BOTH_STAGES, networks: { ...BOTH_STAGES.networks, cleaner: 'none' } });
+    const refused = { option: 'stage', message: expect.stringContaining('the model fake has no stage 1') };
+    await expect(fakeRestorer(fakeNative(), { model, stage: 1 })).rejects.toMatchObject(refused);
+    const restorer = await fakeRestorer(fakeNative(), { model });
+    await expect(restorer.restore(raw, { stage: 1 })).rejects.toMatchObject(refused);
+    expect((await restorer.restore(raw)).stage).toBe(2);
+  });
+
   it('that are not there are refused', async () => {
     await expect(fakeRestorer(fakeNative(), { model: modelFolder(STAGE1), stage: 2 })).rejects.toMatchObject({
       option: 'stage',
