@@ -2,11 +2,13 @@ import { InvalidOptionError } from './errors';
 import { decode } from './image/decode';
 import { resizeAlpha } from './image/encode';
 import { joinAlpha } from './image/raw';
-import type { ImageInput, Picture } from './image/types';
+import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
 import { type LoadedModel, noStage1 } from './loadModel';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
+import { MAX_PARAMETERS, type RunParameters, runParameters, toJson } from './parameters/runParameters';
+import { hasRdf } from './parameters/xmp';
 import { withFraction } from './progress';
 import { RestoreResult } from './restoreResult';
 import { runTask } from './runTask';
@@ -38,6 +40,8 @@ export async function restorePicture(
   const { width, height } = image;
   const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
   if (signal?.aborted) throw abortError(signal);
+  const parameters = runParameters(model.name, options, stage);
+  const saved = options.saveParameters ? toSave(parameters, picture.metadata, warnings) : undefined;
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);
   for (const time of [read, ...times])
@@ -52,9 +56,22 @@ export async function restorePicture(
     times: [read, ...times],
     warnings: all,
     trace,
-    metadata: picture.metadata,
+    parameters,
+    metadata: { ...picture.metadata, parameters: saved },
     output: { asked: options.format, fallback: picture.format, quality: options.quality },
   });
+}
+
+/** The parameters as text for the output's XMP, and warnings of what that costs. */
+function toSave(parameters: RunParameters | undefined, { xmp }: Metadata, warnings: string[]): string | undefined {
+  const text = parameters && toJson(parameters);
+  if (text === undefined) return undefined;
+  if (text.length > MAX_PARAMETERS) {
+    warnings.push(`the parameters are not saved: ${text.length} characters are too many`);
+    return undefined;
+  }
+  if (xmp && !hasRdf(xmp)) warnings.push('XMP dropped: it has no RDF to which the parameters could be added');
+  return text;
 }
 
 /** What native code needs, prompts as tokens. */

@@ -3,18 +3,23 @@ import path from 'node:path';
 import { DiffBIRError } from '../errors';
 import type { RestoreOptions } from '../options/RestoreOptions';
 import { refuseExisting } from '../output/writeFile';
+import type { RunParameters } from '../parameters/runParameters';
 import type { RestoreResult } from '../restoreResult';
 import type { Restorer } from '../restorer';
+import { packageVersion } from '../versions';
 import { EXIT, type ExitCode } from './exitCodes';
 import type { Plan } from './planOutputs';
 import type { Reporter, Terminal } from './reporter';
+import { UsageError } from './usageError';
 
 /** Loads the model; tests give another. */
-export type CreateRestorer = (options: RestoreOptions) => Promise<Pick<Restorer, 'restore' | 'dispose'>>;
+export type CreateRestorer = (options: RestoreOptions) => Promise<Pick<Restorer, 'modelName' | 'restore' | 'dispose'>>;
 
 export interface Run {
   readonly plans: readonly Plan[];
   readonly options: RestoreOptions;
+  /** The picture whose run is repeated with these options. */
+  readonly like?: RunParameters | undefined;
   readonly force: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -32,6 +37,7 @@ export async function restoreFiles(run: Run): Promise<ExitCode> {
     reporter.progress(label, progress);
   const restorer = await run.createRestorer({ ...options, signal, onProgress: onProgress('loading the model') });
   try {
+    checkLike(run, restorer.modelName);
     for (const [i, plan] of plans.entries()) {
       if (signal.aborted) break;
       const label = plans.length > 1 ? `${plan.input} (${i + 1} of ${plans.length})` : plan.input;
@@ -49,6 +55,24 @@ export async function restoreFiles(run: Run): Promise<ExitCode> {
   }
   if (signal.aborted) return EXIT.interrupted;
   return failures > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** Throws UsageError for another model than the picture's, unless it was asked for. */
+function checkLike({ like, options, quiet, json, reporter }: Run, modelName: string): void {
+  if (!like) return;
+  const warn = (text: string) => {
+    if (!quiet && !json) reporter.line(`warning: ${text}`);
+  };
+  const shown = JSON.stringify(like.model);
+  if (like.model !== modelName) {
+    const message = `the picture of --like was made with the model ${shown}, not with ${JSON.stringify(modelName)}`;
+    if (options.model === undefined) throw new UsageError(`${message}: name its folder with --model`);
+    warn(message);
+  }
+  if (like.version !== packageVersion()) {
+    const version = JSON.stringify(like.version);
+    warn(`the picture of --like was made with version ${version}; this is ${packageVersion()}`);
+  }
 }
 
 async function restoreFile(

@@ -253,6 +253,12 @@ export interface RestoreOptions {
    */
   keepMetadata?: boolean | undefined;
   /**
+   * Write the options, prompts and seed into the output's XMP, where `inspect` reads them and `--like` repeats the
+   * run.
+   * @default true
+   */
+  saveParameters?: boolean | undefined;
+  /**
    * Refuse larger inputs before decoding them, as in sharp. An integer from 1 to 1099511627776, true for the
    * default, or false for no limit.
    * @default 268402689 (16383 x 16383)

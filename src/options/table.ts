@@ -22,6 +22,8 @@ export interface OptionSpec<T = unknown> {
   readonly scope: 'load' | 'call';
   /** A model's manifest may give it another default. */
   readonly manifest?: true;
+  /** The picture depends on it from this stage on: it is written into the output's metadata (parameters/). */
+  readonly recordedFrom?: 1 | 2;
 }
 
 /**
@@ -189,6 +191,7 @@ export const OPTIONS = {
     doc: '1: the restoration module alone (removes degradation, invents nothing). 2: both stages (adds generated detail).',
     scope: 'call',
     manifest: true,
+    recordedFrom: 1,
   },
   upscale: {
     kind: number(0, 64, { above: true }),
@@ -196,6 +199,7 @@ export const OPTIONS = {
     doc: 'Output size per axis is trunc(size * upscale).',
     scope: 'call',
     manifest: true,
+    recordedFrom: 1,
   },
   sampler: {
     kind: oneOf(SAMPLERS),
@@ -203,6 +207,7 @@ export const OPTIONS = {
     doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps. `ddim` and the DPM-Solvers (`dpm...`: multistep or singlestep, order 1 to 3) are deterministic. `edm_...`: those of k-diffusion, of which names with `_a` and `_sde` add noise at each step.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   steps: {
     kind: integer(1, 1000),
@@ -210,6 +215,7 @@ export const OPTIONS = {
     doc: 'Sampling steps of stage 2; time grows linearly with it.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   sChurn: {
     kind: number(0, 1000),
@@ -217,6 +223,7 @@ export const OPTIONS = {
     doc: 'Noise added back over all steps together, in `edm_euler`, `edm_heun` and `edm_dpm_2`. 0 leaves them deterministic; larger corrects earlier errors and loses detail.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   sTmin: {
     kind: number(0, 1e6),
@@ -224,6 +231,7 @@ export const OPTIONS = {
     doc: 'Lowest noise level (sigma) at which sChurn applies.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   sTmax: {
     kind: number(0, 1e6),
@@ -231,6 +239,7 @@ export const OPTIONS = {
     doc: 'Highest noise level (sigma) at which sChurn applies.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   sNoise: {
     kind: number(0, 10),
@@ -238,6 +247,7 @@ export const OPTIONS = {
     doc: 'Factor of all noise that `edm_` samplers add. Slightly above 1 makes up for detail that is lost.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   eta: {
     kind: number(0, 10),
@@ -245,6 +255,7 @@ export const OPTIONS = {
     doc: 'Share of fresh noise in each step of the `edm_` samplers with `_a` or `_sde`: 0 is deterministic, 1 is what they are made for.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   order: {
     kind: integer(1, 4),
@@ -252,6 +263,7 @@ export const OPTIONS = {
     doc: "Number of past slopes that `edm_lms` uses. 1 is Euler's method.",
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   cfgScale: {
     kind: number(0, 100),
@@ -259,6 +271,7 @@ export const OPTIONS = {
     doc: 'Classifier-free guidance scale: how strongly the prompts steer. 1 switches it off and halves the time.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   rescaleCfg: {
     kind: boolean(),
@@ -266,6 +279,7 @@ export const OPTIONS = {
     doc: 'Let the scale rise from 1 at the first step to cfgScale + 1 at the last.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   strength: {
     kind: number(0, 2),
@@ -273,6 +287,7 @@ export const OPTIONS = {
     doc: 'Control strength: how strongly stage 2 follows the stage-1 picture. 0 ignores it.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   noiseAug: {
     kind: integer(0, 999),
@@ -280,6 +295,7 @@ export const OPTIONS = {
     doc: 'Timestep to which the condition is noised; larger gives stage 2 more freedom. Trained range: 0 to 199.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   startPoint: {
     kind: oneOf(['noise', 'cond']),
@@ -287,6 +303,7 @@ export const OPTIONS = {
     doc: 'Start sampling from pure noise, or from the condition with noise on it.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   guidance: {
     kind: custom<Guidance>(
@@ -298,6 +315,7 @@ export const OPTIONS = {
     doc: 'Restoration guidance: pulls the sampled picture towards the stage-1 result.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   tiling: {
     kind: custom<Tiling>(
@@ -309,18 +327,21 @@ export const OPTIONS = {
     doc: 'Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 1,
   },
   padding: {
     kind: oneOf(['reflect', 'zero']),
     default: 'reflect',
     doc: 'What is added where a network needs other sizes: the mirrored picture, or zeros (black), which leak into the border.',
     scope: 'call',
+    recordedFrom: 1,
   },
   parity: {
     kind: boolean(),
     default: false,
     doc: "The PyTorch reference's numbers, quirks included: truncated 8-bit levels, off-centre blending of tiles, averaged tile statistics. Use with `padding: 'zero'`.",
     scope: 'call',
+    recordedFrom: 1,
   },
   colorFix: {
     kind: oneOf(['wavelet', 'none']),
@@ -328,6 +349,7 @@ export const OPTIONS = {
     doc: '`wavelet` takes the low frequencies (colours) from the stage-1 picture.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   prompt: {
     kind: text(PROMPT_LENGTH),
@@ -336,6 +358,7 @@ export const OPTIONS = {
     doc: 'What the picture should look like. The text encoder reads 77 tokens; the rest is cut, with a warning.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   negativePrompt: {
     kind: text(PROMPT_LENGTH),
@@ -344,12 +367,14 @@ export const OPTIONS = {
     doc: 'What it should not look like; used where cfgScale is not 1.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   seed: {
     kind: seed(),
     default: 231,
     doc: "Seed of the noise, the same as torch's CPU generator. Same seed and options: same picture.",
     scope: 'call',
+    recordedFrom: 2,
   },
   format: {
     kind: oneOf(FORMATS),
@@ -367,6 +392,13 @@ export const OPTIONS = {
     kind: boolean(),
     default: true,
     doc: 'Keep ICC profile, EXIF (with orientation 1, since it is applied to the pixels) and XMP.',
+    scope: 'call',
+    recordedFrom: 1,
+  },
+  saveParameters: {
+    kind: boolean(),
+    default: true,
+    doc: "Write the options, prompts and seed into the output's XMP, where `inspect` reads them and `--like` repeats the run.",
     scope: 'call',
   },
   limitInputPixels: {
