@@ -31,5 +31,5 @@ export type { RunParameters } from './parameters/runParameters';
 export type { OutputInfo, OutputOptions, PictureResult } from './pictureResult';
 export { restore } from './restore';
 export type { RestoreResult, StageTime } from './restoreResult';
-export { Restorer } from './restorer';
+export { type BatchItem, Restorer } from './restorer';
 export { versions } from './versions';

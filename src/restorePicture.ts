@@ -10,21 +10,23 @@ import type { ResolvedOptions } from './options/resolve';
 import { MAX_PARAMETERS, type RunParameters, runParameters, toJson } from './parameters/runParameters';
 import { hasRdf } from './parameters/xmp';
 import { withFraction } from './progress';
-import { RestoreResult } from './restoreResult';
+import { RestoreResult, type StageTime } from './restoreResult';
 import { runTask } from './runTask';
+import { checkSamples, sampleSeed } from './samples';
 import { checkWorkSize } from './workSize';
 
-/** One picture's way: bytes, RGB, native, RGB with its alpha and metadata again. */
+/** One picture's way: bytes, RGB, native (once a sample), RGB with its alpha and metadata again. */
 export async function restorePicture(
   model: LoadedModel,
   input: ImageInput,
   options: ResolvedOptions,
   loadShare = 0,
 ): Promise<RestoreResult> {
-  const { signal, onProgress, logger } = options;
+  const { signal, samples } = options;
   const stage = options.stage ?? model.stages;
   if (stage > model.stages) throw stageNotLoaded();
   if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
+  checkSamples(options, stage);
 
   const begin = performance.now();
   const picture = await decode(input, options, (width, height, name) =>
@@ -33,8 +35,35 @@ export async function restorePicture(
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);
 
+  const run: Run = { model, stage, picture, read };
+  const share = (count: number) => loadShare + ((1 - loadShare) * count) / samples;
+  const others: RestoreResult[] = [];
+  // The first comes last, since it holds the others.
+  for (let k = 1; k < samples; k++) {
+    const one = { ...options, seed: sampleSeed(options.seed, k) };
+    others.push(await restoreSample(run, one, share(k - 1), share(k), []));
+  }
+  return restoreSample(run, options, share(samples - 1), 1, others);
+}
+
+/** What the samples of a picture have in common. */
+interface Run {
+  readonly model: LoadedModel;
+  readonly stage: 1 | 2;
+  readonly picture: Picture;
+  readonly read: StageTime;
+}
+
+async function restoreSample(
+  { model, stage, picture, read }: Run,
+  options: ResolvedOptions,
+  from: number,
+  to: number,
+  others: readonly RestoreResult[],
+): Promise<RestoreResult> {
+  const { signal, onProgress, logger } = options;
   const { job, warnings } = toJob(picture, options, stage, model);
-  const progress = onProgress && withFraction(stage, onProgress, loadShare);
+  const progress = onProgress && withFraction(stage, onProgress, from, to);
   const { image, times, trace } = await runTask((report) => model.native.restore(job, report), progress, signal);
 
   const { width, height } = image;
@@ -57,6 +86,7 @@ export async function restorePicture(
     warnings: all,
     trace,
     parameters,
+    others,
     metadata: { ...picture.metadata, parameters: saved },
     output: { asked: options.format, fallback: picture.format, quality: options.quality },
   });

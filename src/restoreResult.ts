@@ -14,6 +14,8 @@ export interface ResultParts extends PictureParts {
   readonly times: readonly StageTime[];
   readonly trace: Readonly<Record<string, Tensor>>;
   readonly parameters: RunParameters | undefined;
+  /** The other samples of the input. */
+  readonly others: readonly RestoreResult[];
 }
 
 /**
@@ -32,6 +34,8 @@ export class RestoreResult extends PictureResult {
   /** What it was made with; undefined where the option `noise` was given. */
   readonly parameters: RunParameters | undefined;
 
+  private readonly others: readonly RestoreResult[];
+
   /** @internal */
   constructor(parts: ResultParts) {
     super(parts);
@@ -39,5 +43,11 @@ export class RestoreResult extends PictureResult {
     this.times = parts.times;
     this.trace = parts.trace;
     this.parameters = parts.parameters;
+    this.others = parts.others;
+  }
+
+  /** All pictures that the option `samples` asked for, this one first. */
+  get samples(): readonly RestoreResult[] {
+    return [this, ...this.others];
   }
 }

@@ -2,10 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { DiffBIRError } from '../errors';
 import type { RestoreOptions } from '../options/RestoreOptions';
+import { OPTIONS } from '../options/table';
 import { refuseExisting } from '../output/writeFile';
 import type { RunParameters } from '../parameters/runParameters';
 import type { RestoreResult } from '../restoreResult';
 import type { Restorer } from '../restorer';
+import { checkSamples, sampleSeed } from '../samples';
 import { packageVersion } from '../versions';
 import { EXIT, type ExitCode } from './exitCodes';
 import type { Plan } from './planOutputs';
@@ -13,7 +15,9 @@ import type { Reporter, Terminal } from './reporter';
 import { UsageError } from './usageError';
 
 /** Loads the model; tests give another. */
-export type CreateRestorer = (options: RestoreOptions) => Promise<Pick<Restorer, 'modelName' | 'restore' | 'dispose'>>;
+export type CreateRestorer = (
+  options: RestoreOptions,
+) => Promise<Pick<Restorer, 'modelName' | 'stages' | 'restore' | 'dispose'>>;
 
 export interface Run {
   readonly plans: readonly Plan[];
@@ -38,6 +42,7 @@ export async function restoreFiles(run: Run): Promise<ExitCode> {
   const restorer = await run.createRestorer({ ...options, signal, onProgress: onProgress('loading the model') });
   try {
     checkLike(run, restorer.modelName);
+    checkSamples({ samples: options.samples ?? 1, noise: undefined }, options.stage ?? restorer.stages);
     for (const [i, plan] of plans.entries()) {
       if (signal.aborted) break;
       const label = plans.length > 1 ? `${plan.input} (${i + 1} of ${plans.length})` : plan.input;
@@ -78,16 +83,19 @@ function checkLike({ like, options, quiet, json, reporter }: Run, modelName: str
 async function restoreFile(
   run: Run,
   restorer: Awaited<ReturnType<CreateRestorer>>,
-  { input, output }: Plan,
+  plan: Plan,
   onProgress: NonNullable<RestoreOptions['onProgress']>,
 ): Promise<void> {
-  const { force, signal } = run;
+  const { force, signal, options } = run;
+  const { input, output, sample = 0 } = plan;
   if (!force) await refuseExisting(output);
   const begin = performance.now();
-  const result = await restorer.restore(input, { signal, onProgress });
+  // One call a sample, so that each is written as soon as it is there.
+  const seed = sampleSeed(BigInt(options.seed ?? OPTIONS.seed.default), sample);
+  const result = await restorer.restore(input, { signal, onProgress, seed, samples: 1 });
   await mkdir(path.dirname(output), { recursive: true });
   const info = await result.toFile(output, { force });
-  reportSuccess(run, { input, output }, result, info.size, performance.now() - begin);
+  reportSuccess(run, plan, result, info.size, performance.now() - begin);
 }
 
 function reportSuccess(run: Run, plan: Plan, result: RestoreResult, bytes: number, milliseconds: number): void {

@@ -23,7 +23,8 @@ export interface Cli {
 
 const FOOTER = `
 IN is a picture, a folder, or a pattern in quotes ('photos/**/*.jpg'). OUT is a file when there is one picture and OUT
-is named like one (restored.png), else a folder.
+is named like one (restored.png), else a folder. Every picture has the same seed, whatever else is restored; with
+--samples, sample k has the seed SEED + k, and its name ends in _k.
 
 Exit codes: ${EXIT.ok} all restored, ${EXIT.failed} the model or a picture failed, ${EXIT.usage} wrong usage, ${EXIT.interrupted} interrupted.
 
@@ -87,7 +88,7 @@ async function restoreCommand(cli: Cli, command: Command, words: readonly string
   const options = like ? withTyped(like.options, typed) : typed;
   const inputs = await expandInputs(words, { recursive, exclude: out });
   if (inputs.length === 0) throw new UsageError(`No pictures in ${words.join(', ')}`);
-  const plans = planOutputs(inputs, out, options.format);
+  const plans = planOutputs(inputs, out, options.format, options.samples);
   const reporter = createReporter(cli.terminal, quiet || json);
   return restoreFiles({ ...cli, plans, options, like, force, json, quiet, reporter });
 }

@@ -238,6 +238,12 @@ export interface RestoreOptions {
    */
   seed?: number | bigint | undefined;
   /**
+   * How many pictures to make of the input, in stage 2. Sample k, counted from 0, has the seed `seed + k`, as if it
+   * were made alone. An integer from 1 to 1000.
+   * @default 1
+   */
+  samples?: number | undefined;
+  /**
    * Format of the output. JPEG has no transparency: it is laid on white.
    * @default the input's, png for raw pixels
    */

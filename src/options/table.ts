@@ -376,6 +376,12 @@ export const OPTIONS = {
     scope: 'call',
     recordedFrom: 2,
   },
+  samples: {
+    kind: integer(1, 1000),
+    default: 1,
+    doc: 'How many pictures to make of the input, in stage 2. Sample k, counted from 0, has the seed `seed + k`, as if it were made alone.',
+    scope: 'call',
+  },
   format: {
     kind: oneOf(FORMATS),
     defaultDoc: "the input's, png for raw pixels",

@@ -135,6 +135,42 @@ describe('diffbir restore', () => {
     expect(fake.jobs[1]).toMatchObject({ stage: 1, strength: 0.5 });
   });
 
+  it('gives a picture the same seed whatever else is restored', async () => {
+    const seeds = async (...words: string[]) => {
+      fake.jobs.length = 0;
+      await cli([...words, '-f', '-o', at('out'), '--seed', '5']);
+      return fake.jobs.map(({ seed, image: { data } }) => [seed, data[0], data[1]]);
+    };
+    const [a, b] = [at('in/a.png'), at('in/b.jpg')];
+    const forward = await seeds(a, b);
+    expect(await seeds(b, a)).toEqual([...forward].reverse());
+    expect(await seeds(b)).toEqual([forward[1]]);
+    expect(forward.map(([seed]) => seed)).toEqual([5n, 5n]);
+  });
+
+  it('--samples writes one file a sample, numbered, with the seeds that follow', async () => {
+    const { code, stdout } = await cli([at('in'), '-o', at('out'), '--samples', '2', '--seed', '7', '--json']);
+    const records = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records.map(({ output, seed, sample }) => [path.basename(output), seed, sample])).toEqual([
+      ['a_0.png', '7', 0],
+      ['a_1.png', '8', 1],
+      ['b_0.jpg', '7', 0],
+      ['b_1.jpg', '8', 1],
+    ]);
+    expect([code, readdirSync(at('out')).length]).toEqual([0, 4]);
+    expect((await cli([at('in'), '-o', at('two'), '--samples', '2'])).code).toBe(0);
+    expect(fake.jobs.slice(-2).map(({ seed }) => seed)).toEqual([231n, 232n]);
+  });
+
+  it('--samples of stage 1 is refused before anything is done', async () => {
+    const { code, stderr } = await cli([at('in'), '-o', at('out'), '--samples', '2', '--stage', '1']);
+    expect([code, fake.jobs.length]).toEqual([2, 0]);
+    expect(stderr).toMatch(/for samples but received 2: stage 1 leaves nothing to chance/);
+  });
+
   it('--no-keep-metadata', async () => {
     writeFileSync(at('p3.png'), await image().withIccProfile('p3').png().toBuffer());
     await cli([at('p3.png'), '-o', at('kept.png')]);

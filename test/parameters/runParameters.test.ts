@@ -24,6 +24,7 @@ describe('what is recorded', () => {
       'format',
       'quality',
       'saveParameters',
+      'samples',
       'limitInputPixels',
       'limitWorkPixels',
     ];
