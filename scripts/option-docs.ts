@@ -10,6 +10,8 @@ import { GROUPS, groupOf, OPTION_NAMES, type OptionSpec, specOf } from '../src/o
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const [BEGIN, END] = ['<!-- options: begin (npm run docs:options) -->', '<!-- options: end -->'];
 const LINE = 116;
+/** `lineWidth` of biome.json, with the line's end. */
+const FORMATTER_LINE = 120 + 1;
 
 export const GENERATED: Readonly<Record<string, (before: string) => string>> = {
   'src/options/RestoreOptions.ts': () => optionsInterface(),
@@ -45,11 +47,14 @@ export function optionsTable(): string {
 }
 
 function block(members: readonly (readonly [string, OptionSpec])[]): string {
-  return members
-    .map(
-      ([name, spec]) => `${docComment(spec)}  ${name}?: ${spec.kind.type.replace(/^(.*=>.*)$/, '($1)')} | undefined;\n`,
-    )
-    .join('');
+  return members.map(([name, spec]) => `${docComment(spec)}${member(name, spec.kind.type)}`).join('');
+}
+
+/** One line, or where that would be too long one line for each part of a union: as biome formats it. */
+function member(name: string, type: string): string {
+  const line = `  ${name}?: ${type.replace(/^(.*=>.*)$/, '($1)')} | undefined;\n`;
+  if (line.length <= FORMATTER_LINE) return line;
+  return `  ${name}?:\n${[...type.split(' | '), 'undefined'].map((part) => `    | ${part}`).join('\n')};\n`;
 }
 
 function docComment(spec: OptionSpec): string {

@@ -19,6 +19,7 @@ export {
   ManifestError,
 } from './errors';
 export type { ImageInput, RawImage } from './image/types';
+export { type Inspection, type InspectOptions, inspect } from './inspect';
 export type { ModelManifest, ModelSource, NetworkEntry } from './models/manifest';
 export type { Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
@@ -26,8 +27,9 @@ export type { Appearance } from './native/metrics';
 export type { Guidance, RestoreOptions } from './options/RestoreOptions';
 export type { OutputFormat } from './options/table';
 export type { Logger, RestoreProgress, Tensor } from './options/values';
+export type { RunParameters } from './parameters/runParameters';
 export type { OutputInfo, OutputOptions, PictureResult } from './pictureResult';
 export { restore } from './restore';
 export type { RestoreResult, StageTime } from './restoreResult';
-export { Restorer } from './restorer';
+export { type BatchItem, Restorer } from './restorer';
 export { versions } from './versions';

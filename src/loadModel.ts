@@ -3,7 +3,7 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type LoadedManifest, readManifest } from './models/manifest';
-import { hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
+import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import type { NativeModel } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
@@ -15,12 +15,14 @@ import { runTask } from './runTask';
 export interface LoadedModel {
   readonly native: NativeModel;
   readonly name: string;
-  /** Stages whose networks are there. */
+  /** The last stage whose networks are there. */
   readonly stages: 1 | 2;
   /** Whether it has a text encoder. */
   readonly readsPrompts: boolean;
   /** Stage 2 enlarges pictures with a shorter side, in pixels. */
   readonly minShortEdge: number;
+  /** Whether stage 1 does anything. */
+  readonly hasStage1: boolean;
   /** Options of every call that it does not set itself, by falling precedence. */
   readonly layers: readonly RestoreOptions[];
   readonly internals: Internals;
@@ -52,6 +54,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const { threads, stage: asked } = resolveOptions(...layers);
   const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
   if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
+  if (stages === 1 && !hasStage1(manifest)) throw noStage1(manifest.manifest.name);
   const spec = await modelSpec(manifest, { stage: stages, threads }, internals.readCheckpoint);
   stopIfAborted();
   const binding = internals.loadBinding();
@@ -61,11 +64,16 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     native,
     name: manifest.manifest.name,
     stages,
+    hasStage1: hasStage1(manifest),
     readsPrompts,
     minShortEdge: manifest.manifest.minShortEdge ?? MIN_SHORT_EDGE,
     layers,
     internals,
   };
+}
+
+export function noStage1(name: string): InvalidOptionError {
+  return new InvalidOptionError('stage', `Expected 2 for stage but received 1: the model ${name} has no stage 1`);
 }
 
 function noStage2({ manifest }: LoadedManifest): InvalidOptionError {

@@ -8,13 +8,15 @@ const SHARES: Readonly<Record<1 | 2, Readonly<Partial<Record<Stage, number>>>>> 
 };
 
 /**
- * Adds `fraction` to native progress: never falls, and reaches 1 with the last step of `finish`.
+ * Adds `fraction` to native progress: never falls, and reaches `to` with the last step of `finish`.
  * @param from where the fraction begins, 0 to 1: the part that came before, for instance loading
+ * @param to where it ends: below 1 where more pictures come
  */
 export function withFraction(
   stages: 1 | 2,
   report: (progress: RestoreProgress) => void,
   from = 0,
+  to = 1,
 ): (progress: NativeProgress) => void {
   const shares = Object.entries(SHARES[stages]);
   let highest = from;
@@ -22,7 +24,7 @@ export function withFraction(
     const at = shares.findIndex(([name]) => name === stage);
     const before = shares.slice(0, Math.max(at, 0)).reduce((sum, [, share]) => sum + share, 0);
     const within = at < 0 ? 0 : ((shares[at]?.[1] ?? 0) * step) / Math.max(steps, 1);
-    highest = Math.max(highest, Math.min(1, from + (1 - from) * (before + within)));
+    highest = Math.max(highest, Math.min(to, from + (to - from) * (before + within)));
     report({ stage, step, steps, fraction: highest });
   };
 }

@@ -2,27 +2,32 @@ import { InvalidOptionError } from './errors';
 import { decode } from './image/decode';
 import { resizeAlpha } from './image/encode';
 import { joinAlpha } from './image/raw';
-import type { ImageInput, Picture } from './image/types';
+import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
-import type { LoadedModel } from './loadModel';
+import { type LoadedModel, noStage1 } from './loadModel';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
+import { MAX_PARAMETERS, type RunParameters, runParameters, toJson } from './parameters/runParameters';
+import { hasRdf } from './parameters/xmp';
 import { withFraction } from './progress';
-import { RestoreResult } from './restoreResult';
+import { RestoreResult, type StageTime } from './restoreResult';
 import { runTask } from './runTask';
+import { checkSamples, sampleSeed } from './samples';
 import { checkWorkSize } from './workSize';
 
-/** One picture's way: bytes, RGB, native, RGB with its alpha and metadata again. */
+/** One picture's way: bytes, RGB, native (once a sample), RGB with its alpha and metadata again. */
 export async function restorePicture(
   model: LoadedModel,
   input: ImageInput,
   options: ResolvedOptions,
   loadShare = 0,
 ): Promise<RestoreResult> {
-  const { signal, onProgress, logger } = options;
+  const { signal, samples } = options;
   const stage = options.stage ?? model.stages;
   if (stage > model.stages) throw stageNotLoaded();
   if (stage === 2 && !model.readsPrompts) refusePrompts(options, model.name);
+  if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
+  checkSamples(options, stage);
 
   const begin = performance.now();
   const picture = await decode(input, options, (width, height, name) =>
@@ -31,13 +36,42 @@ export async function restorePicture(
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);
 
+  const run: Run = { model, stage, picture, read };
+  const share = (count: number) => loadShare + ((1 - loadShare) * count) / samples;
+  const others: RestoreResult[] = [];
+  // The first comes last, since it holds the others.
+  for (let k = 1; k < samples; k++) {
+    const one = { ...options, seed: sampleSeed(options.seed, k) };
+    others.push(await restoreSample(run, one, share(k - 1), share(k), []));
+  }
+  return restoreSample(run, options, share(samples - 1), 1, others);
+}
+
+/** What the samples of a picture have in common. */
+interface Run {
+  readonly model: LoadedModel;
+  readonly stage: 1 | 2;
+  readonly picture: Picture;
+  readonly read: StageTime;
+}
+
+async function restoreSample(
+  { model, stage, picture, read }: Run,
+  options: ResolvedOptions,
+  from: number,
+  to: number,
+  others: readonly RestoreResult[],
+): Promise<RestoreResult> {
+  const { signal, onProgress, logger } = options;
   const { job, warnings } = toJob(picture, options, stage, model);
-  const progress = onProgress && withFraction(stage, onProgress, loadShare);
+  const progress = onProgress && withFraction(stage, onProgress, from, to);
   const { image, times, trace } = await runTask((report) => model.native.restore(job, report), progress, signal);
 
   const { width, height } = image;
   const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
   if (signal?.aborted) throw abortError(signal);
+  const parameters = runParameters(model.name, options, stage);
+  const saved = options.saveParameters ? toSave(parameters, picture.metadata, warnings) : undefined;
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);
   for (const time of [read, ...times])
@@ -52,9 +86,23 @@ export async function restorePicture(
     times: [read, ...times],
     warnings: all,
     trace,
-    metadata: picture.metadata,
+    parameters,
+    others,
+    metadata: { ...picture.metadata, parameters: saved },
     output: { asked: options.format, fallback: picture.format, quality: options.quality },
   });
+}
+
+/** The parameters as text for the output's XMP, and warnings of what that costs. */
+function toSave(parameters: RunParameters | undefined, { xmp }: Metadata, warnings: string[]): string | undefined {
+  const text = parameters && toJson(parameters);
+  if (text === undefined) return undefined;
+  if (text.length > MAX_PARAMETERS) {
+    warnings.push(`the parameters are not saved: ${text.length} characters are too many`);
+    return undefined;
+  }
+  if (xmp && !hasRdf(xmp)) warnings.push('XMP dropped: it has no RDF to which the parameters could be added');
+  return text;
 }
 
 /** What native code needs, prompts as tokens. */
@@ -74,14 +122,15 @@ function toJob(
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
   const { guidance, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
+  const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
   return {
     job: {
       image: { data: rgb, width, height },
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
-      guidance: { ...guidance, loss: 'mse' },
-      edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
+      guidance,
+      edm: { sChurn, sTmin, sTmax, sNoise, eta, order },
       tiling: tiles(tiling),
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),

@@ -1,5 +1,6 @@
 import type { Stage } from './native/binding';
 import type { Tensor } from './options/values';
+import type { RunParameters } from './parameters/runParameters';
 import { type PictureParts, PictureResult } from './pictureResult';
 
 /** How long a part of the work took; `read` is bringing the input into memory and decoding it. */
@@ -12,6 +13,9 @@ export interface ResultParts extends PictureParts {
   readonly stage: 1 | 2;
   readonly times: readonly StageTime[];
   readonly trace: Readonly<Record<string, Tensor>>;
+  readonly parameters: RunParameters | undefined;
+  /** The other samples of the input. */
+  readonly others: readonly RestoreResult[];
 }
 
 /**
@@ -27,11 +31,23 @@ export class RestoreResult extends PictureResult {
   /** Intermediate tensors; empty without the option `trace`. */
   readonly trace: Readonly<Record<string, Tensor>>;
 
+  /** What it was made with; undefined where the option `noise` was given. */
+  readonly parameters: RunParameters | undefined;
+
+  private readonly others: readonly RestoreResult[];
+
   /** @internal */
   constructor(parts: ResultParts) {
     super(parts);
     this.stage = parts.stage;
     this.times = parts.times;
     this.trace = parts.trace;
+    this.parameters = parts.parameters;
+    this.others = parts.others;
+  }
+
+  /** All pictures that the option `samples` asked for, this one first. */
+  get samples(): readonly RestoreResult[] {
+    return [this, ...this.others];
   }
 }

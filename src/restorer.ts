@@ -1,5 +1,5 @@
-import { DiffBIRError } from './errors';
-import { checkInput } from './image/readInput';
+import { DiffBIRError, expected } from './errors';
+import { checkInput, isInput } from './image/readInput';
 import type { ImageInput } from './image/types';
 import { JobQueue } from './jobQueue';
 import { type LoadedModel, loadModel } from './loadModel';
@@ -40,6 +40,11 @@ export class Restorer {
     return this.model.name;
   }
 
+  /** 1: only the restoration module is loaded, or meant to run. 2: both stages. */
+  get stages(): 1 | 2 {
+    return this.model.stages;
+  }
+
   /**
    * Restores one picture. Options of this call go before those of `create`, and those before the model's own.
    * Rejects with InvalidOptionError, InvalidImageError, AbortError, DIFFBIR_DISPOSED, or a DiffBIRError with another
@@ -55,6 +60,26 @@ export class Restorer {
       this.running = job;
       return job;
     }, resolved.signal);
+  }
+
+  /**
+   * Restores pictures one after the other, each as if it were alone: the same seed, whatever came before it. The next
+   * input is taken when the caller asks for it, so that no more than one result is in memory. A picture that fails does
+   * not stop the others: it comes with its error.
+   * Throws what concerns them all: InvalidOptionError, AbortError, DIFFBIR_DISPOSED.
+   * @example
+   * for await (const { input, result, error } of restorer.restoreAll(files)) {
+   *   if (result) await result.toFile(`out/${path.basename(input)}`);
+   *   else console.error(input, error);
+   * }
+   */
+  async *restoreAll<T extends ImageInput>(
+    inputs: Iterable<T> | AsyncIterable<T>,
+    options: RestoreOptions = {},
+  ): AsyncGenerator<BatchItem<T>, void> {
+    checkInputs(inputs);
+    const checked = validateOptions(options, { scope: 'call' });
+    for await (const input of inputs) yield await this.restoreItem(input, checked);
   }
 
   /** How many calls wait and run. */
@@ -76,11 +101,33 @@ export class Restorer {
     return this.dispose();
   }
 
+  private async restoreItem<T extends ImageInput>(input: T, options: RestoreOptions): Promise<BatchItem<T>> {
+    try {
+      return { input, result: await this.restore(input, options), error: undefined };
+    } catch (error) {
+      if (!(error instanceof DiffBIRError) || options.signal?.aborted || error.code === 'DIFFBIR_DISPOSED') throw error;
+      return { input, result: undefined, error };
+    }
+  }
+
   private async free(): Promise<void> {
     this.queue.close();
     await this.model.native.dispose();
     await this.running.catch(() => {});
   }
+}
+
+/** What became of one picture of `restoreAll`. */
+export type BatchItem<T> =
+  | { readonly input: T; readonly result: RestoreResult; readonly error: undefined }
+  | { readonly input: T; readonly result: undefined; readonly error: DiffBIRError };
+
+/** One picture is iterable too, if it is a path, bytes or a stream: that would be a batch of its letters or bytes. */
+function checkInputs(inputs: unknown): void {
+  const value = inputs as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined;
+  const iterates =
+    typeof value?.[Symbol.iterator] === 'function' || typeof value?.[Symbol.asyncIterator] === 'function';
+  if (!iterates || isInput(inputs)) throw expected('an iterable of inputs', 'inputs', inputs);
 }
 
 function isAbort(error: unknown): boolean {

@@ -60,7 +60,8 @@ function parse(spec: OptionSpec, name: string, word: string): unknown {
 
 function help(spec: OptionSpec): string {
   const shown = spec.defaultDoc ?? (spec.default === undefined || spec.default === false ? '' : String(spec.default));
-  return shown ? `${spec.doc} (default: ${shown})` : spec.doc;
+  const choices = spec.kind.choices ? ` One of ${spec.kind.choices.join(', ')}.` : '';
+  return `${spec.doc}${choices}${shown && ` (default: ${shown})`}`;
 }
 
 function kebab(name: string): string {

@@ -2,19 +2,28 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { DiffBIRError } from '../errors';
 import type { RestoreOptions } from '../options/RestoreOptions';
+import { OPTIONS } from '../options/table';
 import { refuseExisting } from '../output/writeFile';
+import type { RunParameters } from '../parameters/runParameters';
 import type { RestoreResult } from '../restoreResult';
 import type { Restorer } from '../restorer';
+import { checkSamples, sampleSeed } from '../samples';
+import { packageVersion } from '../versions';
 import { EXIT, type ExitCode } from './exitCodes';
 import type { Plan } from './planOutputs';
 import type { Reporter, Terminal } from './reporter';
+import { UsageError } from './usageError';
 
 /** Loads the model; tests give another. */
-export type CreateRestorer = (options: RestoreOptions) => Promise<Pick<Restorer, 'restore' | 'dispose'>>;
+export type CreateRestorer = (
+  options: RestoreOptions,
+) => Promise<Pick<Restorer, 'modelName' | 'stages' | 'restore' | 'dispose'>>;
 
 export interface Run {
   readonly plans: readonly Plan[];
   readonly options: RestoreOptions;
+  /** The picture whose run is repeated with these options. */
+  readonly like?: RunParameters | undefined;
   readonly force: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -32,6 +41,8 @@ export async function restoreFiles(run: Run): Promise<ExitCode> {
     reporter.progress(label, progress);
   const restorer = await run.createRestorer({ ...options, signal, onProgress: onProgress('loading the model') });
   try {
+    checkLike(run, restorer.modelName);
+    checkSamples({ samples: options.samples ?? 1, noise: undefined }, options.stage ?? restorer.stages);
     for (const [i, plan] of plans.entries()) {
       if (signal.aborted) break;
       const label = plans.length > 1 ? `${plan.input} (${i + 1} of ${plans.length})` : plan.input;
@@ -51,19 +62,40 @@ export async function restoreFiles(run: Run): Promise<ExitCode> {
   return failures > 0 ? EXIT.failed : EXIT.ok;
 }
 
+/** Throws UsageError for another model than the picture's, unless it was asked for. */
+function checkLike({ like, options, quiet, json, reporter }: Run, modelName: string): void {
+  if (!like) return;
+  const warn = (text: string) => {
+    if (!quiet && !json) reporter.line(`warning: ${text}`);
+  };
+  const shown = JSON.stringify(like.model);
+  if (like.model !== modelName) {
+    const message = `the picture of --like was made with the model ${shown}, not with ${JSON.stringify(modelName)}`;
+    if (options.model === undefined) throw new UsageError(`${message}: name its folder with --model`);
+    warn(message);
+  }
+  if (like.version !== packageVersion()) {
+    const version = JSON.stringify(like.version);
+    warn(`the picture of --like was made with version ${version}; this is ${packageVersion()}`);
+  }
+}
+
 async function restoreFile(
   run: Run,
   restorer: Awaited<ReturnType<CreateRestorer>>,
-  { input, output }: Plan,
+  plan: Plan,
   onProgress: NonNullable<RestoreOptions['onProgress']>,
 ): Promise<void> {
-  const { force, signal } = run;
+  const { force, signal, options } = run;
+  const { input, output, sample = 0 } = plan;
   if (!force) await refuseExisting(output);
   const begin = performance.now();
-  const result = await restorer.restore(input, { signal, onProgress });
+  // One call a sample, so that each is written as soon as it is there.
+  const seed = sampleSeed(BigInt(options.seed ?? OPTIONS.seed.default), sample);
+  const result = await restorer.restore(input, { signal, onProgress, seed, samples: 1 });
   await mkdir(path.dirname(output), { recursive: true });
   const info = await result.toFile(output, { force });
-  reportSuccess(run, { input, output }, result, info.size, performance.now() - begin);
+  reportSuccess(run, plan, result, info.size, performance.now() - begin);
 }
 
 function reportSuccess(run: Run, plan: Plan, result: RestoreResult, bytes: number, milliseconds: number): void {

@@ -6,6 +6,8 @@ import { addDegradeCommand } from './degrade';
 import { EXIT, type ExitCode } from './exitCodes';
 import { expandInputs } from './expandInputs';
 import { addFlags, typedOptions } from './flags';
+import { addInspectCommand } from './inspect';
+import { parametersOf, withTyped } from './like';
 import { planOutputs } from './planOutputs';
 import { createReporter, type Terminal } from './reporter';
 import { type CreateRestorer, restoreFiles } from './restoreFiles';
@@ -21,7 +23,8 @@ export interface Cli {
 
 const FOOTER = `
 IN is a picture, a folder, or a pattern in quotes ('photos/**/*.jpg'). OUT is a file when there is one picture and OUT
-is named like one (restored.png), else a folder.
+is named like one (restored.png), else a folder. Every picture has the same seed, whatever else is restored; with
+--samples, sample k has the seed SEED + k, and its name ends in _k.
 
 Exit codes: ${EXIT.ok} all restored, ${EXIT.failed} the model or a picture failed, ${EXIT.usage} wrong usage, ${EXIT.interrupted} interrupted.
 
@@ -29,6 +32,7 @@ Examples:
   $ diffbir restore old.jpg -o restored.jpg
   $ diffbir restore photos -o restored --recursive --stage 1
   $ diffbir restore 'scans/*.tif' -o out --model ./diffbir-v2.1 --steps 30 --json
+  $ diffbir restore other.jpg -o other.png --like restored.jpg
 `;
 
 /** Runs one command line to its end. Prints; never throws. */
@@ -44,6 +48,7 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
       .description('Restore pictures.')
       .argument('<IN...>', 'pictures, folders or patterns')
       .requiredOption('-o, --out <OUT>', 'file or folder to write to')
+      .addOption(new Option('--like <IMAGE>', 'take options and seed from a restored picture; typed ones go first'))
       .addOption(new Option('-r, --recursive', 'also pictures in folders below; the tree is kept'))
       .addOption(new Option('-f, --force', 'overwrite existing files'))
       .addOption(new Option('--json', 'one JSON object a picture on stdout'))
@@ -61,6 +66,7 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
     restore,
     addDegradeCommand(program, cli, done),
     addCompareCommand(program, cli, done),
+    addInspectCommand(program, cli, done),
   ]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
@@ -76,13 +82,15 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
 }
 
 async function restoreCommand(cli: Cli, command: Command, words: readonly string[]): Promise<ExitCode> {
-  const { out, recursive = false, force = false, json = false, quiet = false } = command.opts();
-  const options = typedOptions(command);
+  const { out, like: image, recursive = false, force = false, json = false, quiet = false } = command.opts();
+  const typed = typedOptions(command);
+  const like = image === undefined ? undefined : await parametersOf(image, cli.signal);
+  const options = like ? withTyped(like.options, typed) : typed;
   const inputs = await expandInputs(words, { recursive, exclude: out });
   if (inputs.length === 0) throw new UsageError(`No pictures in ${words.join(', ')}`);
-  const plans = planOutputs(inputs, out, options.format);
+  const plans = planOutputs(inputs, out, options.format, options.samples);
   const reporter = createReporter(cli.terminal, quiet || json);
-  return restoreFiles({ ...cli, plans, options, force, json, quiet, reporter });
+  return restoreFiles({ ...cli, plans, options, like, force, json, quiet, reporter });
 }
 
 function report(error: unknown, { terminal, signal }: Cli): ExitCode {

@@ -97,7 +97,7 @@ function checkPixels(name: string, width: number, height: number, { limitInputPi
 }
 
 /** Runs a decoder and names the file in its complaints. */
-async function explained<T>(name: string, run: () => Promise<T>): Promise<T> {
+export async function explained<T>(name: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (cause) {

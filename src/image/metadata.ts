@@ -1,3 +1,4 @@
+import { withoutParameters } from '../parameters/xmp';
 import type { Metadata } from './types';
 
 /** PNG readers refuse chunks of 8 MB; what is larger than this is no description of a picture. */
@@ -6,7 +7,7 @@ const ORIENTATION = 0x0112;
 const SHORT = 3;
 
 /** The blocks that a decoder found, as they may be written again, and what had to be dropped. */
-export function cleanMetadata(found: Metadata): { metadata: Metadata; warnings: string[] } {
+export function cleanMetadata(found: Omit<Metadata, 'parameters'>): { metadata: Metadata; warnings: string[] } {
   const warnings: string[] = [];
   const keep = (name: string, block: Buffer | undefined, problem: (block: Buffer) => string | undefined) => {
     if (!block) return undefined;
@@ -18,7 +19,11 @@ export function cleanMetadata(found: Metadata): { metadata: Metadata; warnings: 
   const exif = keep('EXIF', found.exif && tiffOf(found.exif), (block) => (isTiff(block) ? undefined : 'it is damaged'));
   const xmp = keep('XMP', found.xmp, () => undefined);
   return {
-    metadata: { ...(icc && { icc }), ...(exif && { exif: uprightExif(exif) }), ...(xmp && { xmp: uprightXmp(xmp) }) },
+    metadata: {
+      ...(icc && { icc }),
+      ...(exif && { exif: uprightExif(exif) }),
+      ...(xmp && { xmp: withoutParameters(uprightXmp(xmp)) }),
+    },
     warnings,
   };
 }

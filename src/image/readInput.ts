@@ -12,15 +12,20 @@ export type Source =
   | { readonly name: string; readonly bytes: Uint8Array }
   | { readonly name: string; readonly raw: RawImage };
 
-/** Checks the type of an input at the door, synchronously. Throws InvalidOptionError. */
-export function checkInput(input: unknown): asserts input is ImageInput {
-  const known =
+/** Whether a value is of a type that an input can have. */
+export function isInput(input: unknown): input is ImageInput {
+  return (
     (typeof input === 'string' && input !== '' && !input.includes('\0')) ||
     (input instanceof URL && input.protocol === 'file:') ||
     isBytes(input) ||
     isStream(input) ||
-    isRaw(input);
-  if (!known) {
+    isRaw(input)
+  );
+}
+
+/** Checks the type of an input at the door, synchronously. Throws InvalidOptionError. */
+export function checkInput(input: unknown): asserts input is ImageInput {
+  if (!isInput(input)) {
     throw expected(
       'a path, file: URL, Buffer, Uint8Array, ArrayBuffer, stream or { data, width, height, channels }',
       'input',

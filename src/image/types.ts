@@ -19,6 +19,8 @@ export interface Metadata {
   readonly icc?: Buffer | undefined;
   readonly exif?: Buffer | undefined;
   readonly xmp?: Buffer | undefined;
+  /** Generation parameters to write into the XMP packet (parameters/runParameters.ts). */
+  readonly parameters?: string | undefined;
 }
 
 /** A picture as native code and the encoder need it. */

@@ -5,13 +5,11 @@ import { DiffBIRError, InvalidOptionError, ManifestError } from '../errors';
 import type { ScheduleSpec } from '../native/binding';
 import type { RestoreOptions } from '../options/RestoreOptions';
 import { validateOptions } from '../options/validate';
+import { CLEANER_TYPES, type CleanerType } from './cleanerType';
 import { Fields } from './fields';
 
 export const MANIFEST_FILE = 'model.json';
 
-/** Stage-1 networks: SwinIR, BSRNet and Real-ESRGAN (`rrdbnet`), Real-ESRGAN's compact ones (`srvgg`), SCUNet. */
-export const CLEANER_TYPES = ['swinir', 'rrdbnet', 'srvgg', 'scunet'] as const;
-export type CleanerType = (typeof CLEANER_TYPES)[number];
 const MAX_BYTES = 1 << 20;
 const MAX_DEPTH = 16;
 
@@ -28,8 +26,13 @@ export interface NetworkEntry {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** `model.json`: everything this package must know about a model. Either `cleaner` alone, or all networks but for
- * the text encoder, without which the picture alone steers. */
+/** The network of stage 1. Its type follows from the checkpoint's keys and shapes where it is not given. */
+export type CleanerEntry = NetworkEntry & { readonly type?: CleanerType };
+
+/**
+ * `model.json`: everything this package must know about a model. Either `cleaner` alone, or all networks but for the
+ * text encoder, without which the picture alone steers.
+ */
 export interface ModelManifest {
   readonly formatVersion: 1;
   readonly name: string;
@@ -37,8 +40,8 @@ export interface ModelManifest {
   /** SPDX expression, or the name of a file with the terms. */
   readonly license?: string;
   readonly networks: {
-    /** Stage 1, the restoration module. */
-    readonly cleaner: NetworkEntry & { readonly type: CleanerType };
+    /** Stage 1, the restoration module; `none` gives stage 2 the picture as it is (the paper's ablation). */
+    readonly cleaner: CleanerEntry | 'none';
     readonly vae?: NetworkEntry;
     readonly textEncoder?: NetworkEntry;
     readonly unet?: NetworkEntry;
@@ -145,7 +148,7 @@ export function checkManifest(value: unknown, file: string): ModelManifest {
 }
 
 function checkNetworks(networks: Fields, top: Fields, file: string): void {
-  checkNetwork(networks.object('cleaner', ['type', 'file', 'prefix', 'config'])).oneOf('type', CLEANER_TYPES);
+  checkCleaner(networks, file);
   const present = STAGE2_NETWORKS.filter((name) => networks.has(name));
   for (const name of present) checkNetwork(networks.object(name, ['file', 'prefix', 'config']));
   const missing = STAGE2_NETWORKS.filter((name) => name !== OPTIONAL_NETWORK && !networks.has(name)).map(
@@ -155,6 +158,15 @@ function checkNetworks(networks: Fields, top: Fields, file: string): void {
     throw new ManifestError(file, `has only a part of stage 2: ${missing.join(', ')} missing`);
   }
   if (present.length > 0 || top.has('schedule')) checkSchedule(top);
+}
+
+function checkCleaner(networks: Fields, file: string): void {
+  const cleaner = networks.raw('cleaner');
+  if (cleaner === 'none' && networks.has('unet')) return;
+  if (cleaner === 'none') throw new ManifestError(file, 'networks.cleaner is none, and there is no stage 2 either');
+  if (typeof cleaner !== 'object') throw networks.error('cleaner', 'an object or "none"', cleaner);
+  const entry = checkNetwork(networks.object('cleaner', ['type', 'file', 'prefix', 'config']));
+  if (entry.has('type')) entry.oneOf('type', CLEANER_TYPES);
 }
 
 function checkNetwork(network: Fields): Fields {

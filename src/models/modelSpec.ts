@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { DiffBIRError, ManifestError } from '../errors';
 import type { ModelSpec, NetworkSpec, WeightTable } from '../native/binding';
+import { CLEANER_TYPES, type CleanerType, detectCleanerType } from './cleanerType';
 import type { LoadedManifest, NetworkEntry } from './manifest';
 
 /** Reads the table of tensors of one checkpoint file, see `checkpoint/readCheckpoint.ts`. */
@@ -16,6 +17,10 @@ const OFFICIAL_PREFIX = {
 const LATENT_SCALE_FACTOR = 0.18215;
 /** The size at which Stable Diffusion 2.1-base was trained: it does worse below. */
 export const MIN_SHORT_EDGE = 512;
+
+export function hasStage1({ manifest }: LoadedManifest): boolean {
+  return manifest.networks.cleaner !== 'none';
+}
 
 export function hasStage2({ manifest }: LoadedManifest): boolean {
   return manifest.networks.unet !== undefined;
@@ -33,16 +38,26 @@ export async function modelSpec(
   const { networks, schedule, latentScaleFactor, minShortEdge } = loaded.manifest;
   const tables = new Map<string, Promise<WeightTable>>();
 
-  const network = async (type: NetworkSpec['type'], entry: NetworkEntry, official = ''): Promise<NetworkSpec> => {
-    const file = await checkpointPath(loaded, entry.file);
+  const tableOf = async (relative: string): Promise<WeightTable> => {
+    const file = await checkpointPath(loaded, relative);
     if (!tables.has(file)) tables.set(file, readCheckpoint(file));
-    const weights = await (tables.get(file) as Promise<WeightTable>);
+    return tables.get(file) as Promise<WeightTable>;
+  };
+  const network = async (type: NetworkSpec['type'], entry: NetworkEntry, official = ''): Promise<NetworkSpec> => {
+    const weights = await tableOf(entry.file);
     const prefix = entry.prefix ?? (weights.tensors.some(({ name }) => name.startsWith(official)) ? official : '');
     return { type, weights, prefix, config: numbersOf(entry.config ?? {}) };
   };
 
-  const cleaner = await network(networks.cleaner.type, networks.cleaner);
   const { vae, textEncoder, unet, controlnet } = networks;
+  const cleaner =
+    networks.cleaner === 'none'
+      ? // Native code maps a file for every network, also for one without tensors: one that is mapped anyhow.
+        withoutTensors(await tableOf((vae as NetworkEntry).file))
+      : await network(
+          networks.cleaner.type ?? cleanerTypeOf(loaded, networks.cleaner, await tableOf(networks.cleaner.file)),
+          networks.cleaner,
+        );
   if (stage === 1 || !vae || !unet || !controlnet || !schedule) return { cleaner, stage2: null, threads };
   return {
     cleaner,
@@ -58,6 +73,23 @@ export async function modelSpec(
     },
     threads,
   };
+}
+
+function withoutTensors(weights: WeightTable): NetworkSpec {
+  return { type: 'none', weights: { ...weights, tensors: [] }, prefix: '', config: {} };
+}
+
+/** Throws ManifestError for a checkpoint with the keys of no known network: the manifest must then say what it is. */
+function cleanerTypeOf({ file }: LoadedManifest, entry: NetworkEntry, { tensors }: WeightTable): CleanerType {
+  const type = detectCleanerType(tensors, entry.prefix);
+  if (type) return type;
+  const keys = tensors.slice(0, 3).map(({ name }) => name.slice(0, 100));
+  throw new ManifestError(
+    file,
+    `networks.cleaner has no type, and ${entry.file} does not have the keys and shapes of ${CLEANER_TYPES.join(', ')}` +
+      `${entry.prefix ? ` behind the prefix ${entry.prefix}` : ''} (it begins with ${keys.join(', ') || 'none'}): ` +
+      'name another file, or the prefix of its keys',
+  );
 }
 
 /** The real path of a checkpoint, which must lie inside the model's folder also behind symbolic links. */

@@ -43,7 +43,8 @@ export interface WeightTable {
 
 /** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
 export interface NetworkSpec {
-  readonly type:
+  readonly type: /** A cleaner that gives the picture as it is. */
+    | 'none'
     | 'swinir'
     | 'rrdbnet'
     | 'srvgg'

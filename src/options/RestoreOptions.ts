@@ -5,6 +5,12 @@ import type { Logger, RestoreProgress, Tensor } from './values';
 /** Restoration guidance: pulls the sampled picture towards the stage-1 result. */
 export interface Guidance {
   /**
+   * `mse`: the same pull everywhere. `w_mse`: less at edges and in texture, so that detail is still generated
+   * there.
+   * @default 'w_mse'
+   */
+  loss?: 'mse' | 'w_mse' | undefined;
+  /**
    * Strength of the pull; 0 switches it off. Larger: closer to stage 1, less invented detail. A number from 0 to
    * 1000.
    * @default 0
@@ -89,16 +95,77 @@ export interface RestoreOptions {
    */
   upscale?: number | undefined;
   /**
-   * Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps; `ddim` and `dpm++_m2` are
-   * deterministic.
+   * Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps. `ddim` and the DPM-Solvers
+   * (`dpm...`: multistep or singlestep, order 1 to 3) are deterministic. `edm_...`: those of k-diffusion, of which
+   * names with `_a` and `_sde` add noise at each step.
    * @default 'spaced'
    */
-  sampler?: 'spaced' | 'ddim' | 'dpm++_m2' | undefined;
+  sampler?:
+    | 'spaced'
+    | 'ddim'
+    | 'dpm++_m1'
+    | 'dpm++_m2'
+    | 'dpm++_m3'
+    | 'dpm++_s1'
+    | 'dpm++_s2'
+    | 'dpm++_s3'
+    | 'dpm_m1'
+    | 'dpm_m2'
+    | 'dpm_m3'
+    | 'dpm_s1'
+    | 'dpm_s2'
+    | 'dpm_s3'
+    | 'edm_euler'
+    | 'edm_euler_a'
+    | 'edm_heun'
+    | 'edm_dpm_2'
+    | 'edm_dpm_2_a'
+    | 'edm_lms'
+    | 'edm_dpm++_2s_a'
+    | 'edm_dpm++_sde'
+    | 'edm_dpm++_2m'
+    | 'edm_dpm++_2m_sde'
+    | 'edm_dpm++_2m_sde_heun'
+    | 'edm_dpm++_3m_sde'
+    | undefined;
   /**
    * Sampling steps of stage 2; time grows linearly with it. An integer from 1 to 1000.
    * @default 50
    */
   steps?: number | undefined;
+  /**
+   * Noise added back over all steps together, in `edm_euler`, `edm_heun` and `edm_dpm_2`. 0 leaves them
+   * deterministic; larger corrects earlier errors and loses detail. A number from 0 to 1000.
+   * @default 0
+   */
+  sChurn?: number | undefined;
+  /**
+   * Lowest noise level (sigma) at which sChurn applies. A number from 0 to 1000000.
+   * @default 0
+   */
+  sTmin?: number | undefined;
+  /**
+   * Highest noise level (sigma) at which sChurn applies. A number from 0 to 1000000.
+   * @default 300
+   */
+  sTmax?: number | undefined;
+  /**
+   * Factor of all noise that `edm_` samplers add. Slightly above 1 makes up for detail that is lost. A number from
+   * 0 to 10.
+   * @default 1
+   */
+  sNoise?: number | undefined;
+  /**
+   * Share of fresh noise in each step of the `edm_` samplers with `_a` or `_sde`: 0 is deterministic, 1 is what
+   * they are made for. A number from 0 to 10.
+   * @default 1
+   */
+  eta?: number | undefined;
+  /**
+   * Number of past slopes that `edm_lms` uses. 1 is Euler's method. An integer from 1 to 4.
+   * @default 1
+   */
+  order?: number | undefined;
   /**
    * Classifier-free guidance scale: how strongly the prompts steer. 1 switches it off and halves the time. A number
    * from 0 to 100.
@@ -171,6 +238,12 @@ export interface RestoreOptions {
    */
   seed?: number | bigint | undefined;
   /**
+   * How many pictures to make of the input, in stage 2. Sample k, counted from 0, has the seed `seed + k`, as if it
+   * were made alone. An integer from 1 to 1000.
+   * @default 1
+   */
+  samples?: number | undefined;
+  /**
    * Format of the output. JPEG has no transparency: it is laid on white.
    * @default the input's, png for raw pixels
    */
@@ -185,6 +258,12 @@ export interface RestoreOptions {
    * @default true
    */
   keepMetadata?: boolean | undefined;
+  /**
+   * Write the options, prompts and seed into the output's XMP, where `inspect` reads them and `--like` repeats the
+   * run.
+   * @default true
+   */
+  saveParameters?: boolean | undefined;
   /**
    * Refuse larger inputs before decoding them, as in sharp. An integer from 1 to 1099511627776, true for the
    * default, or false for no limit.

@@ -11,6 +11,8 @@ export interface Kind<T> {
   is(value: unknown): value is T;
   /** How the value is named on the command line, for instance `<n>`; absent: the option has no flag. */
   readonly placeholder?: string;
+  /** Accepted words, where the placeholder does not name them. */
+  readonly choices?: readonly string[];
   /**
    * The value that a command-line word stands for. A word that means nothing comes back as it is, so that `is`
    * refuses it and the message shows what was typed.
@@ -46,6 +48,9 @@ export function boolean(): Kind<boolean> {
   return { type: 'boolean', expected: 'true or false', is: (value) => typeof value === 'boolean', placeholder: '' };
 }
 
+/** Longer lists of choices would not fit beside a flag. */
+const SHOWN_CHOICES = 6;
+
 /** One of a few words or numbers. */
 export function oneOf<const T extends string | number>(choices: readonly T[]): Kind<T> {
   const literals = choices.map((choice) => (typeof choice === 'string' ? `'${choice}'` : String(choice)));
@@ -53,7 +58,8 @@ export function oneOf<const T extends string | number>(choices: readonly T[]): K
     type: literals.join(' | '),
     expected: literals.length > 1 ? `one of ${literals.join(', ')}` : String(literals[0]),
     is: (value): value is T => choices.includes(value as T),
-    placeholder: `<${choices.join('|')}>`,
+    placeholder: choices.length > SHOWN_CHOICES ? '<name>' : `<${choices.join('|')}>`,
+    ...(choices.length > SHOWN_CHOICES && { choices: choices.map(String) }),
     fromWord: (word) => choices.find((choice) => String(choice) === word) ?? word,
   };
 }

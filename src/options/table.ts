@@ -22,10 +22,44 @@ export interface OptionSpec<T = unknown> {
   readonly scope: 'load' | 'call';
   /** A model's manifest may give it another default. */
   readonly manifest?: true;
+  /** The picture depends on it from this stage on: it is written into the output's metadata (parameters/). */
+  readonly recordedFrom?: 1 | 2;
 }
 
-/** Names of samplers that native code knows. */
-export const SAMPLERS = ['spaced', 'ddim', 'dpm++_m2'] as const;
+/**
+ * Names of samplers that native code knows (native/diffusion/sampler.cpp), in its order; named as in the reference and in
+ * k-diffusion.
+ */
+export const SAMPLERS = [
+  'spaced',
+  'ddim',
+  'dpm++_m1',
+  'dpm++_m2',
+  'dpm++_m3',
+  'dpm++_s1',
+  'dpm++_s2',
+  'dpm++_s3',
+  'dpm_m1',
+  'dpm_m2',
+  'dpm_m3',
+  'dpm_s1',
+  'dpm_s2',
+  'dpm_s3',
+  'edm_euler',
+  'edm_euler_a',
+  'edm_heun',
+  'edm_dpm_2',
+  'edm_dpm_2_a',
+  'edm_lms',
+  'edm_dpm++_2s_a',
+  'edm_dpm++_sde',
+  'edm_dpm++_2m',
+  'edm_dpm++_2m_sde',
+  'edm_dpm++_2m_sde_heun',
+  'edm_dpm++_3m_sde',
+] as const;
+/** What restoration guidance minimises. */
+export const GUIDANCE_LOSSES = ['mse', 'w_mse'] as const;
 /** Formats that can be written. */
 export const FORMATS = ['png', 'jpeg', 'webp', 'tiff', 'avif'] as const;
 export type OutputFormat = (typeof FORMATS)[number];
@@ -46,6 +80,12 @@ const NEGATIVE =
 
 /** The members of `guidance`: pulling the sampled picture towards the stage-1 result (DiffBIR paper, section 3.3). */
 export const GUIDANCE = {
+  loss: {
+    kind: oneOf(GUIDANCE_LOSSES),
+    default: 'w_mse',
+    doc: '`mse`: the same pull everywhere. `w_mse`: less at edges and in texture, so that detail is still generated there.',
+    scope: 'call',
+  },
   scale: {
     kind: number(0, 1000),
     default: 0,
@@ -60,9 +100,9 @@ export const GUIDANCE = {
   },
   stop: { kind: integer(-1, 1001), default: -1, doc: 'Timestep above which guidance applies.', scope: 'call' },
   repeat: { kind: integer(1, 100), default: 1, doc: 'Gradient steps at each sampling step.', scope: 'call' },
-} as const satisfies Record<string, OptionSpec<number>>;
+} as const satisfies Record<string, OptionSpec>;
 
-export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: number | undefined };
+export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: ValueOf<(typeof GUIDANCE)[K]> | undefined };
 
 /** The members of `tiling`: how the picture is cut up, stage by stage (behaviour.md 2.5 and 6). Sizes in pixels. */
 export const TILING = {
@@ -102,20 +142,22 @@ export const TILING = {
     doc: 'Distance between tiles of the diffusion model, at most their size; 0: half of it.',
     scope: 'call',
   },
-} as const satisfies Record<string, OptionSpec<number>>;
+} as const satisfies Record<string, OptionSpec>;
 
 export type Tiling = { -readonly [K in keyof typeof TILING]?: number | undefined };
 
 /** A group's own kind says only that it is an object: its members are checked one by one against these. */
 export const GROUPS = { guidance: GUIDANCE, tiling: TILING } as const satisfies Record<
   string,
-  Readonly<Record<string, OptionSpec<number>>>
+  Readonly<Record<string, OptionSpec>>
 >;
 export type GroupName = keyof typeof GROUPS;
 
 /** The members of a group, typed loosely; nothing for an option that is none. */
-export function groupOf(name: string): Readonly<Record<string, OptionSpec<number>>> | undefined {
-  return Object.hasOwn(GROUPS, name) ? GROUPS[name as GroupName] : undefined;
+export function groupOf(name: string): Readonly<Record<string, OptionSpec>> | undefined {
+  return Object.hasOwn(GROUPS, name)
+    ? (GROUPS[name as GroupName] as Readonly<Record<string, unknown>> as Readonly<Record<string, OptionSpec>>)
+    : undefined;
 }
 
 export const OPTIONS = {
@@ -149,6 +191,7 @@ export const OPTIONS = {
     doc: '1: the restoration module alone (removes degradation, invents nothing). 2: both stages (adds generated detail).',
     scope: 'call',
     manifest: true,
+    recordedFrom: 1,
   },
   upscale: {
     kind: number(0, 64, { above: true }),
@@ -156,13 +199,15 @@ export const OPTIONS = {
     doc: 'Output size per axis is trunc(size * upscale).',
     scope: 'call',
     manifest: true,
+    recordedFrom: 1,
   },
   sampler: {
     kind: oneOf(SAMPLERS),
     default: 'spaced',
-    doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps; `ddim` and `dpm++_m2` are deterministic.',
+    doc: 'Sampler of stage 2. `spaced`: ancestral DDPM sampling on a subset of the timesteps. `ddim` and the DPM-Solvers (`dpm...`: multistep or singlestep, order 1 to 3) are deterministic. `edm_...`: those of k-diffusion, of which names with `_a` and `_sde` add noise at each step.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   steps: {
     kind: integer(1, 1000),
@@ -170,6 +215,55 @@ export const OPTIONS = {
     doc: 'Sampling steps of stage 2; time grows linearly with it.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
+  },
+  sChurn: {
+    kind: number(0, 1000),
+    default: 0,
+    doc: 'Noise added back over all steps together, in `edm_euler`, `edm_heun` and `edm_dpm_2`. 0 leaves them deterministic; larger corrects earlier errors and loses detail.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
+  sTmin: {
+    kind: number(0, 1e6),
+    default: 0,
+    doc: 'Lowest noise level (sigma) at which sChurn applies.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
+  sTmax: {
+    kind: number(0, 1e6),
+    default: 300,
+    doc: 'Highest noise level (sigma) at which sChurn applies.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
+  sNoise: {
+    kind: number(0, 10),
+    default: 1,
+    doc: 'Factor of all noise that `edm_` samplers add. Slightly above 1 makes up for detail that is lost.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
+  eta: {
+    kind: number(0, 10),
+    default: 1,
+    doc: 'Share of fresh noise in each step of the `edm_` samplers with `_a` or `_sde`: 0 is deterministic, 1 is what they are made for.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
+  order: {
+    kind: integer(1, 4),
+    default: 1,
+    doc: "Number of past slopes that `edm_lms` uses. 1 is Euler's method.",
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
   },
   cfgScale: {
     kind: number(0, 100),
@@ -177,6 +271,7 @@ export const OPTIONS = {
     doc: 'Classifier-free guidance scale: how strongly the prompts steer. 1 switches it off and halves the time.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   rescaleCfg: {
     kind: boolean(),
@@ -184,6 +279,7 @@ export const OPTIONS = {
     doc: 'Let the scale rise from 1 at the first step to cfgScale + 1 at the last.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   strength: {
     kind: number(0, 2),
@@ -191,6 +287,7 @@ export const OPTIONS = {
     doc: 'Control strength: how strongly stage 2 follows the stage-1 picture. 0 ignores it.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   noiseAug: {
     kind: integer(0, 999),
@@ -198,6 +295,7 @@ export const OPTIONS = {
     doc: 'Timestep to which the condition is noised; larger gives stage 2 more freedom. Trained range: 0 to 199.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   startPoint: {
     kind: oneOf(['noise', 'cond']),
@@ -205,17 +303,19 @@ export const OPTIONS = {
     doc: 'Start sampling from pure noise, or from the condition with noise on it.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   guidance: {
     kind: custom<Guidance>(
       'Guidance',
-      'an object { scale, start, stop, repeat }',
+      'an object { loss, scale, start, stop, repeat }',
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     ),
     defaultDoc: 'off',
     doc: 'Restoration guidance: pulls the sampled picture towards the stage-1 result.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   tiling: {
     kind: custom<Tiling>(
@@ -227,18 +327,21 @@ export const OPTIONS = {
     doc: 'Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 1,
   },
   padding: {
     kind: oneOf(['reflect', 'zero']),
     default: 'reflect',
     doc: 'What is added where a network needs other sizes: the mirrored picture, or zeros (black), which leak into the border.',
     scope: 'call',
+    recordedFrom: 1,
   },
   parity: {
     kind: boolean(),
     default: false,
     doc: "The PyTorch reference's numbers, quirks included: truncated 8-bit levels, off-centre blending of tiles, averaged tile statistics. Use with `padding: 'zero'`.",
     scope: 'call',
+    recordedFrom: 1,
   },
   colorFix: {
     kind: oneOf(['wavelet', 'none']),
@@ -246,6 +349,7 @@ export const OPTIONS = {
     doc: '`wavelet` takes the low frequencies (colours) from the stage-1 picture.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   prompt: {
     kind: text(PROMPT_LENGTH),
@@ -254,6 +358,7 @@ export const OPTIONS = {
     doc: 'What the picture should look like. The text encoder reads 77 tokens; the rest is cut, with a warning.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   negativePrompt: {
     kind: text(PROMPT_LENGTH),
@@ -262,11 +367,19 @@ export const OPTIONS = {
     doc: 'What it should not look like; used where cfgScale is not 1.',
     scope: 'call',
     manifest: true,
+    recordedFrom: 2,
   },
   seed: {
     kind: seed(),
     default: 231,
     doc: "Seed of the noise, the same as torch's CPU generator. Same seed and options: same picture.",
+    scope: 'call',
+    recordedFrom: 2,
+  },
+  samples: {
+    kind: integer(1, 1000),
+    default: 1,
+    doc: 'How many pictures to make of the input, in stage 2. Sample k, counted from 0, has the seed `seed + k`, as if it were made alone.',
     scope: 'call',
   },
   format: {
@@ -285,6 +398,13 @@ export const OPTIONS = {
     kind: boolean(),
     default: true,
     doc: 'Keep ICC profile, EXIF (with orientation 1, since it is applied to the pixels) and XMP.',
+    scope: 'call',
+    recordedFrom: 1,
+  },
+  saveParameters: {
+    kind: boolean(),
+    default: true,
+    doc: "Write the options, prompts and seed into the output's XMP, where `inspect` reads them and `--like` repeats the run.",
     scope: 'call',
   },
   limitInputPixels: {

@@ -39,6 +39,22 @@ describe('planOutputs', () => {
     expect(plan(['a.gif', 'a.png'], 'out')).toEqual(['out/a.gif.png', 'out/a.png']);
   });
 
+  it('several samples are numbered behind the name', () => {
+    const plans = planOutputs([{ file: 'in/a.b.jpg', relative: 'sub/a.b.jpg' }], 'out', 'png', 2);
+    expect(plans).toEqual([
+      { input: 'in/a.b.jpg', output: 'out/sub/a.b_0.png', sample: 0 },
+      { input: 'in/a.b.jpg', output: 'out/sub/a.b_1.png', sample: 1 },
+    ]);
+    expect(planOutputs([{ file: 'a.jpg', relative: 'a.jpg' }], 'x/new.png', undefined, 2)[1]?.output).toBe(
+      'x/new_1.png',
+    );
+    const clash = ['a.png', 'a_1.png'].map((file) => ({ file, relative: file }));
+    expect(planOutputs(clash, 'out', undefined, 2).length).toBe(4);
+    expect(() => planOutputs([...clash, { file: 'A.png', relative: 'A.png' }], 'out', undefined, 2)).toThrow(
+      UsageError,
+    );
+  });
+
   it('pictures that would clash all the same are refused', () => {
     expect(() => plan(['a.png', 'A.PNG'], 'out')).toThrow(
       /in\/a\.png and in\/A\.PNG would both be written to out\/A\.PNG/,

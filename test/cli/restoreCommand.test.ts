@@ -3,7 +3,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/runCli';
-import { OPTION_NAMES } from '../../src/options/table';
+import { OPTION_NAMES, SAMPLERS } from '../../src/options/table';
 import { type FakeNative, fakeNative, fakeRestorer, modelFolder, STAGE1, temporaryFolder } from '../facade/fakes';
 import { image } from '../image/pictures';
 
@@ -108,6 +108,12 @@ describe('diffbir restore', () => {
       '--rescale-cfg',
       '--guidance-scale',
       '0.5',
+      '--guidance-loss',
+      'mse',
+      '--sampler',
+      'edm_euler',
+      '--s-churn',
+      '2.5',
       '--start-point',
       'cond',
       '--seed',
@@ -121,10 +127,48 @@ describe('diffbir restore', () => {
       startPoint: 'cond',
       seed: 7n,
       steps: 3,
-      guidance: { scale: 0.5, repeat: 1 },
+      guidance: { loss: 'mse', scale: 0.5, repeat: 1 },
+      sampler: 'edm_euler',
+      edm: { sChurn: 2.5, sTmax: 300 },
     });
     await cli([at('in/a.png'), '-o', at('p.png'), '--model', modelFolder({ ...STAGE1, defaults: { strength: 0.5 } })]);
     expect(fake.jobs[1]).toMatchObject({ stage: 1, strength: 0.5 });
+  });
+
+  it('gives a picture the same seed whatever else is restored', async () => {
+    const seeds = async (...words: string[]) => {
+      fake.jobs.length = 0;
+      await cli([...words, '-f', '-o', at('out'), '--seed', '5']);
+      return fake.jobs.map(({ seed, image: { data } }) => [seed, data[0], data[1]]);
+    };
+    const [a, b] = [at('in/a.png'), at('in/b.jpg')];
+    const forward = await seeds(a, b);
+    expect(await seeds(b, a)).toEqual([...forward].reverse());
+    expect(await seeds(b)).toEqual([forward[1]]);
+    expect(forward.map(([seed]) => seed)).toEqual([5n, 5n]);
+  });
+
+  it('--samples writes one file a sample, numbered, with the seeds that follow', async () => {
+    const { code, stdout } = await cli([at('in'), '-o', at('out'), '--samples', '2', '--seed', '7', '--json']);
+    const records = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records.map(({ output, seed, sample }) => [path.basename(output), seed, sample])).toEqual([
+      ['a_0.png', '7', 0],
+      ['a_1.png', '8', 1],
+      ['b_0.jpg', '7', 0],
+      ['b_1.jpg', '8', 1],
+    ]);
+    expect([code, readdirSync(at('out')).length]).toEqual([0, 4]);
+    expect((await cli([at('in'), '-o', at('two'), '--samples', '2'])).code).toBe(0);
+    expect(fake.jobs.slice(-2).map(({ seed }) => seed)).toEqual([231n, 232n]);
+  });
+
+  it('--samples of stage 1 is refused before anything is done', async () => {
+    const { code, stderr } = await cli([at('in'), '-o', at('out'), '--samples', '2', '--stage', '1']);
+    expect([code, fake.jobs.length]).toEqual([2, 0]);
+    expect(stderr).toMatch(/for samples but received 2: stage 1 leaves nothing to chance/);
   });
 
   it('--no-keep-metadata', async () => {
@@ -188,6 +232,8 @@ describe('diffbir restore', () => {
   it('help names every option that can be typed', async () => {
     const { code, stdout } = await cli(['--help']);
     expect(code).toBe(0);
+    // A list of choices too long to stand beside its flag.
+    expect(stdout.replace(/\s+/g, ' ')).toContain(`One of ${SAMPLERS.join(', ')}.`);
     const untyped = ['guidance', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
     for (const name of OPTION_NAMES.filter((option) => !untyped.includes(option))) {
       expect(stdout).toContain(`-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);

@@ -2,12 +2,12 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ManifestError } from '../../src/errors';
-import { type ModelSource, readManifest } from '../../src/models/manifest';
+import { type CleanerEntry, type ModelSource, readManifest } from '../../src/models/manifest';
 import { modelSpec } from '../../src/models/modelSpec';
 import type { TensorEntry } from '../../src/native/binding';
 import { BOTH_STAGES, modelFolder, STAGE1, temporaryFolder } from './fakes';
 
-const cleaner = STAGE1.networks.cleaner;
+const cleaner = STAGE1.networks.cleaner as CleanerEntry;
 
 async function refusal(manifest: unknown): Promise<ManifestError> {
   const folder = modelFolder(manifest);
@@ -47,7 +47,13 @@ describe('readManifest', () => {
     ['no version', { ...STAGE1, formatVersion: undefined }, /expected 1 for formatVersion but it is missing/],
     ['a newer version', { ...STAGE1, formatVersion: 2 }, /expected 1 for formatVersion but received 2/],
     ['no name', { ...STAGE1, name: '' }, /for name/],
-    ['no networks', { ...STAGE1, networks: {} }, /for networks\.cleaner but it is missing/],
+    ['no networks', { ...STAGE1, networks: {} }, /an object or "none" for networks\.cleaner but it is missing/],
+    [
+      'a cleaner that is a word',
+      { ...STAGE1, networks: { cleaner: 'swinir' } },
+      /"none" for networks\.cleaner but rec/,
+    ],
+    ['no network at all', { ...STAGE1, networks: { cleaner: 'none' } }, /none, and there is no stage 2 either/],
     [
       'an unknown cleaner',
       { ...STAGE1, networks: { cleaner: { ...cleaner, type: 'gan' } } },
@@ -98,12 +104,16 @@ describe('readManifest', () => {
 });
 
 describe('modelSpec', () => {
-  const entry = (name: string): TensorEntry => ({ name, dtype: 'float32', shape: [], strides: [], offset: 0, end: 4 });
-  const reader = (names: readonly string[]) => {
+  const entry = ([name, axes]: readonly [string, number]): TensorEntry => {
+    const shape = new Array(axes).fill(1);
+    return { name, dtype: 'float32', shape, strides: shape, offset: 0, end: 4 };
+  };
+  const reader = (names: readonly string[], axes: Record<string, number> = {}) => {
     const opened: string[] = [];
     const read = async (file: string) => {
       opened.push(path.basename(file));
-      return { file, fileSize: 1, tensors: names.map(entry) };
+      const keys = [...names.map((name) => [name, 0] as const), ...Object.entries(axes)];
+      return { file, fileSize: 1, tensors: keys.map(entry) };
     };
     return { opened, read };
   };
@@ -163,6 +173,51 @@ describe('modelSpec', () => {
     const manifest = { ...STAGE1, networks: { cleaner: { ...cleaner, config } } };
     const spec = await modelSpec(await readManifest(modelFolder(manifest)), { stage: 1, threads: 1 }, reader([]).read);
     expect(spec.cleaner.config).toEqual({ num_heads: [4, 8], unshuffle: 1, heads: 4, attn: [] });
+  });
+
+  const untyped = { ...STAGE1, networks: { cleaner: { file: 'weights.safetensors' } } };
+  const cleanerOf = async (manifest: unknown, axes: Record<string, number>) =>
+    (await modelSpec(await readManifest(modelFolder(manifest)), { stage: 1, threads: 1 }, reader([], axes).read))
+      .cleaner;
+
+  it.each([
+    ['swinir', { 'conv_first.1.weight': 4, 'layers.0.residual_group.blocks.0.attn.relative_position_bias_table': 2 }],
+    ['rrdbnet', { 'conv_first.weight': 4, 'RRDB_trunk.0.RDB1.conv1.weight': 4, 'RRDB_trunk.0.RDB1.conv1.bias': 1 }],
+    ['rrdbnet', { 'conv_first.weight': 4, 'body.0.rdb1.conv1.weight': 4 }],
+    ['srvgg', { 'body.0.weight': 4, 'body.0.bias': 1, 'body.1.weight': 1, 'body.2.weight': 4 }],
+    ['scunet', { 'm_head.0.weight': 4, 'm_body.0.conv1_1.weight': 4, 'm_tail.0.weight': 4 }],
+  ])('finds by keys and shapes that a cleaner without type is %s', async (type, axes) => {
+    expect((await cleanerOf(untyped, axes)).type).toBe(type);
+    const behind = Object.fromEntries(Object.entries(axes).map(([key, count]) => [`net.${key}`, count]));
+    const prefixed = { ...STAGE1, networks: { cleaner: { file: 'weights.safetensors', prefix: 'net.' } } };
+    expect(await cleanerOf(prefixed, behind)).toMatchObject({ type, prefix: 'net.' });
+  });
+
+  it.each([
+    ['other keys', { 'encoder.0.weight': 4 }, /it begins with encoder\.0\.weight\)/],
+    ['a sequence without PReLU', { 'body.0.weight': 4, 'body.1.weight': 4 }, /body\.0\.weight, body\.1\.weight/],
+    ['the keys behind a prefix that is not named', { 'net.m_head.0.weight': 4, 'net.m_tail.0.weight': 4 }, /prefix/],
+    ['no tensors', {}, /begins with none/],
+  ])('a cleaner without type and with %s is refused by file', async (_, axes, reason) => {
+    const error = await cleanerOf(untyped, axes).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(ManifestError);
+    expect(error.message).toMatch(/model\.json: networks\.cleaner has no type, and weights\.safetensors does not have/);
+    expect(error.message).toMatch(/swinir, rrdbnet, srvgg, scunet/);
+    expect(error.message).toMatch(reason);
+  });
+
+  it('believes the manifest where it gives a type', async () => {
+    const manifest = { ...STAGE1, networks: { cleaner: { ...cleaner, type: 'scunet' } } };
+    expect((await cleanerOf(manifest, { 'body.0.weight': 4, 'body.1.weight': 1 })).type).toBe('scunet');
+  });
+
+  it('has no tensors of stage 1 where its cleaner is none', async () => {
+    const manifest = { ...BOTH_STAGES, networks: { ...BOTH_STAGES.networks, cleaner: 'none' } };
+    const { opened, read } = reader(['first_stage_model.quant_conv.weight']);
+    const spec = await modelSpec(await readManifest(modelFolder(manifest)), { stage: 2, threads: 1 }, read);
+    expect(spec.cleaner).toMatchObject({ type: 'none', weights: { tensors: [] } });
+    expect(spec.stage2?.vaeEncoder.weights.tensors.length).toBe(1);
+    expect(opened).toEqual(['weights.safetensors']);
   });
 
   it('names a file that is not there', async () => {

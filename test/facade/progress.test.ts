@@ -3,9 +3,9 @@ import type { Stage } from '../../src/native/binding';
 import { withFraction, withLoadFraction } from '../../src/progress';
 
 /** Fractions that a sequence of messages gives. */
-function fractions(stages: 1 | 2, messages: readonly [Stage, number, number][], from = 0): number[] {
+function fractions(stages: 1 | 2, messages: readonly [Stage, number, number][], from = 0, to = 1): number[] {
   const seen: number[] = [];
-  const report = withFraction(stages, ({ fraction }) => void seen.push(fraction), from);
+  const report = withFraction(stages, ({ fraction }) => void seen.push(fraction), from, to);
   for (const [stage, step, steps] of messages) report({ stage, step, steps });
   return seen;
 }
@@ -45,5 +45,13 @@ describe('fraction', () => {
     withLoadFraction(({ fraction }) => void loaded.push(fraction), 0.1)({ stage: 'load', step: 2, steps: 2 });
     expect(loaded).toEqual([0.1]);
     expect(fractions(1, [['stage1', 0, 4]], 0.1)).toEqual([0.1]);
+  });
+
+  it('ends where the next picture begins', () => {
+    const whole: [Stage, number, number][] = [
+      ['stage1', 1, 1],
+      ['finish', 1, 1],
+    ];
+    expect(fractions(1, whole, 0.25, 0.5).at(-1)).toBeCloseTo(0.5);
   });
 });

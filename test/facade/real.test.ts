@@ -3,8 +3,10 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import { withChunks } from '../../src/image/png';
 import { compare, type PictureResult, Restorer, restore, versions } from '../../src/index';
+import { detectCleanerType } from '../../src/models/cleanerType';
 import { exifWithOrientation } from '../image/pictures';
 import { temporaryFolder } from './fakes';
 
@@ -204,6 +206,31 @@ describe.skipIf(!hasAddon || !golden)('both stages, through model.json', () => {
     expect(Buffer.compare(first.data, again.data)).toBe(0);
     expect(Buffer.compare(first.data, other.data)).not.toBe(0);
   });
+
+  it('without a cleaner stage 2 sees the picture as it is', async () => {
+    const model = goldenModel('b', { parameterization: 'v', zeroSnr: true });
+    const manifest = JSON.parse(readFileSync(path.join(model, 'model.json'), 'utf8'));
+    manifest.networks.cleaner = 'none';
+    writeFileSync(path.join(model, 'model.json'), JSON.stringify(manifest));
+    const data = Uint8Array.from({ length: 512 * 512 * 3 }, (_, i) => (i * 7) % 251);
+    const picture = { data, width: 512, height: 512, channels: 3 as const };
+    const { stage, trace } = await restore(picture, { model, steps: 1, trace: true });
+    expect(stage).toBe(2);
+    const seen = trace.cond_img?.data ?? new Float32Array();
+    expect(seen.length).toBe(data.length);
+    // Planes of floats against interleaved levels.
+    expect(
+      seen.findIndex((value, i) => Math.round(value * 255) !== data[(i % 512 ** 2) * 3 + Math.floor(i / 512 ** 2)]),
+    ).toBe(-1);
+  });
+
+  it.each(['swinir_a.ckpt', 'bsrnet_a.pth', 'scunet_a_half.pth'].filter((file) => has(`ckpt/${file}`)))(
+    'finds what the recorded %s is',
+    async (file) => {
+      const { tensors } = await readCheckpoint(path.join(golden as string, 'ckpt', file));
+      expect(detectCleanerType(tensors)).toBe({ sw: 'swinir', bs: 'rrdbnet', sc: 'scunet' }[file.slice(0, 2)]);
+    },
+  );
 
   it('names file and key where weights do not fit the manifest', async () => {
     const model = goldenModel('b', { parameterization: 'v', zeroSnr: true });

@@ -34,11 +34,20 @@ describe('one restoration', () => {
       strength: 0.5,
       seed: 5n,
       sampler: 'spaced',
-      guidance: { scale: 1, start: 1001, stop: -1, repeat: 1 },
+      guidance: { loss: 'w_mse', scale: 1, start: 1001, stop: -1, repeat: 1 },
+      edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
       noise: [],
       trace: false,
     });
     expect(fake.jobs[0]?.positiveTokens.length).toBe(77);
+  });
+
+  it('hands the parameters of the edm_ samplers and the loss of guidance through', async () => {
+    const fake = fakeNative();
+    const edm = { sChurn: 5, sTmin: 0.1, sTmax: 80, sNoise: 1.05, eta: 0.5, order: 4 };
+    const restorer = await fakeRestorer(fake, { sampler: 'edm_lms' });
+    await restorer.restore(raw, { ...edm, guidance: { loss: 'mse' } });
+    expect(fake.jobs[0]).toMatchObject({ sampler: 'edm_lms', edm, guidance: { loss: 'mse' } });
   });
 
   it('warns of a prompt that is cut, and tells the logger', async () => {
@@ -107,6 +116,15 @@ describe('stages', () => {
     await (await fakeRestorer(fake, { stage: 1 })).restore(raw);
     expect(fake.jobs.map(({ stage }) => stage)).toEqual([1, 2, 1]);
     expect(fake.specs.map(({ stage2 }) => stage2 !== null)).toEqual([false, true, false]);
+  });
+
+  it('1 of a model without stage 1 is refused', async () => {
+    const model = modelFolder({ ...BOTH_STAGES, networks: { ...BOTH_STAGES.networks, cleaner: 'none' } });
+    const refused = { option: 'stage', message: expect.stringContaining('the model fake has no stage 1') };
+    await expect(fakeRestorer(fakeNative(), { model, stage: 1 })).rejects.toMatchObject(refused);
+    const restorer = await fakeRestorer(fakeNative(), { model });
+    await expect(restorer.restore(raw, { stage: 1 })).rejects.toMatchObject(refused);
+    expect((await restorer.restore(raw)).stage).toBe(2);
   });
 
   it('that are not there are refused', async () => {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { EdmSpec, NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import { SAMPLERS } from '../../src/options/table';
 
 const { primitives } = loadBinding();
 
@@ -180,3 +181,11 @@ function run(changes: Partial<SampleOptions>): NativeTensor[] {
 function tensor(value: (i: number) => number): NativeTensor {
   return { shape: SHAPE, data: Float32Array.from({ length: 16 }, (_, i) => value(i)) };
 }
+
+test('the option takes the samplers that native code has, no more and no fewer', () => {
+  const x = { shape: SHAPE, data: new Float32Array(16) };
+  const same = (latent: NativeTensor) => latent;
+  const options = { schedule: V, steps: 1, x, noise: [], cfgScale: 1, rescaleCfg: false, cond: same, uncond: same };
+  const ask = () => primitives.sample({ ...options, sampler: '?', guidance: null, edm: EDM, parity: false });
+  expect(ask).toThrow(`Expected one of ${SAMPLERS.join(', ')} for sampler`);
+});

@@ -9,7 +9,8 @@ describe('resolveOptions', () => {
       sampler: 'spaced',
       steps: 50,
       seed: 231n,
-      guidance: { scale: 0, start: 1001, stop: -1, repeat: 1 },
+      guidance: { loss: 'w_mse', scale: 0, start: 1001, stop: -1, repeat: 1 },
+      ...{ sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
       threads: availableParallelism(),
       keepMetadata: true,
     });
@@ -33,6 +34,7 @@ describe('resolveOptions', () => {
 
   it('resolves guidance member by member', () => {
     expect(resolveOptions({ guidance: { scale: 0.5 } }, { guidance: { scale: 1, repeat: 5 } }).guidance).toEqual({
+      loss: 'w_mse',
       scale: 0.5,
       start: 1001,
       stop: -1,

@@ -37,6 +37,15 @@ describe('values that are refused', () => {
     ['stage', 3],
     ['stage', '1'],
     ['sampler', 'euler'],
+    ['sChurn', -1],
+    ['sChurn', Number.NaN],
+    ['sTmin', -0.5],
+    ['sTmax', Number.POSITIVE_INFINITY],
+    ['sNoise', 11],
+    ['eta', -1],
+    ['order', 0],
+    ['order', 5],
+    ['order', 1.5],
     ['startPoint', ''],
     ['colorFix', 'adain'],
     ['rescaleCfg', 'yes'],
@@ -76,6 +85,7 @@ describe('values that are refused', () => {
 
   it('members of guidance, by their full name', () => {
     expect(refusal({ guidance: { scale: Number.NaN } }).message).toMatch(/^Expected a number .* for guidance.scale/);
+    expect(refusal({ guidance: { loss: 'l1' } }).message).toMatch(/^Expected one of 'mse', 'w_mse' for guidance.loss/);
     expect(refusal({ guidance: { scael: 1 } }).message).toContain('Did you mean guidance.scale?');
   });
 
@@ -96,6 +106,9 @@ describe('values that are accepted', () => {
     ['prompt', ''],
     ['prompt', 'שלום 🐈 עולם'],
     ['steps', 1],
+    ['sampler', 'edm_dpm++_3m_sde'],
+    ['order', 4],
+    ['guidance', { loss: 'mse' }],
     ['limitInputPixels', false],
     ['limitInputPixels', true],
     ['noise', [{ shape: [1, 2], data: new Float32Array(2) }]],
@@ -116,6 +129,7 @@ describe('names', () => {
     ['negative_prompt', 'negativePrompt'],
     ['onprogress', 'onProgress'],
     ['uspcale', 'upscale'],
+    ['s_churn', 'sChurn'],
     ['LIMIT-INPUT-PIXELS', 'limitInputPixels'],
   ])('%s suggests %s', (wrong, right) => {
     expect(refusal({ [wrong]: 1 }).message).toBe(`Unknown option ${wrong}. Did you mean ${right}?`);
