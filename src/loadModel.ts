@@ -4,9 +4,11 @@ import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type LoadedManifest, readManifest } from './models/manifest';
 import { hasStage1, hasStage2, modelSpec } from './models/modelSpec';
+import { forTask } from './models/task';
 import type { NativeModel } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
+import type { Task } from './options/table';
 import { packageRoot } from './packageRoot';
 import { withLoadFraction } from './progress';
 import { runTask } from './runTask';
@@ -15,6 +17,7 @@ import { runTask } from './runTask';
 export interface LoadedModel {
   readonly native: NativeModel;
   readonly name: string;
+  readonly task: Task;
   /** The last stage whose networks are there. */
   readonly stages: 1 | 2;
   /** Whether stage 1 does anything. */
@@ -40,7 +43,8 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     if (signal?.aborted) throw abortError(signal);
   };
   stopIfAborted();
-  const manifest = await readManifest(options.model ?? embeddedModel());
+  const { task } = resolveOptions(lasting);
+  const manifest = forTask(await readManifest(options.model ?? embeddedModel()), task);
   stopIfAborted();
   const layers = [lasting, manifest.manifest.defaults ?? {}];
   const { threads, stage: asked } = resolveOptions(...layers);
@@ -52,7 +56,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const binding = internals.loadBinding();
   const progress = onProgress && withLoadFraction(onProgress, loadShare);
   const native = await runTask((report) => binding.createModel(spec, report), progress, signal);
-  return { native, name: manifest.manifest.name, stages, hasStage1: hasStage1(manifest), layers, internals };
+  return { native, name: manifest.manifest.name, task, stages, hasStage1: hasStage1(manifest), layers, internals };
 }
 
 export function noStage1(name: string): InvalidOptionError {

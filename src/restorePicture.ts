@@ -69,7 +69,7 @@ async function restoreSample(
   const { width, height } = image;
   const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
   if (signal?.aborted) throw abortError(signal);
-  const parameters = runParameters(model.name, options, stage);
+  const parameters = runParameters(model, options, stage);
   const saved = options.saveParameters ? toSave(parameters, picture.metadata, warnings) : undefined;
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);

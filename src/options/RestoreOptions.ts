@@ -80,6 +80,12 @@ export interface RestoreOptions {
    */
   model?: string | ModelSource | undefined;
   /**
+   * Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`:
+   * for aligned faces, 512 x 512 after upscale.
+   * @default 'sr'
+   */
+  task?: 'sr' | 'denoise' | 'face' | undefined;
+  /**
    * Threads that one operator may use. An integer from 1 to 1024.
    * @default os.availableParallelism()
    */

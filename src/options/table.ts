@@ -58,6 +58,9 @@ export const SAMPLERS = [
   'edm_dpm++_2m_sde_heun',
   'edm_dpm++_3m_sde',
 ] as const;
+/** What a model can be made for (behaviour.md 1.3). */
+export const TASKS = ['sr', 'denoise', 'face'] as const;
+export type Task = (typeof TASKS)[number];
 /** What restoration guidance minimises. */
 export const GUIDANCE_LOSSES = ['mse', 'w_mse'] as const;
 /** Formats that can be written. */
@@ -176,6 +179,12 @@ export const OPTIONS = {
     },
     defaultDoc: 'the embedded model',
     doc: 'Folder of a model (with `model.json`), or a manifest object with its `root` folder.',
+    scope: 'load',
+  },
+  task: {
+    kind: oneOf(TASKS),
+    default: 'sr',
+    doc: 'Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`: for aligned faces, 512 x 512 after upscale.',
     scope: 'load',
   },
   threads: {
