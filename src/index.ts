@@ -26,7 +26,7 @@ export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRec
 export type { Appearance } from './native/metrics';
 export type { Guidance, RestoreOptions } from './options/RestoreOptions';
 export type { OutputFormat, Task } from './options/table';
-export type { Logger, RestoreProgress, Tensor } from './options/values';
+export type { Captioner, Logger, RestoreProgress, Tensor } from './options/values';
 export type { RunParameters } from './parameters/runParameters';
 export type { OutputInfo, OutputOptions, PictureResult } from './pictureResult';
 export { restore } from './restore';

@@ -1,6 +1,6 @@
 // Generated from table.ts by scripts/option-docs.ts (npm run docs:options): edit there.
 import type { ModelSource } from '../models/manifest';
-import type { Logger, RestoreProgress, Tensor } from './values';
+import type { Captioner, Logger, RestoreProgress, Tensor } from './values';
 
 /** Restoration guidance: pulls the sampled picture towards the stage-1 result. */
 export interface Guidance {
@@ -237,6 +237,11 @@ export interface RestoreOptions {
    * @default the reference's
    */
   negativePrompt?: string | undefined;
+  /**
+   * Called with the input picture in stage 2; what it answers goes before `prompt`. An error that it throws stops
+   * the restoration.
+   */
+  captioner?: Captioner | undefined;
   /**
    * Seed of the noise, the same as torch's CPU generator. Same seed and options: same picture. An integer from 0 to
    * 2^53-1, or a bigint from 0 to 2^64-1.

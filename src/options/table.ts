@@ -6,7 +6,15 @@
 import { availableParallelism } from 'node:os';
 import type { ModelSource } from '../models/manifest';
 import { boolean, custom, integer, type Kind, limit, number, oneOf, seed, text } from './kinds';
-import { isAbortSignal, isLogger, isTensorList, type Logger, type RestoreProgress, type Tensor } from './values';
+import {
+  type Captioner,
+  isAbortSignal,
+  isLogger,
+  isTensorList,
+  type Logger,
+  type RestoreProgress,
+  type Tensor,
+} from './values';
 
 export interface OptionSpec<T = unknown> {
   readonly kind: Kind<T>;
@@ -377,6 +385,11 @@ export const OPTIONS = {
     scope: 'call',
     manifest: true,
     recordedFrom: 2,
+  },
+  captioner: {
+    kind: custom<Captioner>('Captioner', 'a function', (value) => typeof value === 'function'),
+    doc: 'Called with the input picture in stage 2; what it answers goes before `prompt`. An error that it throws stops the restoration.',
+    scope: 'call',
   },
   seed: {
     kind: seed(),

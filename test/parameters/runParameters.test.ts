@@ -26,6 +26,7 @@ describe('what is recorded', () => {
       'quality',
       'saveParameters',
       'samples',
+      'captioner',
       'limitInputPixels',
       'limitWorkPixels',
     ];
