@@ -26,7 +26,7 @@ export function optionsInterface(): string {
   );
   return `// Generated from table.ts by scripts/option-docs.ts (npm run docs:options): edit there.
 import type { ModelSource } from '../models/manifest';
-import type { Logger, RestoreProgress, Tensor } from './values';
+import type { Captioner, Logger, RestoreProgress, Tensor } from './values';
 
 ${groups.join('\n')}
 /** Options of \`restore()\` and \`Restorer\`. An option that is \`undefined\` counts as absent. */

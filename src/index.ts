@@ -20,13 +20,13 @@ export {
 } from './errors';
 export type { ImageInput, RawImage } from './image/types';
 export { type Inspection, type InspectOptions, inspect } from './inspect';
-export type { ModelManifest, ModelSource, NetworkEntry } from './models/manifest';
+export type { CleanerEntry, ModelManifest, ModelSource, NetworkEntry, TaskEntry } from './models/manifest';
 export type { Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
 export type { Appearance } from './native/metrics';
 export type { Guidance, RestoreOptions } from './options/RestoreOptions';
-export type { OutputFormat } from './options/table';
-export type { Logger, RestoreProgress, Tensor } from './options/values';
+export type { OutputFormat, Task } from './options/table';
+export type { Captioner, Logger, RestoreProgress, Tensor } from './options/values';
 export type { RunParameters } from './parameters/runParameters';
 export type { OutputInfo, OutputOptions, PictureResult } from './pictureResult';
 export { restore } from './restore';

@@ -35,8 +35,8 @@ const MAX_XMP = 4 << 20;
  * Rejects with InvalidImageError (no picture, or parameters that are damaged or have values out of range),
  * InvalidOptionError, AbortError.
  * @example
- * const { parameters } = await inspect('restored.png');
- * const again = await restore('old.jpg', { model: './diffbir-v2.1', ...parameters?.options });
+ * const { task, options } = (await inspect('restored.png')).parameters ?? {};
+ * const again = await restore('old.jpg', { model: './diffbir-v2.1', task, ...options });
  */
 export async function inspect(input: Exclude<ImageInput, RawImage>, options: InspectOptions = {}): Promise<Inspection> {
   checkInput(input);

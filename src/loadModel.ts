@@ -4,9 +4,11 @@ import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type LoadedManifest, readManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
+import { forTask } from './models/task';
 import type { NativeModel } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
+import type { Task } from './options/table';
 import { packageRoot } from './packageRoot';
 import { withLoadFraction } from './progress';
 import { runTask } from './runTask';
@@ -15,6 +17,7 @@ import { runTask } from './runTask';
 export interface LoadedModel {
   readonly native: NativeModel;
   readonly name: string;
+  readonly task: Task;
   /** The last stage whose networks are there. */
   readonly stages: 1 | 2;
   /** Whether it has a text encoder. */
@@ -47,7 +50,8 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     if (signal?.aborted) throw abortError(signal);
   };
   stopIfAborted();
-  const manifest = await readManifest(options.model ?? embeddedModel());
+  const { task } = resolveOptions(lasting);
+  const manifest = forTask(await readManifest(options.model ?? embeddedModel()), task);
   stopIfAborted();
   const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
   const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];
@@ -63,6 +67,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   return {
     native,
     name: manifest.manifest.name,
+    task,
     stages,
     hasStage1: hasStage1(manifest),
     readsPrompts,

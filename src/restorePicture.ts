@@ -1,3 +1,4 @@
+import { captionedPrompt } from './caption';
 import { InvalidOptionError } from './errors';
 import { decode } from './image/decode';
 import { resizeAlpha } from './image/encode';
@@ -36,15 +37,16 @@ export async function restorePicture(
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);
 
+  const prompt = stage === 2 ? await captionedPrompt(picture, options) : options.prompt;
   const run: Run = { model, stage, picture, read };
   const share = (count: number) => loadShare + ((1 - loadShare) * count) / samples;
   const others: RestoreResult[] = [];
   // The first comes last, since it holds the others.
   for (let k = 1; k < samples; k++) {
-    const one = { ...options, seed: sampleSeed(options.seed, k) };
+    const one = { ...options, prompt, seed: sampleSeed(options.seed, k) };
     others.push(await restoreSample(run, one, share(k - 1), share(k), []));
   }
-  return restoreSample(run, options, share(samples - 1), 1, others);
+  return restoreSample(run, { ...options, prompt }, share(samples - 1), 1, others);
 }
 
 /** What the samples of a picture have in common. */
@@ -70,7 +72,7 @@ async function restoreSample(
   const { width, height } = image;
   const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
   if (signal?.aborted) throw abortError(signal);
-  const parameters = runParameters(model.name, options, stage);
+  const parameters = runParameters(model, options, stage);
   const saved = options.saveParameters ? toSave(parameters, picture.metadata, warnings) : undefined;
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);

@@ -64,7 +64,7 @@ function shown(input: string, { format, width, height, parameters }: Inspection)
       ? Object.entries(value as object).map(([member, inner]) => [`${name}.${member}`, inner])
       : [[name, value]],
   );
-  const lines = [['diffbir', parameters.version], ['model', parameters.model], ...rows].map(
+  const lines = [['diffbir', parameters.version], ['model', parameters.model], ['task', parameters.task], ...rows].map(
     ([name, value]) => `  ${String(name).padEnd(23)} ${printable(value)}\n`,
   );
   return head + lines.join('');

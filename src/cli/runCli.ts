@@ -85,7 +85,7 @@ async function restoreCommand(cli: Cli, command: Command, words: readonly string
   const { out, like: image, recursive = false, force = false, json = false, quiet = false } = command.opts();
   const typed = typedOptions(command);
   const like = image === undefined ? undefined : await parametersOf(image, cli.signal);
-  const options = like ? withTyped(like.options, typed) : typed;
+  const options = like ? withTyped({ task: like.task, ...like.options }, typed) : typed;
   const inputs = await expandInputs(words, { recursive, exclude: out });
   if (inputs.length === 0) throw new UsageError(`No pictures in ${words.join(', ')}`);
   const plans = planOutputs(inputs, out, options.format, options.samples);

@@ -4,6 +4,7 @@ import { parseStrictJson } from '../checkpoint/strictJson';
 import { DiffBIRError, InvalidOptionError, ManifestError } from '../errors';
 import type { ScheduleSpec } from '../native/binding';
 import type { RestoreOptions } from '../options/RestoreOptions';
+import { TASKS, type Task } from '../options/table';
 import { validateOptions } from '../options/validate';
 import { CLEANER_TYPES, type CleanerType } from './cleanerType';
 import { Fields } from './fields';
@@ -55,7 +56,18 @@ export interface ModelManifest {
   readonly minShortEdge?: number;
   /** Options that this model sets unless the caller does. */
   readonly defaults?: RestoreOptions;
+  /** What is different for other tasks than `sr`; an empty object where nothing is. */
+  readonly tasks?: Readonly<Partial<Record<OtherTask, TaskEntry>>>;
 }
+
+/** The networks of a task in place of the model's own, and its defaults before the model's. */
+export interface TaskEntry {
+  readonly cleaner?: CleanerEntry | 'none';
+  readonly controlnet?: NetworkEntry;
+  readonly defaults?: RestoreOptions;
+}
+
+export type OtherTask = Exclude<Task, 'sr'>;
 
 /** A manifest that is given as an object, with the folder that its files are in. */
 export interface ModelSource extends ModelManifest {
@@ -133,6 +145,7 @@ export function checkManifest(value: unknown, file: string): ModelManifest {
     'latentScaleFactor',
     'minShortEdge',
     'defaults',
+    'tasks',
   ]);
   top.oneOf('formatVersion', [1]);
   top.string('name', 'a name', (name) => name !== '');
@@ -143,12 +156,30 @@ export function checkManifest(value: unknown, file: string): ModelManifest {
   if (top.has('minShortEdge')) {
     top.number('minShortEdge', 'an integer from 1 to 512', (n) => Number.isInteger(n) && n >= 1 && n <= 512);
   }
-  const defaults = top.has('defaults') ? checkDefaults(top.raw('defaults'), file) : {};
-  return { ...(value as ModelManifest), defaults };
+  const defaults = top.has('defaults') ? checkDefaults(top.raw('defaults'), file, 'defaults') : {};
+  const tasks = top.has('tasks') ? { tasks: checkTasks(top, file) } : {};
+  return { ...(value as ModelManifest), defaults, ...tasks };
+}
+
+function checkTasks(top: Fields, file: string): NonNullable<ModelManifest['tasks']> {
+  const others = TASKS.filter((task): task is OtherTask => task !== 'sr');
+  const tasks = top.object('tasks', others);
+  const hasStage2 = (top.raw('networks') as ModelManifest['networks']).unet !== undefined;
+  const checked: Partial<Record<OtherTask, TaskEntry>> = {};
+  for (const task of others.filter((name) => tasks.has(name))) {
+    const entry = tasks.object(task, ['cleaner', 'controlnet', 'defaults']);
+    if (entry.has('cleaner')) checkCleaner(entry, file, hasStage2);
+    if (entry.has('controlnet')) checkNetwork(entry.object('controlnet', ['file', 'prefix', 'config']));
+    if (entry.has('controlnet') && !hasStage2)
+      throw new ManifestError(file, `tasks.${task} has only a part of stage 2`);
+    const defaults = checkDefaults(entry.raw('defaults'), file, `tasks.${task}.defaults`);
+    checked[task] = { ...(tasks.raw(task) as TaskEntry), defaults };
+  }
+  return checked;
 }
 
 function checkNetworks(networks: Fields, top: Fields, file: string): void {
-  checkCleaner(networks, file);
+  checkCleaner(networks, file, networks.has('unet'));
   const present = STAGE2_NETWORKS.filter((name) => networks.has(name));
   for (const name of present) checkNetwork(networks.object(name, ['file', 'prefix', 'config']));
   const missing = STAGE2_NETWORKS.filter((name) => name !== OPTIONAL_NETWORK && !networks.has(name)).map(
@@ -160,10 +191,10 @@ function checkNetworks(networks: Fields, top: Fields, file: string): void {
   if (present.length > 0 || top.has('schedule')) checkSchedule(top);
 }
 
-function checkCleaner(networks: Fields, file: string): void {
+function checkCleaner(networks: Fields, file: string, hasStage2: boolean): void {
   const cleaner = networks.raw('cleaner');
-  if (cleaner === 'none' && networks.has('unet')) return;
-  if (cleaner === 'none') throw new ManifestError(file, 'networks.cleaner is none, and there is no stage 2 either');
+  if (cleaner === 'none' && hasStage2) return;
+  if (cleaner === 'none') throw new ManifestError(file, 'the cleaner is none, and there is no stage 2 either');
   if (typeof cleaner !== 'object') throw networks.error('cleaner', 'an object or "none"', cleaner);
   const entry = checkNetwork(networks.object('cleaner', ['type', 'file', 'prefix', 'config']));
   if (entry.has('type')) entry.oneOf('type', CLEANER_TYPES);
@@ -191,9 +222,9 @@ function checkSchedule(top: Fields): void {
   schedule.number('timesteps', 'an integer from 2 to 10000', (n) => Number.isInteger(n) && n >= 2 && n <= 10_000);
 }
 
-function checkDefaults(defaults: unknown, file: string): RestoreOptions {
+function checkDefaults(defaults: unknown, file: string, name: string): RestoreOptions {
   try {
-    return validateOptions(defaults, { manifest: true, prefix: 'defaults.' });
+    return validateOptions(defaults, { manifest: true, prefix: `${name}.` });
   } catch (cause) {
     if (cause instanceof InvalidOptionError) throw new ManifestError(file, cause.message, { cause });
     throw cause;

@@ -1,6 +1,6 @@
 // Generated from table.ts by scripts/option-docs.ts (npm run docs:options): edit there.
 import type { ModelSource } from '../models/manifest';
-import type { Logger, RestoreProgress, Tensor } from './values';
+import type { Captioner, Logger, RestoreProgress, Tensor } from './values';
 
 /** Restoration guidance: pulls the sampled picture towards the stage-1 result. */
 export interface Guidance {
@@ -79,6 +79,12 @@ export interface RestoreOptions {
    * @default the embedded model
    */
   model?: string | ModelSource | undefined;
+  /**
+   * Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`:
+   * for aligned faces, 512 x 512 after upscale.
+   * @default 'sr'
+   */
+  task?: 'sr' | 'denoise' | 'face' | undefined;
   /**
    * Threads that one operator may use. An integer from 1 to 1024.
    * @default os.availableParallelism()
@@ -231,6 +237,11 @@ export interface RestoreOptions {
    * @default the reference's
    */
   negativePrompt?: string | undefined;
+  /**
+   * Called with the input picture in stage 2; what it answers goes before `prompt`. An error that it throws stops
+   * the restoration.
+   */
+  captioner?: Captioner | undefined;
   /**
    * Seed of the noise, the same as torch's CPU generator. Same seed and options: same picture. An integer from 0 to
    * 2^53-1, or a bigint from 0 to 2^64-1.

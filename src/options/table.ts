@@ -6,7 +6,15 @@
 import { availableParallelism } from 'node:os';
 import type { ModelSource } from '../models/manifest';
 import { boolean, custom, integer, type Kind, limit, number, oneOf, seed, text } from './kinds';
-import { isAbortSignal, isLogger, isTensorList, type Logger, type RestoreProgress, type Tensor } from './values';
+import {
+  type Captioner,
+  isAbortSignal,
+  isLogger,
+  isTensorList,
+  type Logger,
+  type RestoreProgress,
+  type Tensor,
+} from './values';
 
 export interface OptionSpec<T = unknown> {
   readonly kind: Kind<T>;
@@ -58,6 +66,9 @@ export const SAMPLERS = [
   'edm_dpm++_2m_sde_heun',
   'edm_dpm++_3m_sde',
 ] as const;
+/** What a model can be made for (behaviour.md 1.3). */
+export const TASKS = ['sr', 'denoise', 'face'] as const;
+export type Task = (typeof TASKS)[number];
 /** What restoration guidance minimises. */
 export const GUIDANCE_LOSSES = ['mse', 'w_mse'] as const;
 /** Formats that can be written. */
@@ -176,6 +187,12 @@ export const OPTIONS = {
     },
     defaultDoc: 'the embedded model',
     doc: 'Folder of a model (with `model.json`), or a manifest object with its `root` folder.',
+    scope: 'load',
+  },
+  task: {
+    kind: oneOf(TASKS),
+    default: 'sr',
+    doc: 'Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`: for aligned faces, 512 x 512 after upscale.',
     scope: 'load',
   },
   threads: {
@@ -368,6 +385,11 @@ export const OPTIONS = {
     scope: 'call',
     manifest: true,
     recordedFrom: 2,
+  },
+  captioner: {
+    kind: custom<Captioner>('Captioner', 'a function', (value) => typeof value === 'function'),
+    doc: 'Called with the input picture in stage 2; what it answers goes before `prompt`. An error that it throws stops the restoration.',
+    scope: 'call',
   },
   seed: {
     kind: seed(),

@@ -1,3 +1,4 @@
+import type { RawImage } from '../image/types';
 import type { NativeTensor, Stage } from '../native/binding';
 
 /** One progress message of a restoration. */
@@ -18,6 +19,9 @@ export interface Logger {
   warn(message: string): void;
   error(message: string): void;
 }
+
+/** Describes a picture in a few words: 8-bit RGB, as it was given, before it is enlarged. */
+export type Captioner = (image: RawImage) => string | Promise<string>;
 
 /** A float32 tensor, row-major. */
 export type { NativeTensor as Tensor };

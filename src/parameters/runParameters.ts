@@ -2,8 +2,8 @@ import { parseStrictJson } from '../checkpoint/strictJson';
 import { InvalidImageError } from '../errors';
 import type { RestoreOptions } from '../options/RestoreOptions';
 import type { ResolvedOptions } from '../options/resolve';
-import { OPTION_NAMES, type OptionName, specOf } from '../options/table';
-import { ownMembers, validateOptions } from '../options/validate';
+import { OPTION_NAMES, OPTIONS, type OptionName, specOf, type Task } from '../options/table';
+import { check, ownMembers, validateOptions } from '../options/validate';
 import { packageVersion } from '../versions';
 
 /** What a picture was made with: everything that is needed to make it again from the same input. */
@@ -12,6 +12,7 @@ export interface RunParameters {
   readonly version: string;
   /** Name of the model, from its manifest. */
   readonly model: string;
+  readonly task: Task;
   /** Every option that the picture depends on, defaults included, since those of later versions may differ. */
   readonly options: RestoreOptions;
 }
@@ -28,16 +29,20 @@ export function recordedOptions(stage: 1 | 2): OptionName[] {
 }
 
 /** The parameters of a run; undefined where `noise` stands for the seed, since recorded tensors are not written. */
-export function runParameters(model: string, options: ResolvedOptions, stage: 1 | 2): RunParameters | undefined {
+export function runParameters(
+  { name: model, task }: { readonly name: string; readonly task: Task },
+  options: ResolvedOptions,
+  stage: 1 | 2,
+): RunParameters | undefined {
   if (options.noise !== undefined) return undefined;
   const all: Readonly<Record<string, unknown>> = { ...options, stage };
   const recorded = Object.fromEntries(recordedOptions(stage).map((name) => [name, all[name]]));
-  return { version: packageVersion(), model, options: recorded as RestoreOptions };
+  return { version: packageVersion(), model, task, options: recorded as RestoreOptions };
 }
 
 /** One line of JSON, in characters that XML allows. A seed that no number holds exactly is a string. */
-export function toJson({ version, model, options }: RunParameters): string {
-  return JSON.stringify({ formatVersion: FORMAT_VERSION, version, model, options }, (_, value) =>
+export function toJson({ version, model, task, options }: RunParameters): string {
+  return JSON.stringify({ formatVersion: FORMAT_VERSION, version, model, task, options }, (_, value) =>
     typeof value !== 'bigint' ? value : value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value),
   ).replace(/[\u007f-\u009f\ufffe\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
@@ -53,17 +58,18 @@ export function parseParameters(text: string, name: string): RunParameters {
     if (text.length > MAX_PARAMETERS) throw new RangeError(`${text.length} characters are too many`);
     const found = ownMembers(parseStrictJson(text, MAX_DEPTH), 'parameters', KEYS, '');
     if (found.formatVersion !== FORMAT_VERSION) throw new RangeError('they have another format version');
-    const { version, model, options } = found;
+    const { version, model, task = OPTIONS.task.default, options } = found;
+    check(OPTIONS.task, 'task', task);
     if (!isName(version) || !isName(model)) throw new RangeError('they name no version or no model');
     const checked = validateOptions(withSeed(options), { only: recordedOptions(2) });
-    return { version, model, options: { ...checked } };
+    return { version, model, task: task as Task, options: { ...checked } };
   } catch (cause) {
     const reason = (cause as Error).message;
     throw new InvalidImageError(`${name} has generation parameters that cannot be used: ${reason}`, { cause });
   }
 }
 
-const KEYS = ['formatVersion', 'version', 'model', 'options'];
+const KEYS = ['formatVersion', 'version', 'model', 'task', 'options'];
 
 /** A seed above 2^53 is written as its digits. */
 function withSeed(options: unknown): unknown {

@@ -54,6 +54,24 @@ describe('readManifest', () => {
       /"none" for networks\.cleaner but rec/,
     ],
     ['no network at all', { ...STAGE1, networks: { cleaner: 'none' } }, /none, and there is no stage 2 either/],
+    ['an unknown task', { ...STAGE1, tasks: { video: {} } }, /unknown key tasks\.video/],
+    ['a task that is none', { ...STAGE1, tasks: { face: 1 } }, /an object for tasks\.face/],
+    ['a network that tasks do not change', { ...BOTH_STAGES, tasks: { face: { unet: cleaner } } }, /tasks\.face\.unet/],
+    [
+      'a bad network of a task',
+      { ...STAGE1, tasks: { face: { cleaner: { file: '../x' } } } },
+      /tasks\.face\.cleaner\.file/,
+    ],
+    [
+      'a task without stage 2 but its network',
+      { ...STAGE1, tasks: { face: { controlnet: { file: 'x' } } } },
+      /a part of stage 2/,
+    ],
+    [
+      'a wrong default of a task',
+      { ...STAGE1, tasks: { face: { defaults: { steps: 0 } } } },
+      /tasks\.face\.defaults\.steps/,
+    ],
     [
       'an unknown cleaner',
       { ...STAGE1, networks: { cleaner: { ...cleaner, type: 'gan' } } },

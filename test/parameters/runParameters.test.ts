@@ -12,7 +12,7 @@ import {
 import { packageVersion } from '../../src/versions';
 
 const recorded = (options = {}, stage: 1 | 2 = 2) => {
-  const parameters = runParameters('tiny', resolveOptions(options), stage);
+  const parameters = runParameters({ name: 'tiny', task: 'sr' }, resolveOptions(options), stage);
   return parameters ?? expect.fail();
 };
 
@@ -20,11 +20,13 @@ describe('what is recorded', () => {
   it('every option that the picture depends on, and none that it does not', () => {
     const unrelated = [
       'model',
+      'task',
       'threads',
       'format',
       'quality',
       'saveParameters',
       'samples',
+      'captioner',
       'limitInputPixels',
       'limitWorkPixels',
     ];
@@ -48,7 +50,7 @@ describe('what is recorded', () => {
   });
 
   it('nothing where recorded noise stands for the seed', () => {
-    expect(runParameters('tiny', resolveOptions({ noise: [] }), 2)).toBeUndefined();
+    expect(runParameters({ name: 'tiny', task: 'sr' }, resolveOptions({ noise: [] }), 2)).toBeUndefined();
   });
 });
 
@@ -84,6 +86,7 @@ describe('parameters of anybody', () => {
     ['another format', { ...valid, formatVersion: 2 }, /format version/],
     ['no model', { ...valid, model: undefined }, /no version or no model/],
     ['a model that is no name', { ...valid, model: {} }, /no version or no model/],
+    ['an unknown task', { ...valid, task: 'video' }, /for task/],
     ['a value out of range', { ...valid, options: { steps: 0 } }, /for steps but received 0/],
     ['a wrong seed', { ...valid, options: { seed: '-1' } }, /for seed/],
     ['a member out of range', { ...valid, options: { guidance: { scale: -1 } } }, /guidance\.scale/],

@@ -1,6 +1,7 @@
 import type { Handler } from '../types';
 import { handlers as checkpoints } from './checkpoints';
 import { handlers as color } from './color';
+import { handlers as commandLine } from './commandLine';
 import { handlers as degradation } from './degradation';
 import { handlers as guidance } from './guidance';
 import { handlers as networks } from './networks';
@@ -20,6 +21,7 @@ export const handlers: readonly Handler[] = [
   ...tokenizer,
   ...networks,
   ...color,
+  ...commandLine,
   ...degradation,
   ...guidance,
   ...pipeline,
