@@ -156,12 +156,13 @@ function tiles(tiling: ResolvedOptions['tiling']): RestoreJob['tiling'] {
 
 function refusePrompts(options: ResolvedOptions, model: string): void {
   for (const [name, neutral] of [
+    ['captioner', 'none'],
     ['prompt', "''"],
     ['negativePrompt', "''"],
     ['cfgScale', '1'],
   ] as const) {
     const value = options[name];
-    if (value === '' || value === 1) continue;
+    if (value === '' || value === 1 || value === undefined) continue;
     throw new InvalidOptionError(name, `Expected ${neutral} for ${name}: the model ${model} has no text encoder`);
   }
 }

@@ -77,6 +77,7 @@ describe('one restoration', () => {
       ['prompt', 'a cat'],
       ['negativePrompt', 'blur'],
       ['cfgScale', 4],
+      ['captioner', async () => 'a cat'],
     ] as const)
       await expect(restorer.restore(raw, { [option]: value })).rejects.toMatchObject({
         option,
