@@ -11,7 +11,7 @@ export function sampleSeed(seed: bigint, index: number): bigint {
 
 /** Throws InvalidOptionError for several samples that would all be one picture. */
 export function checkSamples({ samples, noise }: Pick<ResolvedOptions, 'samples' | 'noise'>, stage: 1 | 2): void {
-  if (samples === 1 || (stage === 2 && noise === undefined)) return;
+  if (samples === 1 || (stage === 2 && !noise?.length)) return;
   const reason = stage === 1 ? 'stage 1 leaves nothing to chance' : 'recorded noise gives one picture';
   throw new InvalidOptionError('samples', `Expected 1 for samples but received ${samples}: ${reason}`);
 }

@@ -34,7 +34,8 @@ export function runParameters(
   options: ResolvedOptions,
   stage: 1 | 2,
 ): RunParameters | undefined {
-  if (options.noise !== undefined) return undefined;
+  // An empty list stands for the seed.
+  if (options.noise?.length) return undefined;
   const all: Readonly<Record<string, unknown>> = { ...options, stage };
   const recorded = Object.fromEntries(recordedOptions(stage).map((name) => [name, all[name]]));
   return { version: packageVersion(), model, task, options: recorded as RestoreOptions };

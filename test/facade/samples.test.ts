@@ -71,7 +71,9 @@ describe('samples', () => {
     await expect(stage1.restore(raw, { samples: 2 })).rejects.toMatchObject(refused);
     const both = await fakeRestorer(fakeNative());
     await expect(both.restore(raw, { samples: 2, stage: 1 })).rejects.toMatchObject(refused);
-    await expect(both.restore(raw, { samples: 2, noise: [] })).rejects.toMatchObject(refused);
+    await expect(
+      both.restore(raw, { samples: 2, noise: [{ shape: [1], data: new Float32Array(1) }] }),
+    ).rejects.toMatchObject(refused);
     expect((await stage1.restore(raw)).samples.length).toBe(1);
   });
 });
