@@ -132,7 +132,7 @@ export interface RestoreJob {
   readonly padding: 'reflect' | 'zero';
   /** The reference's quirks: truncation to 8 bits, off-centre blending, averaged tile statistics. */
   readonly parity: boolean;
-  readonly colorFix: 'wavelet' | 'none';
+  readonly colorFix: 'wavelet' | 'adain' | 'none';
   /** 77 token ids each. */
   readonly positiveTokens: Int32Array;
   readonly negativeTokens: Int32Array;
@@ -223,6 +223,7 @@ export interface Primitives {
   waveletBlur(x: NativeTensor, radius: number): NativeTensor;
   waveletDecomposition(x: NativeTensor): { high: NativeTensor; low: NativeTensor };
   waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
+  adaptiveInstanceNormalization(content: NativeTensor, style: NativeTensor): NativeTensor;
   toUint8(x: Float32Array): Uint8Array;
   resizeBoxPil(image: NativeImage, width: number, height: number): NativeImage;
   centerCrop(image: NativeImage, size: number): NativeImage;

@@ -149,10 +149,11 @@ export interface RestoreOptions {
    */
   parity?: boolean | undefined;
   /**
-   * `wavelet` takes the low frequencies (colours) from the stage-1 picture.
+   * Colours of the stage-1 picture for the sampled one. `wavelet` takes its low frequencies; `adain` its mean and
+   * contrast, channel by channel, as DiffBIR v1 could.
    * @default 'wavelet'
    */
-  colorFix?: 'wavelet' | 'none' | undefined;
+  colorFix?: 'wavelet' | 'adain' | 'none' | undefined;
   /**
    * What the picture should look like. The text encoder reads 77 tokens; the rest is cut, with a warning. A string
    * of at most 10000 characters without NUL.

@@ -241,9 +241,9 @@ export const OPTIONS = {
     scope: 'call',
   },
   colorFix: {
-    kind: oneOf(['wavelet', 'none']),
+    kind: oneOf(['wavelet', 'adain', 'none']),
     default: 'wavelet',
-    doc: '`wavelet` takes the low frequencies (colours) from the stage-1 picture.',
+    doc: 'Colours of the stage-1 picture for the sampled one. `wavelet` takes its low frequencies; `adain` its mean and contrast, channel by channel, as DiffBIR v1 could.',
     scope: 'call',
     manifest: true,
   },

@@ -38,7 +38,7 @@ describe('values that are refused', () => {
     ['stage', '1'],
     ['sampler', 'euler'],
     ['startPoint', ''],
-    ['colorFix', 'adain'],
+    ['colorFix', 'histogram'],
     ['rescaleCfg', 'yes'],
     ['prompt', 'a\0b'],
     ['prompt', 'x'.repeat(10 * 1024 * 1024)],
