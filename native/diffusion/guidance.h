@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "core/tensor.h"
@@ -26,9 +27,22 @@ Tensor weighted_mse_guidance_delta(const Tensor& pred, const Tensor& target, con
 /// `rescale` is 1 / posterior_mean_coef1 of the step (1 for samplers that have no such coefficient).
 using Guidance = std::function<void(Tensor& pred_x0, float t, float rescale)>;
 
+/// What one gradient step adds to pred_x0, before it is multiplied by `rescale`. Same shape as pred_x0.
+using GuidanceStep = std::function<Tensor(const Tensor& pred_x0)>;
+
+/// Gradient steps where and as often as the options say. Returns an empty function when options.scale is 0.
+Guidance guidance(const GuidanceOptions& options, GuidanceStep step);
+
 /// Closed-form MSE guidance in latent space, weighted where `weight` [B,1,h,w] is not empty (latent_edge_weight).
 /// `target` is asked for once per repeat and step, as the reference does, which encodes its target anew each time; the
 /// pipeline answers with the posterior mode. Returns an empty function when options.scale is 0.
 Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target, Tensor weight = {});
+
+/// The gradient at a latent of sum(weight (decode(latent) - target)^2) / 2, with the picture to be met inside.
+using DecodedGradient = std::function<Tensor(const Tensor& latent)>;
+
+/// MSE guidance in rgb space: the loss is the mean over the `values` of a decoded picture (channels, rows and columns
+/// of one batch item), its gradient pulled back through the decoder. Returns an empty function when options.scale is 0.
+Guidance rgb_mse_guidance(const GuidanceOptions& options, DecodedGradient gradient, std::int64_t values);
 
 }  // namespace diffbir

@@ -346,7 +346,10 @@ export interface SampleOptions {
     readonly start: number;
     readonly stop: number;
     readonly repeat: number;
-    readonly target: () => NativeTensor;
+    /** In latent space the target; in rgb space the gradient through the decoder, and the values of its picture. */
+    readonly target?: () => NativeTensor;
+    readonly gradient?: (latent: NativeTensor) => NativeTensor;
+    readonly values?: number;
   };
 }
 
@@ -361,6 +364,8 @@ export type Pooling = 'exact' | 'reference';
 export interface NativeAutoencoder {
   encode(image: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
   decode(latent: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
+  /** At `latent`, of sum(weight (decode(latent) - target)^2) / 2; weight [B,1,H,W] or [1,1,1,1]. */
+  gradient(latent: NativeTensor, target: NativeTensor, weight: NativeTensor): NativeTensor;
 }
 
 /** Where a tile's weight peaks: in its middle, or half a row too low, as the reference has it. */
