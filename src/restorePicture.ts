@@ -72,14 +72,14 @@ function toJob(
     return ids;
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
-  const { guidance, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
+  const { guidance, fidelity, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
   return {
     job: {
       image: { data: rgb, width, height },
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
-      guidance: { ...guidance, loss: 'mse' },
+      ...{ guidance, fidelity },
       edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
       tiling: tiles(tiling),
       positiveTokens: tokens('prompt'),

@@ -74,6 +74,10 @@ Denoiser to_denoiser(Napi::Function call, const std::string& name) {
 Guidance to_guidance(Napi::Value value, const std::string& name) {
   if (value.IsNull()) return {};
   const Napi::Object object = to_object(value, name);
+  if (object.Has("fidelity")) {
+    const auto fidelity = static_cast<float>(field(object, name, "fidelity", to_number));
+    return fidelity_pull(fidelity, to_tensor(field(object, name, "target", to_function).Call({}), name + ".target()"));
+  }
   GuidanceOptions options;
   options.scale = static_cast<float>(field(object, name, "scale", to_number));
   options.start = field(object, name, "start", to_int);

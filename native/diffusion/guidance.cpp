@@ -63,9 +63,28 @@ Guidance rgb_mse_guidance(const GuidanceOptions& options, DecodedGradient gradie
   return guidance(options, [factor, gradient = std::move(gradient)](const Tensor& pred_x0) {
     Tensor delta = gradient(pred_x0);
     require_same_shape(delta, pred_x0, "the gradient of the decoded picture");
+    require_finite(delta, "the gradient of the decoded picture");
     for (float& value : delta.values()) value *= factor;
     return delta;
   });
+}
+
+Guidance fidelity_pull(float fidelity, Tensor target) {
+  if (fidelity == 0) return {};
+  return [share = fidelity * fidelity, target = std::move(target)](Tensor& pred_x0, float, float) {
+    require_same_shape(pred_x0, target, "fidelity_pull");
+    for (std::size_t i = 0; i < pred_x0.size(); ++i) {
+      pred_x0.data()[i] = combine(1.0F - share, pred_x0.data()[i], share, target.data()[i]);
+    }
+  };
+}
+
+Guidance one_after_other(Guidance a, Guidance b) {
+  if (!a || !b) return a ? std::move(a) : std::move(b);
+  return [a = std::move(a), b = std::move(b)](Tensor& pred_x0, float t, float rescale) {
+    a(pred_x0, t, rescale);
+    b(pred_x0, t, rescale);
+  };
 }
 
 }  // namespace diffbir

@@ -45,4 +45,15 @@ using DecodedGradient = std::function<Tensor(const Tensor& latent)>;
 /// of one batch item), its gradient pulled back through the decoder. Returns an empty function when options.scale is 0.
 Guidance rgb_mse_guidance(const GuidanceOptions& options, DecodedGradient gradient, std::int64_t values);
 
+/// The friendly form of guidance: every prediction moves by fidelity^2 of its way to `target` [B,4,h,w], so that 0
+/// leaves it alone and 1 ends at the target. As a gradient step of the latent MSE, it has the scale that makes the pull
+/// the same for every size of picture, model and sampler; since it acts on a prediction and not on a step, it does not
+/// grow with the number of steps either. The square: between a network that forgets the pull until its next prediction,
+/// whose distance to the target falls to 1 - f^2, and one that keeps all of it, whose distance falls to about
+/// 0.03^(f^2) (1 - f^2) while the noise level goes from 1 to 0.03, lies a fall of about 1 - f. Empty for 0.
+Guidance fidelity_pull(float fidelity, Tensor target);
+
+/// First a, then b; either may be empty, and with both the result is.
+Guidance one_after_other(Guidance a, Guidance b);
+
 }  // namespace diffbir

@@ -117,11 +117,15 @@ export interface RestoreJob {
   readonly guidance: {
     /** `w_mse`: less at edges and in texture (native/diffusion/edge_weight.h). */
     readonly loss: 'mse' | 'w_mse';
+    /** `rgb`: between pictures, through the decoder's gradient. */
+    readonly space: 'latent' | 'rgb';
     readonly scale: number;
     readonly start: number;
     readonly stop: number;
     readonly repeat: number;
   };
+  /** 0..1: how far every prediction moves to the stage-1 latent (native/diffusion/guidance.h). */
+  readonly fidelity: number;
   /** Sizes in pixels, 0: the picture whole. The diffusion tile is a multiple of 64, the others' and its stride of 8. */
   readonly tiling: {
     readonly cleaner: TileSpec;
@@ -329,6 +333,17 @@ export interface EdmSolveOptions {
   readonly denoise: (x: NativeTensor, sigma: number) => NativeTensor;
 }
 
+/** Guidance by a loss: in latent space towards a target; in rgb space by the gradient of a picture of `values` values. */
+export type GradientSpec = {
+  readonly scale: number;
+  readonly start: number;
+  readonly stop: number;
+  readonly repeat: number;
+} & (
+  | { readonly target: () => NativeTensor }
+  | { readonly gradient: (latent: NativeTensor) => NativeTensor; readonly values: number }
+);
+
 export interface SampleOptions {
   readonly sampler: string;
   readonly edm: EdmSpec;
@@ -341,16 +356,7 @@ export interface SampleOptions {
   readonly rescaleCfg: boolean;
   readonly cond: (x: NativeTensor, t: number) => NativeTensor;
   readonly uncond: (x: NativeTensor, t: number) => NativeTensor;
-  readonly guidance: null | {
-    readonly scale: number;
-    readonly start: number;
-    readonly stop: number;
-    readonly repeat: number;
-    /** In latent space the target; in rgb space the gradient through the decoder, and the values of its picture. */
-    readonly target?: () => NativeTensor;
-    readonly gradient?: (latent: NativeTensor) => NativeTensor;
-    readonly values?: number;
-  };
+  readonly guidance: null | GradientSpec | { readonly fidelity: number; readonly target: () => NativeTensor };
 }
 
 export interface NativeNetwork {

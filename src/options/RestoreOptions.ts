@@ -25,6 +25,17 @@ export interface Guidance {
    * @default 1
    */
   repeat?: number | undefined;
+  /**
+   * `mse` pulls everywhere alike, `w_mse` in flat areas more than at edges and in texture.
+   * @default 'mse'
+   */
+  loss?: 'mse' | 'w_mse' | undefined;
+  /**
+   * `latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three
+   * decodings more at each gradient step, and several times the memory of one.
+   * @default 'latent'
+   */
+  space?: 'latent' | 'rgb' | undefined;
 }
 
 /** Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture. */
@@ -131,6 +142,13 @@ export interface RestoreOptions {
    * @default off
    */
   guidance?: Guidance | undefined;
+  /**
+   * How close stage 2 stays to the stage-1 picture: 0 for most detail, 1 for the stage-1 picture as its autoencoder
+   * gives it back. Each prediction moves by fidelity^2 of its way there, whatever the size, sampler and number of
+   * steps; after `guidance`. A number from 0 to 1.
+   * @default 0
+   */
+  fidelity?: number | undefined;
   /**
    * Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.
    * @default off

@@ -1,5 +1,5 @@
 import type { RestoreOptions } from './RestoreOptions';
-import { GROUPS, type GroupName, OPTION_NAMES, specOf } from './table';
+import { GROUPS, type GroupName, OPTION_NAMES, type OptionSpec, specOf, type ValueOf } from './table';
 
 type Optional = 'model' | 'stage' | 'format' | 'onProgress' | 'signal' | 'logger' | 'noise';
 
@@ -8,7 +8,7 @@ export type ResolvedOptions = {
   readonly [K in Exclude<keyof RestoreOptions, Optional | 'seed' | GroupName>]-?: Exclude<RestoreOptions[K], undefined>;
 } & { readonly [K in Optional]: RestoreOptions[K] | undefined } & {
   readonly seed: bigint;
-} & { readonly [G in GroupName]: { readonly [K in keyof (typeof GROUPS)[G]]: number } };
+} & { readonly [G in GroupName]: { readonly [K in keyof (typeof GROUPS)[G]]: ValueOf<(typeof GROUPS)[G][K]> } };
 
 /**
  * Fills in defaults. The first layer that has an option wins: the call's, then the Restorer's, then the model's; the
@@ -27,13 +27,13 @@ export function resolveOptions(...layers: readonly RestoreOptions[]): ResolvedOp
 
 function resolveGroup(
   group: GroupName,
-  members: Readonly<Record<string, { readonly default: number }>>,
+  members: Readonly<Record<string, OptionSpec>>,
   layers: readonly RestoreOptions[],
-): Record<string, number> {
-  const given = layers.flatMap((layer): Record<string, number | undefined>[] =>
+): Record<string, unknown> {
+  const given = layers.flatMap((layer): Record<string, unknown>[] =>
     Object.hasOwn(layer, group) ? [{ ...layer[group] }] : [],
   );
-  const resolved: Record<string, number> = {};
+  const resolved: Record<string, unknown> = {};
   for (const [member, spec] of Object.entries(members)) resolved[member] = first(given, member) ?? spec.default;
   return resolved;
 }

@@ -60,9 +60,21 @@ export const GUIDANCE = {
   },
   stop: { kind: integer(-1, 1001), default: -1, doc: 'Timestep above which guidance applies.', scope: 'call' },
   repeat: { kind: integer(1, 100), default: 1, doc: 'Gradient steps at each sampling step.', scope: 'call' },
-} as const satisfies Record<string, OptionSpec<number>>;
+  loss: {
+    kind: oneOf(['mse', 'w_mse']),
+    default: 'mse',
+    doc: '`mse` pulls everywhere alike, `w_mse` in flat areas more than at edges and in texture.',
+    scope: 'call',
+  },
+  space: {
+    kind: oneOf(['latent', 'rgb']),
+    default: 'latent',
+    doc: '`latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three decodings more at each gradient step, and several times the memory of one.',
+    scope: 'call',
+  },
+} as const satisfies Record<string, OptionSpec>;
 
-export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: number | undefined };
+export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: ValueOf<(typeof GUIDANCE)[K]> | undefined };
 
 /** The members of `tiling`: how the picture is cut up, stage by stage (behaviour.md 2.5 and 6). Sizes in pixels. */
 export const TILING = {
@@ -109,12 +121,12 @@ export type Tiling = { -readonly [K in keyof typeof TILING]?: number | undefined
 /** A group's own kind says only that it is an object: its members are checked one by one against these. */
 export const GROUPS = { guidance: GUIDANCE, tiling: TILING } as const satisfies Record<
   string,
-  Readonly<Record<string, OptionSpec<number>>>
+  Readonly<Record<string, OptionSpec>>
 >;
 export type GroupName = keyof typeof GROUPS;
 
 /** The members of a group, typed loosely; nothing for an option that is none. */
-export function groupOf(name: string): Readonly<Record<string, OptionSpec<number>>> | undefined {
+export function groupOf(name: string): Readonly<Record<string, OptionSpec>> | undefined {
   return Object.hasOwn(GROUPS, name) ? GROUPS[name as GroupName] : undefined;
 }
 
@@ -209,11 +221,18 @@ export const OPTIONS = {
   guidance: {
     kind: custom<Guidance>(
       'Guidance',
-      'an object { scale, start, stop, repeat }',
+      'an object { scale, start, stop, repeat, loss, space }',
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     ),
     defaultDoc: 'off',
     doc: 'Restoration guidance: pulls the sampled picture towards the stage-1 result.',
+    scope: 'call',
+    manifest: true,
+  },
+  fidelity: {
+    kind: number(0, 1),
+    default: 0,
+    doc: 'How close stage 2 stays to the stage-1 picture: 0 for most detail, 1 for the stage-1 picture as its autoencoder gives it back. Each prediction moves by fidelity^2 of its way there, whatever the size, sampler and number of steps; after `guidance`.',
     scope: 'call',
     manifest: true,
   },

@@ -45,7 +45,7 @@ export function check(spec: Pick<OptionSpec, 'kind'>, name: string, value: unkno
   if (!safely(() => spec.kind.is(value))) throw expected(spec.kind.expected, name, value);
 }
 
-function validateGroup(group: Readonly<Record<string, OptionSpec<number>>>, name: string, value: unknown) {
+function validateGroup(group: Readonly<Record<string, OptionSpec>>, name: string, value: unknown) {
   const members = ownMembers(value, name, Object.keys(group), `${name}.`);
   for (const [member, inner] of Object.entries(members)) check(group[member] as OptionSpec, `${name}.${member}`, inner);
   return members;

@@ -34,7 +34,7 @@ describe('one restoration', () => {
       strength: 0.5,
       seed: 5n,
       sampler: 'spaced',
-      guidance: { scale: 1, start: 1001, stop: -1, repeat: 1 },
+      guidance: { scale: 1, start: 1001, stop: -1, repeat: 1, loss: 'mse', space: 'latent' },
       noise: [],
       trace: false,
     });

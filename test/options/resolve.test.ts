@@ -9,7 +9,7 @@ describe('resolveOptions', () => {
       sampler: 'spaced',
       steps: 50,
       seed: 231n,
-      guidance: { scale: 0, start: 1001, stop: -1, repeat: 1 },
+      guidance: { scale: 0, start: 1001, stop: -1, repeat: 1, loss: 'mse', space: 'latent' },
       threads: availableParallelism(),
       keepMetadata: true,
     });
@@ -37,6 +37,8 @@ describe('resolveOptions', () => {
       start: 1001,
       stop: -1,
       repeat: 5,
+      loss: 'mse',
+      space: 'latent',
     });
   });
 
