@@ -207,6 +207,27 @@ test.each(EVERY)('%s: fidelity means the same with few steps and with many', (sa
   for (const steps of [5, 10, 40]) expect(Math.abs(left(steps) - 0.75)).toBeLessThan(0.02);
 });
 
+test.each(['ddim', 'dpm_m1', 'dpm++_m2', 'edm_euler', 'edm_dpm++_2m'])(
+  '%s: so it does where a network keeps every pull',
+  (sampler) => {
+    // One that sees always the same noise in x, and takes the rest for the picture.
+    const eps = tensor((i) => Math.sin(1 + i));
+    const target = { shape: SHAPE, data: new Float32Array(16).fill(1) };
+    const left = (steps: number) => {
+      const options = { sampler, steps, schedule: EPS, cond: () => eps, cfgScale: 1, x: eps, parity: false };
+      const zeros = Array.from({ length: steps }, () => tensor(() => 0));
+      const z = run({ ...options, noise: zeros, guidance: { fidelity: 0.4, target: () => target } }).at(
+        -1,
+      ) as NativeTensor;
+      return z.data.reduce((sum, value) => sum + Math.abs(value - 1), 0) / 16;
+    };
+    const [few, many] = [left(20), left(100)];
+    expect(few).toBeLessThan(0.9);
+    expect(many).toBeGreaterThan(0.5 * few);
+    expect(many).toBeLessThan(1.1 * few);
+  },
+);
+
 test('the unconditional call at scale 1 is made only for parity, and only by the samplers that make it there', () => {
   const calls = (sampler: string, parity: boolean) => {
     const times: number[] = [];
