@@ -222,6 +222,7 @@ test.each(['ddim', 'dpm_m1', 'dpm++_m2', 'edm_euler', 'edm_dpm++_2m'])(
       return z.data.reduce((sum, value) => sum + Math.abs(value - 1), 0) / 16;
     };
     const [few, many] = [left(20), left(100)];
+    expect(few).toBeGreaterThan(0.2);
     expect(few).toBeLessThan(0.9);
     expect(many).toBeGreaterThan(0.5 * few);
     expect(many).toBeLessThan(1.1 * few);
