@@ -123,7 +123,7 @@ function toJob(
     return ids;
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
-  const { guidance, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
+  const { guidance, fidelity, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
   const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
   return {
     job: {
@@ -131,7 +131,7 @@ function toJob(
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
-      guidance,
+      ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },
       tiling: tiles(tiling),
       positiveTokens: tokens('prompt'),

@@ -65,7 +65,10 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   job.noise_aug = static_cast<int>(field(object, name, "noiseAug", to_integer, 0, kMaxInt));
   job.start_point = field(object, name, "startPoint", to_text);
   job.guidance = field(object, name, "guidance", to_guidance);
-  job.guidance_loss = field(to_object(object.Get("guidance"), name + ".guidance"), name + ".guidance", "loss", to_text);
+  const Napi::Object guidance = field(object, name, "guidance", to_object);
+  job.guidance_loss = field(guidance, name + ".guidance", "loss", to_text);
+  job.guidance_space = field(guidance, name + ".guidance", "space", to_text);
+  job.fidelity = static_cast<float>(field(object, name, "fidelity", to_number));
   job.tiling = field(object, name, "tiling", to_tiling);
   job.padding = field(object, name, "padding", to_text) == "zero" ? PadMode::zero : PadMode::reflect;
   job.parity = field(object, name, "parity", to_boolean);

@@ -74,11 +74,23 @@ Denoiser to_denoiser(Napi::Function call, const std::string& name) {
 Guidance to_guidance(Napi::Value value, const std::string& name) {
   if (value.IsNull()) return {};
   const Napi::Object object = to_object(value, name);
+  if (object.Has("fidelity")) {
+    const auto fidelity = static_cast<float>(field(object, name, "fidelity", to_number));
+    return fidelity_pull(fidelity, to_tensor(field(object, name, "target", to_function).Call({}), name + ".target()"));
+  }
   GuidanceOptions options;
   options.scale = static_cast<float>(field(object, name, "scale", to_number));
   options.start = field(object, name, "start", to_int);
   options.stop = field(object, name, "stop", to_int);
   options.repeat = static_cast<int>(field(object, name, "repeat", to_integer, 1, 1000));
+  if (object.Has("gradient")) {
+    const Napi::Function gradient = field(object, name, "gradient", to_function);
+    const auto call = [gradient, name](const Tensor& latent) {
+      const Napi::HandleScope scope(gradient.Env());
+      return to_tensor(gradient.Call({from_tensor(gradient.Env(), latent)}), name + ".gradient()");
+    };
+    return rgb_mse_guidance(options, call, field(object, name, "values", to_integer, 1, kMaxInt));
+  }
   const Napi::Function target = field(object, name, "target", to_function);
   return latent_mse_guidance(options, [target, name] {
     const Napi::HandleScope scope(target.Env());

@@ -2,6 +2,7 @@
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
+#include "imaging/adain.h"
 #include "imaging/pad.h"
 #include "imaging/pixels.h"
 #include "imaging/resize.h"
@@ -56,6 +57,11 @@ Napi::Value wavelet_reconstruction(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), diffbir::wavelet_reconstruction(content, to_tensor(info[1], "style")));
 }
 
+Napi::Value adaptive_instance_normalization(const Napi::CallbackInfo& info) {
+  const Tensor content = to_tensor(info[0], "content");
+  return from_tensor(info.Env(), diffbir::adaptive_instance_normalization(content, to_tensor(info[1], "style")));
+}
+
 Napi::Value to_uint8(const Napi::CallbackInfo& info) {
   return from_bytes(info.Env(), diffbir::to_uint8(to_floats(info[0], "x")));
 }
@@ -70,6 +76,7 @@ void add_imaging_primitives(Napi::Object primitives) {
   set_function(primitives, "waveletBlur", wavelet_blur);
   set_function(primitives, "waveletDecomposition", wavelet_decomposition);
   set_function(primitives, "waveletReconstruction", wavelet_reconstruction);
+  set_function(primitives, "adaptiveInstanceNormalization", adaptive_instance_normalization);
   set_function(primitives, "toUint8", to_uint8);
 }
 

@@ -88,6 +88,12 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
     CancellationToken never;
     return from_tensor(call.Env(), autoencoder->decode(to_tensor(call[0], "latent"), never, tiling(call)));
   });
+  set_function(handle, "gradient", [=](const Napi::CallbackInfo& call) -> Napi::Value {
+    CancellationToken never;
+    const Tensor latent = to_tensor(call[0], "latent");
+    const Tensor target = to_tensor(call[1], "target");
+    return from_tensor(call.Env(), autoencoder->gradient(latent, target, to_tensor(call[2], "weight"), never));
+  });
   return handle;
 }
 

@@ -60,12 +60,18 @@ Tensor sample_ddim(const Denoiser& model, Tensor x, const NoiseSchedule& schedul
     const float next_signal = std::sqrt(ddim.alphas_prev[k]);
     const float next_sigma = std::sqrt(1.0F - ddim.alphas_prev[k]);
 
-    const Tensor eps = predicted_noise(schedule.config.parameterization, signal, sigma, x, model(x, t));
+    Tensor eps = predicted_noise(schedule.config.parameterization, signal, sigma, x, model(x, t));
     Tensor x0(x.shape());
     for (std::size_t i = 0; i < x.size(); ++i) {
       x0.data()[i] = (x.data()[i] - sigma * eps.data()[i]) / signal;
     }
-    if (options.guidance) options.guidance(x0, t, 1.0F);
+    if (options.guidance) {
+      options.guidance(x0, t, 1.0F);
+      // What x holds beside the guided x0 is its noise: a step then goes as far towards the pull as in other samplers.
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        eps.data()[i] = (x.data()[i] - signal * x0.data()[i]) / sigma;
+      }
+    }
     noise.randn(x.shape());
     for (std::size_t i = 0; i < x.size(); ++i) {
       x.data()[i] = combine(next_signal, x0.data()[i], next_sigma, eps.data()[i]);

@@ -39,16 +39,51 @@ Tensor weighted_mse_guidance_delta(const Tensor& pred, const Tensor& target, con
   return delta;
 }
 
-Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target, Tensor weight) {
+Guidance guidance(const GuidanceOptions& options, GuidanceStep step) {
   if (options.scale == 0) return {};
-  return [options, target = std::move(target), weight = std::move(weight)](Tensor& pred_x0, float t, float rescale) {
-    const float step = t + 1;
-    if (!(static_cast<float>(options.stop) < step && step < static_cast<float>(options.start))) return;
+  return [options, step = std::move(step)](Tensor& pred_x0, float t, float rescale) {
+    const float time = t + 1;
+    if (!(static_cast<float>(options.stop) < time && time < static_cast<float>(options.start))) return;
     for (int i = 0; i < options.repeat; ++i) {
-      const Tensor delta = weight.empty() ? mse_guidance_delta(pred_x0, target(), options.scale)
-                                          : weighted_mse_guidance_delta(pred_x0, target(), weight, options.scale);
+      const Tensor delta = step(pred_x0);
       for (std::size_t j = 0; j < pred_x0.size(); ++j) pred_x0.data()[j] += delta.data()[j] * rescale;
     }
+  };
+}
+
+Guidance latent_mse_guidance(GuidanceOptions options, std::function<Tensor()> target, Tensor weight) {
+  return guidance(options, [=, weight = std::move(weight), target = std::move(target)](const Tensor& pred_x0) {
+    return weight.empty() ? mse_guidance_delta(pred_x0, target(), options.scale)
+                          : weighted_mse_guidance_delta(pred_x0, target(), weight, options.scale);
+  });
+}
+
+Guidance rgb_mse_guidance(const GuidanceOptions& options, DecodedGradient gradient, std::int64_t values) {
+  const float factor = -2.0F / static_cast<float>(values) * kScaleUnit * options.scale;
+  return guidance(options, [factor, gradient = std::move(gradient)](const Tensor& pred_x0) {
+    Tensor delta = gradient(pred_x0);
+    require_same_shape(delta, pred_x0, "the gradient of the decoded picture");
+    require_finite(delta, "the gradient of the decoded picture");
+    for (float& value : delta.values()) value *= factor;
+    return delta;
+  });
+}
+
+Guidance fidelity_pull(float fidelity, Tensor target) {
+  if (fidelity == 0) return {};
+  return [share = fidelity * fidelity, target = std::move(target)](Tensor& pred_x0, float, float) {
+    require_same_shape(pred_x0, target, "fidelity_pull");
+    for (std::size_t i = 0; i < pred_x0.size(); ++i) {
+      pred_x0.data()[i] = combine(1.0F - share, pred_x0.data()[i], share, target.data()[i]);
+    }
+  };
+}
+
+Guidance one_after_other(Guidance a, Guidance b) {
+  if (!a || !b) return a ? std::move(a) : std::move(b);
+  return [a = std::move(a), b = std::move(b)](Tensor& pred_x0, float t, float rescale) {
+    a(pred_x0, t, rescale);
+    b(pred_x0, t, rescale);
   };
 }
 

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/error.h"
+#include "graph/gradient.h"
 
 namespace diffbir::graph {
 namespace {
@@ -54,6 +55,8 @@ bool fits(const Shape& actual, const Shape& expected) {
 
 Builder::Builder(std::set<std::string> requested_outputs, std::int64_t norm_groups)
     : requested_outputs_(std::move(requested_outputs)), norm_groups_(norm_groups) {}
+
+Builder::~Builder() = default;
 
 // ---- ports ----
 
@@ -137,6 +140,21 @@ Value Builder::integers(const std::vector<std::int64_t>& values) {
 
 void Builder::add_initializer(const std::string& name, Ort::Value tensor) {
   graph_.AddInitializer(name, tensor, tensor.GetTensorSizeInBytes() >= smallest_external_bytes);
+}
+
+// ---- gradients ----
+
+void Builder::record_gradients() { tape_ = std::make_unique<Tape>(); }
+
+Value Builder::recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back) {
+  if (tape_) tape_->record(output, std::move(inputs), std::move(pull_back));
+  return output;
+}
+
+Value Builder::gradient(const Value& output, const Value& seed, const Value& input) {
+  const auto tape = std::move(tape_);  // the gradient's own layers are on no tape
+  if (!tape) throw Error(ErrorCode::internal, "Expected record_gradients() before gradient()");
+  return tape->gradient(*this, output, seed, input);
 }
 
 // ---- anything else ----

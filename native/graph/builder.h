@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,6 +41,12 @@ struct Graph {
   std::vector<std::shared_ptr<const WeightTable>> weights;
 };
 
+class Builder;
+class Tape;
+
+/// Adds the operators that turn the gradient at a layer's output into those at its inputs, in the order of the inputs.
+using PullBack = std::function<std::vector<Value>(Builder& b, const Value& gradient)>;
+
 /// Builds an ONNX graph in memory with ONNX Runtime's Model Editor API, in the vocabulary of torch.nn.
 /// Parameters are not copied: contiguous float32 tensors become initialisers that point into the mapped checkpoint,
 /// other dtypes are converted once. Shapes stay symbolic, so that one session runs every batch and picture size.
@@ -48,6 +55,7 @@ class Builder {
   /// `requested_outputs`: module paths passed to mark() that shall become outputs of the graph too. `norm_groups`: of
   /// every group_norm().
   explicit Builder(std::set<std::string> requested_outputs = {}, std::int64_t norm_groups = 32);
+  ~Builder();
 
   // ---- ports ----
   /// A float32 input; -1 marks a free axis.
@@ -86,7 +94,8 @@ class Builder {
   Value attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal = false);
 
   // ---- pointwise ----
-  Value add(const Value& a, const Value& b) { return op("Add", {a, b}); }
+  /// Sizes must be equal where gradients are recorded.
+  Value add(const Value& a, const Value& b);
   Value sub(const Value& a, const Value& b) { return op("Sub", {a, b}); }
   Value mul(const Value& a, const Value& b) { return op("Mul", {a, b}); }
   Value scale(const Value& x, float factor);
@@ -121,6 +130,14 @@ class Builder {
   Size dim(const Value& x, std::int64_t axis);
   Size divide(const Size& a, std::int64_t b);
 
+  // ---- gradients ----
+  /// From here on remembers for gradient() what can be differentiated: conv with stride 1, group_norm of whole
+  /// pictures, attention of one head, add, upsample_nearest, to_tokens and to_image.
+  void record_gradients();
+  /// The gradient at `input` of a number whose gradient at `output` is `seed`; both lie behind record_gradients(). Ends
+  /// the recording. Throws Error(internal) when a layer between the two cannot be differentiated.
+  Value gradient(const Value& output, const Value& seed, const Value& input);
+
   // ---- anything else ----
   using Attribute = std::pair<std::string, std::variant<std::int64_t, float, std::vector<std::int64_t>, std::string>>;
   Value op(const std::string& type, const std::vector<Value>& inputs, const std::vector<Attribute>& attributes = {},
@@ -130,6 +147,8 @@ class Builder {
 
  private:
   std::string fresh_name(const std::string& stem);
+  /// Puts a layer on the tape, if there is one. Returns its output.
+  Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
 
   Ort::Graph graph_;
@@ -142,6 +161,7 @@ class Builder {
   std::set<std::string> parameters_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::optional<Value> tile_ticket_;
+  std::unique_ptr<Tape> tape_;
   std::int64_t group_norms_ = 0;
   std::int64_t next_name_ = 0;
 };

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "graph/builder.h"
+#include "graph/gradient.h"
 
 namespace diffbir::graph {
 namespace {
@@ -22,10 +23,13 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
   if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
   auto padding = options.padding;
   if (padding.empty()) padding = {kernel_h / 2, kernel_w / 2, kernel_h / 2, kernel_w / 2};
-  return op("Conv", inputs,
-            {{"kernel_shape", std::vector<std::int64_t>{kernel_h, kernel_w}},
-             {"strides", std::vector<std::int64_t>{options.stride, options.stride}},
-             {"pads", padding}});
+  const Value y = op("Conv", inputs,
+                     {{"kernel_shape", std::vector<std::int64_t>{kernel_h, kernel_w}},
+                      {"strides", std::vector<std::int64_t>{options.stride, options.stride}},
+                      {"pads", padding}});
+  if (options.stride != 1) return y;
+  return recorded(
+      y, {x}, [=](Builder& b, const Value& gradient) { return std::vector{conv_gradient(b, gradient, m, padding)}; });
 }
 
 Value Builder::conv_transpose(const Value& x, const Module& m, std::int64_t stride) {
@@ -52,22 +56,36 @@ Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation
                                                " channels of " + m.key("weight") + " but it is " +
                                                std::to_string(norm_groups_));
   }
-  std::vector<Value> inputs{x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})};
+  const Value weight = parameter(m, "weight", {-1});
+  const Value bias = parameter(m, "bias", {-1});
+  const std::vector<Attribute> attributes{
+      {"groups", norm_groups_}, {"epsilon", eps}, {"silu", std::int64_t{activation == Activation::silu}}};
+  std::vector<Value> inputs{x, weight, bias};
   if (tile_ticket_) inputs.push_back(*tile_ticket_);
-  return op("GroupNorm", inputs,
-            {{"groups", norm_groups_},
-             {"epsilon", eps},
-             {"silu", std::int64_t{activation == Activation::silu}},
-             {"index", group_norms_++}},
-            "diffbir");
+  auto numbered = attributes;
+  numbered.push_back({"index", group_norms_++});
+  const Value y = op("GroupNorm", inputs, numbered, "diffbir");
+  if (tile_ticket_) return y;  // whose statistics may depend on other tiles
+  return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
+    return std::vector{b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, "diffbir")};
+  });
 }
 
 Value Builder::attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal) {
-  return op("MultiHeadAttention", {q, k, v}, {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}},
-            microsoft);
+  const Value y =
+      op("MultiHeadAttention", {q, k, v}, {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft);
+  if (heads != 1 || causal) return y;
+  return recorded(y, {q, k, v},
+                  [=](Builder& b, const Value& gradient) { return attention_gradient(b, gradient, q, k, v, y); });
 }
 
 // ---- pointwise ----
+
+Value Builder::add(const Value& a, const Value& b) {
+  return recorded(op("Add", {a, b}), {a, b}, [](Builder&, const Value& gradient) {
+    return std::vector{gradient, gradient};
+  });
+}
 
 Value Builder::scale(const Value& x, float factor) { return mul(x, constant(Tensor({1}, {factor}))); }
 
@@ -124,10 +142,13 @@ Value Builder::reshape_like(const Value& x, const Value& like) { return op("Resh
 
 Value Builder::upsample_nearest(const Value& x, std::int64_t factor) {
   const auto f = static_cast<float>(factor);
-  return op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}))},
-            {{"mode", std::string("nearest")},
-             {"coordinate_transformation_mode", std::string("asymmetric")},
-             {"nearest_mode", std::string("floor")}});
+  const Value y = op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}))},
+                     {{"mode", std::string("nearest")},
+                      {"coordinate_transformation_mode", std::string("asymmetric")},
+                      {"nearest_mode", std::string("floor")}});
+  return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
+    return std::vector{upsample_nearest_gradient(b, gradient, factor)};
+  });
 }
 
 Value Builder::pad_to_multiples_of(const Value& x, std::int64_t m, const std::string& mode) {
@@ -158,11 +179,14 @@ Value Builder::pixel_unshuffle(const Value& x, std::int64_t r) {
 }
 
 Value Builder::to_tokens(const Value& image) {
-  return transpose(reshape(image, {std::int64_t{0}, std::int64_t{0}, std::int64_t{-1}}), {0, 2, 1});
+  const Value tokens = transpose(reshape(image, {std::int64_t{0}, std::int64_t{0}, std::int64_t{-1}}), {0, 2, 1});
+  return recorded(tokens, {image},
+                  [=](Builder& b, const Value& gradient) { return std::vector{b.to_image(gradient, image)}; });
 }
 
 Value Builder::to_image(const Value& tokens, const Value& like) {
-  return reshape_like(transpose(tokens, {0, 2, 1}), like);
+  return recorded(reshape_like(transpose(tokens, {0, 2, 1}), like), {tokens},
+                  [](Builder& b, const Value& gradient) { return std::vector{b.to_tokens(gradient)}; });
 }
 
 Size Builder::dim(const Value& x, std::int64_t axis) {

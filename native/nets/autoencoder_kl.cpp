@@ -48,6 +48,24 @@ std::int64_t count_levels(const Module& levels) {
   return count;
 }
 
+/// z [B,4,h,w], divided by the latent scale factor -> image [B,3,8h,8w].
+Value decode(Builder& b, const Module& m, const Value& z) {
+  const Module decoder = m["decoder"];
+  Value h = b.mark(m["post_quant_conv"], b.conv(z, m["post_quant_conv"]), 4);
+  h = b.mark(decoder["conv_in"], b.conv(h, decoder["conv_in"]), 4);
+  h = middle(b, decoder["mid"], h);
+
+  for (std::int64_t i = count_levels(decoder["up"]) - 1; i >= 0; --i) {
+    const Module up = decoder["up"][i];
+    h = level(b, up, h);
+    if (up.has("upsample.conv.weight")) {
+      h = b.conv(b.upsample_nearest(h, 2), up["upsample"]["conv"]);
+      b.mark(up["upsample"], h, 4);
+    }
+  }
+  return b.conv(norm_silu(b, decoder["norm_out"], h), decoder["conv_out"]);
+}
+
 }  // namespace
 
 Graph vae_encoder(const Module& m, const AutoencoderConfig& config, const std::set<std::string>& marks) {
@@ -75,23 +93,20 @@ Graph vae_encoder(const Module& m, const AutoencoderConfig& config, const std::s
 
 Graph vae_decoder(const Module& m, const AutoencoderConfig& config, const std::set<std::string>& marks) {
   Builder b(marks, config.norm_num_groups);
-  const Module decoder = m["decoder"];
-  Value h = b.conv(b.input("z", {-1, m.size("post_quant_conv.weight", 1), -1, -1}), m["post_quant_conv"]);
+  const Value z = b.input("z", {-1, m.size("post_quant_conv.weight", 1), -1, -1});
   b.tile_ticket();
-  b.mark(m["post_quant_conv"], h, 4);
-  h = b.mark(decoder["conv_in"], b.conv(h, decoder["conv_in"]), 4);
-  h = middle(b, decoder["mid"], h);
+  b.output("image", decode(b, m, z), 4);
+  return b.finish();
+}
 
-  for (std::int64_t i = count_levels(decoder["up"]) - 1; i >= 0; --i) {
-    const Module up = decoder["up"][i];
-    h = level(b, up, h);
-    if (up.has("upsample.conv.weight")) {
-      h = b.conv(b.upsample_nearest(h, 2), up["upsample"]["conv"]);
-      b.mark(up["upsample"], h, 4);
-    }
-  }
-  h = norm_silu(b, decoder["norm_out"], h);
-  b.output("image", b.conv(h, decoder["conv_out"]), 4);
+Graph vae_decoder_gradient(const Module& m, const AutoencoderConfig& config) {
+  Builder b({}, config.norm_num_groups);
+  const Value z = b.input("z", {-1, m.size("post_quant_conv.weight", 1), -1, -1});
+  const Value target = b.input("target", {-1, m["decoder"].size("conv_out.weight", 0), -1, -1});
+  const Value weight = b.input("weight", {-1, 1, -1, -1});
+  b.record_gradients();
+  const Value image = decode(b, m, z);
+  b.output("gradient", b.gradient(image, b.mul(weight, b.sub(image, target)), z), 4);
   return b.finish();
 }
 

@@ -8,7 +8,7 @@
 
 namespace diffbir::nets {
 
-// Both halves take a second input, tile [1] int64: 0, or the ticket of a tile's run (runtime::TileRegistry).
+// Encoder and decoder take a second input, tile [1] int64: 0, or the ticket of a tile's run (runtime::TileRegistry).
 
 /// What shapes cannot tell (the name is diffusers').
 struct AutoencoderConfig {
@@ -25,5 +25,10 @@ graph::Graph vae_encoder(const graph::Module& m, const AutoencoderConfig& config
 /// -1..1 and not clamped.
 graph::Graph vae_decoder(const graph::Module& m, const AutoencoderConfig& config,
                          const std::set<std::string>& marks = {});
+
+/// The decoder with its vector-Jacobian product in one graph. Inputs: z [B,4,h,w] as of the decoder, target [B,3,8h,8w]
+/// and weight [B or 1,1,8h or 1,8w or 1]. Output: gradient [B,4,h,w] at z of sum(weight (decode(z) - target)^2) / 2.
+/// The picture is decoded whole, and the input of each of its normalisations kept until the gradient has passed it.
+graph::Graph vae_decoder_gradient(const graph::Module& m, const AutoencoderConfig& config);
 
 }  // namespace diffbir::nets

@@ -197,7 +197,11 @@ Tensor TextEncoder::operator()(std::span<const std::int32_t> ids, CancellationTo
 
 Autoencoder::Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
                          const runtime::NetworkOptions& options)
-    : encoder_(build(encoder, options)), decoder_(build(decoder, options)), scale_factor_(scale_factor) {}
+    : decoder_spec_(decoder),
+      threads_(options.threads),
+      encoder_(build(encoder, options)),
+      decoder_(build(decoder, options)),
+      scale_factor_(scale_factor) {}
 
 Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor moments = run_autoencoder(encoder_, image, encoder_overlap, {1, latent_cell}, token, tiled);
@@ -207,6 +211,18 @@ Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const 
 Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
   return run_autoencoder(decoder_, z, decoder_overlap, {latent_cell, 1}, token, tiled);
+}
+
+Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const Tensor& weight,
+                             CancellationToken& token) {
+  if (!gradient_) {
+    gradient_.emplace(nets::vae_decoder_gradient(root(decoder_spec_), autoencoder_config(decoder_spec_)),
+                      runtime::NetworkOptions{.threads = threads_, .token = &token});
+  }
+  const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
+  const Ort::Value inputs[] = {runtime::view(z), runtime::view(target), runtime::view(weight)};
+  const Tensor at_z = runtime::to_tensor(gradient_->run(inputs, token).front());
+  return scaled_channels(at_z, at_z.dim(1), 1.0F / scale_factor_);
 }
 
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,

@@ -72,9 +72,19 @@ class Autoencoder {
   /// latent [B,4,h,w] -> image [B,3,8h,8w], nominally in -1..1. Tiles are measured in latent cells.
   Tensor decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
 
+  /// The gradient at latent [B,4,h,w] of sum(weight (decode(latent) - target)^2) / 2 for a target [B,3,8h,8w] and a
+  /// weight [B,1,8h,8w], or [1,1,1,1] for all pixels alike. The picture is decoded whole; memory is several times that
+  /// of decode(). The network for it is built at the first call.
+  Tensor gradient(const Tensor& latent, const Tensor& target, const Tensor& weight, CancellationToken& token);
+  /// Frees what gradient() has built.
+  void release_gradient() { gradient_.reset(); }
+
  private:
+  NetworkSpec decoder_spec_;
+  int threads_;
   runtime::Network encoder_;
   runtime::Network decoder_;
+  std::optional<runtime::Network> gradient_;
   float scale_factor_;
 };
 

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "imaging/adain.h"
 #include "imaging/pixels.h"
 #include "imaging/resize.h"
 #include "imaging/wavelet.h"
@@ -42,6 +45,13 @@ std::unique_ptr<NoiseSource> noise_source(const RestoreJob& job) {
 Tensor to_unsigned(Tensor image) {
   for (float& value : image.values()) value = (value + 1.0F) / 2.0F;
   return image;
+}
+
+/// The colours of the condition image, which the diffusion model has drifted from.
+Tensor fix_colors(const std::string& method, Tensor sample, const Tensor& cond_img) {
+  if (method == "wavelet") return wavelet_reconstruction(sample, cond_img);
+  if (method == "adain") return adaptive_instance_normalization(sample, cond_img);
+  return sample;
 }
 
 Size output_size(const RestoreJob& job) {
@@ -99,7 +109,7 @@ RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& to
     const auto noise = noise_source(job);
     result = to_unsigned(diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace));
     trace.record("decoded01", result);
-    if (job.color_fix == "wavelet") result = wavelet_reconstruction(result, cond_img);
+    result = fix_colors(job.color_fix, std::move(result), cond_img);
     trace.record("color_fixed", result);
   }
   token.check();

@@ -39,7 +39,9 @@ struct RestoreJob {
   std::string start_point = "noise";  // noise, cond
   GuidanceOptions guidance;
   std::string guidance_loss = "mse";          // mse, w_mse
-  std::string color_fix = "wavelet";          // wavelet, none
+  std::string guidance_space = "latent";      // latent, rgb
+  float fidelity = 0;                         // 0..1, see fidelity_pull()
+  std::string color_fix = "wavelet";          // wavelet, adain, none
   std::vector<std::int32_t> positive_tokens;  // 77
   std::vector<std::int32_t> negative_tokens;  // 77
   std::uint64_t seed = 231;

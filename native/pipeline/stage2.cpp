@@ -8,17 +8,13 @@
 
 #include "core/error.h"
 #include "diffusion/cfg.h"
-#include "diffusion/edge_weight.h"
-#include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
 #include "imaging/pad.h"
 #include "imaging/tiling.h"
+#include "pipeline/restoration_guidance.h"
 
 namespace diffbir {
 namespace {
-
-constexpr std::int64_t latent_cell = 8;       // pixels a side
-constexpr std::int64_t latent_alignment = 8;  // cells, for the UNet's three halvings
 
 /// A prediction for latents x with the condition latents at the same place.
 using ConditionedDenoiser = std::function<Tensor(const Tensor& x, float t, const Tensor& hint)>;
@@ -30,12 +26,6 @@ Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSiz
     return blend_tiles(x.dim(2), x.dim(3), size, 1, centre,
                        [&](const Tile& tile) { return predict(cut(x, tile), t, cut(hint, tile)); });
   };
-}
-
-Tensor to_signed(const Tensor& image) {
-  Tensor result = image;
-  for (float& value : result.values()) value = value * 2.0F - 1.0F;
-  return result;
 }
 
 /// How one picture is cut up. The reference drops tiling where one side is shorter than a tile, ours where both are.
@@ -73,15 +63,13 @@ Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const T
   return job.start_point == "cond" ? schedule.q_sample(c_img, schedule.config.timesteps - 1, draw) : draw;
 }
 
-/// Where guidance pulls, [1,1,h,w] like the latents: empty for everywhere alike.
-Tensor guidance_weight(const RestoreJob& job, const Tensor& padded_img, const Tensor& c_img) {
-  if (job.guidance.scale == 0 || job.guidance_loss != "w_mse") return {};
-  const Tensor weight = latent_edge_weight(to_signed(padded_img), latent_cell);
-  if (weight.dim(2) == c_img.dim(2) && weight.dim(3) == c_img.dim(3)) return weight;
-  return pad_to_multiples_of(weight, latent_alignment, job.padding);  // as the latents were
-}
-
 }  // namespace
+
+Tensor to_signed(const Tensor& image) {
+  Tensor result = image;
+  for (float& value : result.values()) value = value * 2.0F - 1.0F;
+  return result;
+}
 
 void Trace::append(const std::string& name, const Tensor& value) {
   if (!enabled_) return;
@@ -115,8 +103,9 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   trace.record("c_img", c_img);
   on_progress({Stage::encode, 1, 1});
 
+  SamplerOptions options;
   Tensor x = start_point(job, networks.schedule, c_img, noise);
-  const Tensor guidance_target = c_img;
+  options.guidance = restoration_guidance(networks.autoencoder, job, padded_img, c_img, token);
   if (job.noise_aug > 0) {
     c_img = networks.schedule.q_sample(c_img, job.noise_aug, noise.randn(c_img.shape()));
     trace.record("c_img_seen_by_network", c_img);
@@ -132,13 +121,10 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.parity && tests_base_scale(job.sampler)};
   const Denoiser model = classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), cfg);
 
-  SamplerOptions options;
   options.sampler = job.sampler;
   options.steps = job.steps;
   options.edm = job.edm;
   options.parity = job.parity;
-  options.guidance = latent_mse_guidance(
-      job.guidance, [&] { return guidance_target; }, guidance_weight(job, padded_img, c_img));
   options.on_step = [&](int step, int steps, const Tensor& latent) {
     token.check();
     trace.append("x_steps", latent);

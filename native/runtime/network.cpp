@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "runtime/environment.h"
+#include "runtime/group_norm_gradient_op.h"
 #include "runtime/group_norm_op.h"
 
 namespace diffbir::runtime {
@@ -13,8 +14,12 @@ namespace diffbir::runtime {
 struct Network::CustomOps {
   TileRegistry tiles;
   GroupNormOp group_norm{tiles};
+  GroupNormGradientOp group_norm_gradient;
   Ort::CustomOpDomain domain{"diffbir"};
-  CustomOps() { domain.Add(&group_norm); }
+  CustomOps() {
+    domain.Add(&group_norm);
+    domain.Add(&group_norm_gradient);
+  }
 };
 
 namespace {

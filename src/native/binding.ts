@@ -120,11 +120,15 @@ export interface RestoreJob {
   readonly guidance: {
     /** `w_mse`: less at edges and in texture (native/diffusion/edge_weight.h). */
     readonly loss: 'mse' | 'w_mse';
+    /** `rgb`: between pictures, through the decoder's gradient. */
+    readonly space: 'latent' | 'rgb';
     readonly scale: number;
     readonly start: number;
     readonly stop: number;
     readonly repeat: number;
   };
+  /** 0..1: how far every prediction moves to the stage-1 latent (native/diffusion/guidance.h). */
+  readonly fidelity: number;
   /** Sizes in pixels, 0: the picture whole. The diffusion tile is a multiple of 64, the others' and its stride of 8. */
   readonly tiling: {
     readonly cleaner: TileSpec;
@@ -135,7 +139,7 @@ export interface RestoreJob {
   readonly padding: 'reflect' | 'zero';
   /** The reference's quirks: truncation to 8 bits, off-centre blending, averaged tile statistics. */
   readonly parity: boolean;
-  readonly colorFix: 'wavelet' | 'none';
+  readonly colorFix: 'wavelet' | 'adain' | 'none';
   /** 77 token ids each. */
   readonly positiveTokens: Int32Array;
   readonly negativeTokens: Int32Array;
@@ -226,6 +230,7 @@ export interface Primitives {
   waveletBlur(x: NativeTensor, radius: number): NativeTensor;
   waveletDecomposition(x: NativeTensor): { high: NativeTensor; low: NativeTensor };
   waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
+  adaptiveInstanceNormalization(content: NativeTensor, style: NativeTensor): NativeTensor;
   toUint8(x: Float32Array): Uint8Array;
   resizeBoxPil(image: NativeImage, width: number, height: number): NativeImage;
   centerCrop(image: NativeImage, size: number): NativeImage;
@@ -331,6 +336,17 @@ export interface EdmSolveOptions {
   readonly denoise: (x: NativeTensor, sigma: number) => NativeTensor;
 }
 
+/** Guidance by a loss: in latent space towards a target; in rgb space by the gradient of a picture of `values` values. */
+export type GradientSpec = {
+  readonly scale: number;
+  readonly start: number;
+  readonly stop: number;
+  readonly repeat: number;
+} & (
+  | { readonly target: () => NativeTensor }
+  | { readonly gradient: (latent: NativeTensor) => NativeTensor; readonly values: number }
+);
+
 export interface SampleOptions {
   readonly sampler: string;
   readonly edm: EdmSpec;
@@ -343,13 +359,7 @@ export interface SampleOptions {
   readonly rescaleCfg: boolean;
   readonly cond: (x: NativeTensor, t: number) => NativeTensor;
   readonly uncond: (x: NativeTensor, t: number) => NativeTensor;
-  readonly guidance: null | {
-    readonly scale: number;
-    readonly start: number;
-    readonly stop: number;
-    readonly repeat: number;
-    readonly target: () => NativeTensor;
-  };
+  readonly guidance: null | GradientSpec | { readonly fidelity: number; readonly target: () => NativeTensor };
 }
 
 export interface NativeNetwork {
@@ -363,6 +373,8 @@ export type Pooling = 'exact' | 'reference';
 export interface NativeAutoencoder {
   encode(image: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
   decode(latent: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
+  /** At `latent`, of sum(weight (decode(latent) - target)^2) / 2; weight [B,1,H,W] or [1,1,1,1]. */
+  gradient(latent: NativeTensor, target: NativeTensor, weight: NativeTensor): NativeTensor;
 }
 
 /** Where a tile's weight peaks: in its middle, or half a row too low, as the reference has it. */

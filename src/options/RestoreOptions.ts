@@ -11,6 +11,12 @@ export interface Guidance {
    */
   loss?: 'mse' | 'w_mse' | undefined;
   /**
+   * `latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three
+   * decodings more at each gradient step, and several times the memory of one.
+   * @default 'latent'
+   */
+  space?: 'latent' | 'rgb' | undefined;
+  /**
    * Strength of the pull; 0 switches it off. Larger: closer to stage 1, less invented detail. A number from 0 to
    * 1000.
    * @default 0
@@ -205,6 +211,13 @@ export interface RestoreOptions {
    */
   guidance?: Guidance | undefined;
   /**
+   * How close stage 2 stays to the stage-1 picture: 0 for most detail, 1 for the stage-1 picture as its autoencoder
+   * gives it back. Each prediction moves by fidelity^2 of its way there, whatever the size, sampler and number of
+   * steps; after `guidance`. A number from 0 to 1.
+   * @default 0
+   */
+  fidelity?: number | undefined;
+  /**
    * Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.
    * @default off
    */
@@ -222,10 +235,11 @@ export interface RestoreOptions {
    */
   parity?: boolean | undefined;
   /**
-   * `wavelet` takes the low frequencies (colours) from the stage-1 picture.
+   * Colours of the stage-1 picture for the sampled one. `wavelet` takes its low frequencies; `adain` its mean and
+   * contrast, channel by channel, as DiffBIR v1 could.
    * @default 'wavelet'
    */
-  colorFix?: 'wavelet' | 'none' | undefined;
+  colorFix?: 'wavelet' | 'adain' | 'none' | undefined;
   /**
    * What the picture should look like. The text encoder reads 77 tokens; the rest is cut, with a warning. A string
    * of at most 10000 characters without NUL.

@@ -97,6 +97,12 @@ export const GUIDANCE = {
     doc: '`mse`: the same pull everywhere. `w_mse`: less at edges and in texture, so that detail is still generated there.',
     scope: 'call',
   },
+  space: {
+    kind: oneOf(['latent', 'rgb']),
+    default: 'latent',
+    doc: '`latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three decodings more at each gradient step, and several times the memory of one.',
+    scope: 'call',
+  },
   scale: {
     kind: number(0, 1000),
     default: 0,
@@ -325,11 +331,19 @@ export const OPTIONS = {
   guidance: {
     kind: custom<Guidance>(
       'Guidance',
-      'an object { loss, scale, start, stop, repeat }',
+      'an object { loss, space, scale, start, stop, repeat }',
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     ),
     defaultDoc: 'off',
     doc: 'Restoration guidance: pulls the sampled picture towards the stage-1 result.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
+  fidelity: {
+    kind: number(0, 1),
+    default: 0,
+    doc: 'How close stage 2 stays to the stage-1 picture: 0 for most detail, 1 for the stage-1 picture as its autoencoder gives it back. Each prediction moves by fidelity^2 of its way there, whatever the size, sampler and number of steps; after `guidance`.',
     scope: 'call',
     manifest: true,
     recordedFrom: 2,
@@ -361,9 +375,9 @@ export const OPTIONS = {
     recordedFrom: 1,
   },
   colorFix: {
-    kind: oneOf(['wavelet', 'none']),
+    kind: oneOf(['wavelet', 'adain', 'none']),
     default: 'wavelet',
-    doc: '`wavelet` takes the low frequencies (colours) from the stage-1 picture.',
+    doc: 'Colours of the stage-1 picture for the sampled one. `wavelet` takes its low frequencies; `adain` its mean and contrast, channel by channel, as DiffBIR v1 could.',
     scope: 'call',
     manifest: true,
     recordedFrom: 2,

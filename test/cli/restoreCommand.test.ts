@@ -187,7 +187,7 @@ describe('diffbir restore', () => {
     ],
     ['a word for a number', ['--upscale', 'big'], /for upscale but received big of type string/],
     ['a negative number', ['--noise-aug', '-1'], /for noiseAug but received -1/],
-    ['an unknown choice', ['--color-fix', 'adain'], /'wavelet', 'none' for colorFix/],
+    ['an unknown choice', ['--color-fix', 'histogram'], /'wavelet', 'adain', 'none' for colorFix/],
     ['a seed of 2^64', ['--seed', '18446744073709551616'], /for seed/],
     ['an unknown flag', ['--cfg-scal', '2'], /unknown option '--cfg-scal'.*\(Did you mean --cfg-scale\?\)/s],
     ['a stage that the model has not', ['--stage', '2', '--model', 'STAGE1'], /stage 1 alone/],

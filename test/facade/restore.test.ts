@@ -34,7 +34,7 @@ describe('one restoration', () => {
       strength: 0.5,
       seed: 5n,
       sampler: 'spaced',
-      guidance: { loss: 'w_mse', scale: 1, start: 1001, stop: -1, repeat: 1 },
+      guidance: { loss: 'w_mse', space: 'latent', scale: 1, start: 1001, stop: -1, repeat: 1 },
       edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
       noise: [],
       trace: false,

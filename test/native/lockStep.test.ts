@@ -1,11 +1,9 @@
 // Tiles in lock-step: statistics of the whole picture, an abort while tiles wait for each other, scales that do not fit.
 import { beforeAll, expect, test } from 'vitest';
-import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
-import { readTensors } from '../../src/checkpoint/readTensor';
 import type { ModelSpec, NativeTensor, NetworkSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
-import { safetensors, temporaryFolder, write } from '../checkpoint/build';
 import { goldenSpec, jobOf } from '../lifecycle/model';
+import { withoutAttention } from './withoutAttention';
 
 const binding = loadBinding();
 const ALL = 1000;
@@ -76,24 +74,6 @@ function halves(channels: number, height: number, width: number): NativeTensor {
     return (i % width < width / 2 ? -0.8 : 0.8) + 0.15 * Math.sin(i * 1.7);
   });
   return { shape: [1, channels, height, width], data };
-}
-
-/** The network with its middle attention adding nothing, as a checkpoint of its own. */
-async function withoutAttention(network: NetworkSpec): Promise<NetworkSpec> {
-  const header: Record<string, unknown> = {};
-  const parts: Buffer[] = [];
-  let end = 0;
-  const names = network.weights.tensors.map(({ name }) => name).filter((name) => name.startsWith(network.prefix));
-  for (const [name, { shape, data }] of await readTensors(network.weights, names)) {
-    const off = name.includes('attn_1.proj_out');
-    const values = Float32Array.from(data as Float32Array, (value) => (off ? 0 : value));
-    const bytes = Buffer.from(values.buffer);
-    header[name] = { dtype: 'F32', shape, data_offsets: [end, end + bytes.length] };
-    parts.push(bytes);
-    end += bytes.length;
-  }
-  const file = write(temporaryFolder(), safetensors(header, Buffer.concat(parts)));
-  return { ...network, weights: await readCheckpoint(file) };
 }
 
 function rms(a: NativeTensor, b: NativeTensor): number {

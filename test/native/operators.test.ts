@@ -20,6 +20,34 @@ test('a wavelet blur wider than the picture', () => {
   expect(primitives.waveletReconstruction(flat, flat)).toEqual(flat);
 });
 
+test('AdaIN: each channel of each picture gets the mean and the deviation of its style', () => {
+  const [from, to] = [
+    tensor([2, 3, 6, 7], (i) => 0.4 + 0.1 * Math.sin(1.3 * i) + 0.002 * (i % 42)),
+    tensor([2, 3, 6, 7], (i) => 0.5 + (0.02 + 0.0004 * i) * Math.cos(0.9 * i)),
+  ];
+  const { shape, data } = primitives.adaptiveInstanceNormalization(from, to);
+  expect(shape).toEqual(from.shape);
+  for (let plane = 0; plane < 6; plane++) {
+    const of = ({ data: values }: { data: Float32Array }) => values.subarray(plane * 42, plane * 42 + 42);
+    const spread = (values: Float32Array) => {
+      const mean = values.reduce((sum, value) => sum + value, 0) / 42;
+      return [mean, Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 41 + 1e-5)] as const;
+    };
+    const [[mean, deviation], [wantedMean, wantedDeviation]] = [spread(of(from)), spread(of(to))];
+    const want = of(from).map((value) => ((value - mean) / deviation) * wantedDeviation + wantedMean);
+    expectClose([...of({ data })], [...want], 1e-6);
+  }
+});
+
+test('AdaIN leaves nothing outside 0 to 1, and a single pixel is that of the style', () => {
+  const steep = tensor([1, 1, 1, 4], (i) => (i === 0 ? 1 : 0));
+  const wide = tensor([1, 1, 1, 4], (i) => (i % 2 ? 1 : 0));
+  const { data } = primitives.adaptiveInstanceNormalization(steep, wide);
+  expect([Math.min(...data), Math.max(...data)]).toEqual([expect.closeTo(0.2113, 3), 1]);
+  const [one, other] = [tensor([1, 1, 1, 1], () => 0.25), tensor([1, 1, 1, 1], () => 0.75)];
+  expect(primitives.adaptiveInstanceNormalization(one, other)).toEqual(other);
+});
+
 test('latent MSE guidance', () => {
   const [pred, target] = [content, style].map(({ shape, data }) => ({ shape, data: data.map((v) => 2 * v - 1) }));
   const { data } = primitives.mseGuidanceDelta(pred as NativeTensor, target as NativeTensor, 0.5);

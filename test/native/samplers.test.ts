@@ -141,6 +141,95 @@ test.each(EVERY)('%s is guided', (sampler) => {
   expect(strong).toBeLessThan(some);
 });
 
+test.each(EVERY)('%s is guided through a decoder', (sampler) => {
+  // Of a decoder that doubles: the gradient is twice the difference of the pictures.
+  const target = (i: number) => 4 + i / 8;
+  const gradient = ({ shape, data }: NativeTensor) => ({
+    shape,
+    data: data.map((value, i) => 2 * (2 * value - target(i))),
+  });
+  const distance = (scale: number) => {
+    const guidance = scale > 0 ? { scale, start: 1001, stop: -1, repeat: 1, gradient, values: 48 } : null;
+    const z = run({ sampler, steps: 10, schedule: V, guidance }).at(-1) as NativeTensor;
+    return z.data.reduce((sum, value, i) => sum + Math.abs(2 * value - target(i)), 0);
+  };
+  const [free, some, strong] = [distance(0), distance(0.0006), distance(0.0012)];
+  expect(some).toBeLessThan(free);
+  expect(strong).toBeLessThan(some);
+});
+
+test('a gradient that is not finite is an error that names it', () => {
+  const gradient = ({ shape, data }: NativeTensor) => ({ shape, data: data.map(() => Number.NaN) });
+  const guidance = { scale: 1, start: 1001, stop: -1, repeat: 1, gradient, values: 48 };
+  expect(() => run({ guidance })).toThrow(/the gradient of the decoded picture/);
+});
+
+test.each(EVERY)('%s: fidelity moves the result towards the target all the way, and evenly', (sampler) => {
+  const target = { shape: SHAPE, data: Float32Array.from({ length: 16 }, (_, i) => Math.cos(i)) };
+  for (const schedule of [V, EPS]) {
+    const distance = (fidelity: number) => {
+      const guidance = { fidelity, target: () => target };
+      const z = run({ sampler, steps: 10, schedule, parity: false, guidance }).at(-1) as NativeTensor;
+      return Math.sqrt(z.data.reduce((sum, value, i) => sum + (value - (target.data[i] as number)) ** 2, 0));
+    };
+    const distances = [0, 0.2, 0.4, 0.6, 0.8, 1].map(distance);
+    for (let i = 1; i <= 5; i++) expect(distances[i]).toBeLessThan(distances[i - 1] as number);
+    // The DPM-Solvers and ddim stop at a noise level of 0.03 to 0.04.
+    expect(distances[5]).toBeLessThan(0.05 * Math.sqrt(16) * 3);
+    expect(run({ sampler, schedule, guidance: { fidelity: 0, target: () => target } })).toEqual(
+      run({ sampler, schedule }),
+    );
+  }
+});
+
+test.each(EVERY)('%s: fidelity means the same with few steps and with many', (sampler) => {
+  // A network that sees 1 everywhere, whatever it is given: each pull is forgotten until its next prediction.
+  const { sqrtAlphasCumprod: a, sqrtOneMinusAlphasCumprod: s } = primitives.noiseSchedule(EPS);
+  const cond = ({ shape, data }: NativeTensor, t: number) => {
+    const [signal, sigma] = [between(a, t), between(s, t)];
+    return { shape, data: data.map((value) => (value - signal) / sigma) };
+  };
+  const target = { shape: SHAPE, data: new Float32Array(16).fill(-1) };
+  const left = (steps: number) => {
+    const zeros = Array.from({ length: 2 * steps }, () => tensor(() => 0));
+    const options = {
+      sampler,
+      steps,
+      schedule: EPS,
+      cond,
+      cfgScale: 1,
+      noise: zeros,
+      x: tensor(() => 0),
+      parity: false,
+    };
+    const z = run({ ...options, guidance: { fidelity: 0.5, target: () => target } }).at(-1) as NativeTensor;
+    return ((z.data[0] as number) + 1) / 2;
+  };
+  for (const steps of [5, 10, 40]) expect(Math.abs(left(steps) - 0.75)).toBeLessThan(0.02);
+});
+
+test.each(['ddim', 'dpm_m1', 'dpm++_m2', 'edm_euler', 'edm_dpm++_2m'])(
+  '%s: so it does where a network keeps every pull',
+  (sampler) => {
+    // One that sees always the same noise in x, and takes the rest for the picture.
+    const eps = tensor((i) => Math.sin(1 + i));
+    const target = { shape: SHAPE, data: new Float32Array(16).fill(1) };
+    const left = (steps: number) => {
+      const options = { sampler, steps, schedule: EPS, cond: () => eps, cfgScale: 1, x: eps, parity: false };
+      const zeros = Array.from({ length: steps }, () => tensor(() => 0));
+      const z = run({ ...options, noise: zeros, guidance: { fidelity: 0.4, target: () => target } }).at(
+        -1,
+      ) as NativeTensor;
+      return z.data.reduce((sum, value) => sum + Math.abs(value - 1), 0) / 16;
+    };
+    const [few, many] = [left(20), left(100)];
+    expect(few).toBeGreaterThan(0.2);
+    expect(few).toBeLessThan(0.9);
+    expect(many).toBeGreaterThan(0.5 * few);
+    expect(many).toBeLessThan(1.1 * few);
+  },
+);
+
 test('the unconditional call at scale 1 is made only for parity, and only by the samplers that make it there', () => {
   const calls = (sampler: string, parity: boolean) => {
     const times: number[] = [];
@@ -189,3 +278,8 @@ test('the option takes the samplers that native code has, no more and no fewer',
   const ask = () => primitives.sample({ ...options, sampler: '?', guidance: null, edm: EDM, parity: false });
   expect(ask).toThrow(`Expected one of ${SAMPLERS.join(', ')} for sampler`);
 });
+/** The value of a table at a timestep that may lie between two of its entries. */
+function between(table: Float32Array, t: number): number {
+  const [low, share] = [Math.floor(t), t - Math.floor(t)];
+  return (1 - share) * (table[low] as number) + share * (table[Math.min(low + 1, 999)] as number);
+}

@@ -9,7 +9,7 @@ describe('resolveOptions', () => {
       sampler: 'spaced',
       steps: 50,
       seed: 231n,
-      guidance: { loss: 'w_mse', scale: 0, start: 1001, stop: -1, repeat: 1 },
+      guidance: { loss: 'w_mse', space: 'latent', scale: 0, start: 1001, stop: -1, repeat: 1 },
       ...{ sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
       threads: availableParallelism(),
       keepMetadata: true,
@@ -39,6 +39,7 @@ describe('resolveOptions', () => {
       start: 1001,
       stop: -1,
       repeat: 5,
+      space: 'latent',
     });
   });
 

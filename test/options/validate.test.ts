@@ -47,7 +47,7 @@ describe('values that are refused', () => {
     ['order', 5],
     ['order', 1.5],
     ['startPoint', ''],
-    ['colorFix', 'adain'],
+    ['colorFix', 'histogram'],
     ['rescaleCfg', 'yes'],
     ['prompt', 'a\0b'],
     ['prompt', 'x'.repeat(10 * 1024 * 1024)],

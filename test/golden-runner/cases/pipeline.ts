@@ -84,7 +84,8 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
     strength: args.strength,
     noiseAug: args.noise_aug,
     startPoint: args.start_point_type,
-    guidance: { loss: 'mse', scale: 0, start: 1001, stop: -1, repeat: 1 },
+    guidance: { loss: 'mse', space: 'latent', scale: 0, start: 1001, stop: -1, repeat: 1 },
+    fidelity: 0,
     edm: edmOf(args),
     tiling: {
       cleaner: tiles('cleaner'),
