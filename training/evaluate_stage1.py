@@ -69,7 +69,7 @@ def sheet_row(pictures: list[np.ndarray], size: int = 320) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--weights", type=Path, default=HERE.parent / "models/tiny/swinir.safetensors")
+    parser.add_argument("--weights", type=Path, default=HERE.parent / "models/tiny/scunet.safetensors")
     parser.add_argument("--sheet", type=Path, help="a PNG; the strength is added to its name")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()

@@ -29,8 +29,8 @@ def write(file: Path, weights: dict[str, torch.Tensor], step: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, default=HERE / "runs/stage1")
-    parser.add_argument("--out", type=Path, default=HERE.parent / "models/tiny/swinir.safetensors")
+    parser.add_argument("--run", type=Path, default=HERE / "runs/cleaner")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "models/tiny/scunet.safetensors")
     args = parser.parse_args()
 
     state = torch.load(args.run / "checkpoint.pt", weights_only=True)

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import { withChunks } from '../../src/image/png';
-import { compare, type PictureResult, Restorer, restore, versions } from '../../src/index';
+import { compare, degrade, Restorer, restore, versions } from '../../src/index';
 import { detectCleanerType } from '../../src/models/cleanerType';
 import { exifWithOrientation } from '../image/pictures';
 import { temporaryFolder } from './fakes';
@@ -35,7 +35,7 @@ describe.skipIf(!hasAddon || !hasModel)('the embedded model', () => {
   });
   afterAll(() => restorer.dispose());
 
-  it('brings a degraded photograph nearer to the original, and with both stages sharper', async () => {
+  it('brings a degraded photograph nearer to the original, by each of the stages', async () => {
     const original = sample('original.png');
     const stage1 = await restorer.restore(sample('degraded.jpg'), { stage: 1 });
     const both = await restorer.restore(sample('degraded.jpg'));
@@ -43,8 +43,16 @@ describe.skipIf(!hasAddon || !hasModel)('the embedded model', () => {
     expect(await psnr(stage1.data, original)).toBeGreaterThan(before + 0.5);
     expect(await psnr(both.data, original)).toBeGreaterThan(before);
     expect([stage1.stage, both.stage]).toEqual([1, 2]);
-    const sharpness = async (result: PictureResult) => (await compare(original, result)).picture.highFrequency;
-    expect(await sharpness(both)).toBeGreaterThan(1.2 * (await sharpness(stage1)));
+  });
+
+  it('gives back more detail with both stages where much is lost', async () => {
+    const original = sample('original.png');
+    const heavy = await degrade(original, 'heavy', { seed: 1 });
+    const input = { ...heavy, channels: 3 as const };
+    const stage1 = await compare(original, await restorer.restore(input, { stage: 1 }));
+    const both = await compare(original, await restorer.restore(input));
+    expect(both.picture.highFrequency).toBeGreaterThan(1.5 * stage1.picture.highFrequency);
+    expect(both.picture.niqe as number).toBeLessThan(stage1.picture.niqe as number);
   });
 
   it('gives the same picture from restore(), and again', async () => {
