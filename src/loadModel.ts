@@ -2,6 +2,7 @@ import path from 'node:path';
 import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
+import { type Footprint, footprintOf } from './memory/footprint';
 import { type LoadedManifest, readManifest } from './models/manifest';
 import { hasStage2, modelSpec } from './models/modelSpec';
 import type { NativeModel } from './native/binding';
@@ -17,6 +18,8 @@ export interface LoadedModel {
   readonly name: string;
   /** Stages whose networks are there. */
   readonly stages: 1 | 2;
+  /** What its networks need while they run. */
+  readonly footprint: Footprint;
   /** Whether it has a text encoder. */
   readonly readsPrompts: boolean;
   /** Options of every call that it does not set itself, by falling precedence. */
@@ -55,7 +58,8 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const binding = internals.loadBinding();
   const progress = onProgress && withLoadFraction(onProgress, loadShare);
   const native = await runTask((report) => binding.createModel(spec, report), progress, signal);
-  return { native, name: manifest.manifest.name, stages, readsPrompts, layers, internals };
+  const { name } = manifest.manifest;
+  return { native, name, stages, footprint: footprintOf(spec), readsPrompts, layers, internals };
 }
 
 function noStage2({ manifest }: LoadedManifest): InvalidOptionError {

@@ -5,6 +5,7 @@ import { joinAlpha } from './image/raw';
 import type { ImageInput, Picture } from './image/types';
 import { abortError } from './jobQueue';
 import type { LoadedModel } from './loadModel';
+import { planTiles } from './memory/planTiles';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
 import { withFraction } from './progress';
@@ -25,9 +26,11 @@ export async function restorePicture(
   if (stage === 2 && !model.readsPrompts) refusePrompts(options, model.name);
 
   const begin = performance.now();
-  const picture = await decode(input, options, (width, height, name) =>
-    checkWorkSize({ width, height, name }, options, stage),
-  );
+  // Refused before it is decoded: what would be too large for the limits, or for the memory.
+  const picture = await decode(input, options, (width, height, name) => {
+    checkWorkSize({ width, height, name }, options, stage);
+    planTiles({ width, height }, stage, model.footprint, options);
+  });
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);
 
@@ -62,7 +65,7 @@ function toJob(
   { rgb, width, height }: Picture,
   options: ResolvedOptions,
   stage: 1 | 2,
-  { internals, readsPrompts }: LoadedModel,
+  { internals, readsPrompts, footprint }: LoadedModel,
 ): { job: RestoreJob; warnings: string[] } {
   const warnings: string[] = [];
   const tokens = (name: 'prompt' | 'negativePrompt') => {
@@ -73,7 +76,7 @@ function toJob(
     return ids;
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
-  const { guidance, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
+  const { guidance, padding, parity, colorFix, seed, noise = [], trace } = options;
   return {
     job: {
       image: { data: rgb, width, height },
@@ -82,25 +85,12 @@ function toJob(
       ...{ padding, parity, colorFix, seed, noise, trace },
       guidance: { ...guidance, loss: 'mse' },
       edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
-      tiling: tiles(tiling),
+      tiling: planTiles({ width, height }, stage, footprint, options),
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),
     },
     warnings,
   };
-}
-
-/** Strides left open are half a tile. Throws InvalidOptionError for one that would leave gaps between tiles. */
-function tiles(tiling: ResolvedOptions['tiling']): RestoreJob['tiling'] {
-  const pair = (name: 'cleaner' | 'diffusion') => {
-    const [tile, stride] = [tiling[name], tiling[`${name}Stride`] || tiling[name] / 2];
-    if (stride <= tile) return { tile, stride: Math.max(stride, 1) };
-    throw new InvalidOptionError(
-      `tiling.${name}Stride`,
-      `Expected at most the tile of ${tile} for tiling.${name}Stride but received ${stride}: it would leave gaps`,
-    );
-  };
-  return { cleaner: pair('cleaner'), encoder: tiling.encoder, decoder: tiling.decoder, diffusion: pair('diffusion') };
 }
 
 function refusePrompts(options: ResolvedOptions, model: string): void {
