@@ -2,6 +2,7 @@ import path from 'node:path';
 import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
+import { type Footprint, footprintOf } from './memory/footprint';
 import { type LoadedManifest, readManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import { forTask } from './models/task';
@@ -20,6 +21,8 @@ export interface LoadedModel {
   readonly task: Task;
   /** The last stage whose networks are there. */
   readonly stages: 1 | 2;
+  /** What its networks need while they run. */
+  readonly footprint: Footprint;
   /** Whether it has a text encoder. */
   readonly readsPrompts: boolean;
   /** Stage 2 enlarges pictures with a shorter side, in pixels. */
@@ -70,6 +73,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     task,
     stages,
     hasStage1: hasStage1(manifest),
+    footprint: footprintOf(spec),
     readsPrompts,
     minShortEdge: manifest.manifest.minShortEdge ?? MIN_SHORT_EDGE,
     layers,

@@ -6,6 +6,7 @@ import { joinAlpha } from './image/raw';
 import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
 import { type LoadedModel, noStage1 } from './loadModel';
+import { planTiles } from './memory/planTiles';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
 import { MAX_PARAMETERS, type RunParameters, runParameters, toJson } from './parameters/runParameters';
@@ -31,9 +32,12 @@ export async function restorePicture(
   checkSamples(options, stage);
 
   const begin = performance.now();
-  const picture = await decode(input, options, (width, height, name) =>
-    checkWorkSize({ width, height, name }, options, stage === 2 ? model.minShortEdge : 1),
-  );
+  const minShortEdge = stage === 2 ? model.minShortEdge : 1;
+  // Refused before it is decoded: what would be too large for the limits, or for the memory.
+  const picture = await decode(input, options, (width, height, name) => {
+    checkWorkSize({ width, height, name }, options, minShortEdge);
+    planTiles({ width, height }, stage, model, options);
+  });
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);
 
@@ -112,8 +116,9 @@ function toJob(
   { rgb, width, height }: Picture,
   options: ResolvedOptions,
   stage: 1 | 2,
-  { internals, readsPrompts }: LoadedModel,
+  model: LoadedModel,
 ): { job: RestoreJob; warnings: string[] } {
+  const { internals, readsPrompts } = model;
   const warnings: string[] = [];
   const tokens = (name: 'prompt' | 'negativePrompt') => {
     // Without a reader for it no prompt should wait for the tokeniser's vocabulary.
@@ -123,7 +128,7 @@ function toJob(
     return ids;
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
-  const { guidance, fidelity, tiling, padding, parity, colorFix, seed, noise = [], trace } = options;
+  const { guidance, fidelity, padding, parity, colorFix, seed, noise = [], trace } = options;
   const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
   return {
     job: {
@@ -133,25 +138,12 @@ function toJob(
       ...{ padding, parity, colorFix, seed, noise, trace },
       ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },
-      tiling: tiles(tiling),
+      tiling: planTiles({ width, height }, stage, model, options),
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),
     },
     warnings,
   };
-}
-
-/** Strides left open are half a tile. Throws InvalidOptionError for one that would leave gaps between tiles. */
-function tiles(tiling: ResolvedOptions['tiling']): RestoreJob['tiling'] {
-  const pair = (name: 'cleaner' | 'diffusion') => {
-    const [tile, stride] = [tiling[name], tiling[`${name}Stride`] || tiling[name] / 2];
-    if (stride <= tile) return { tile, stride: Math.max(stride, 1) };
-    throw new InvalidOptionError(
-      `tiling.${name}Stride`,
-      `Expected at most the tile of ${tile} for tiling.${name}Stride but received ${stride}: it would leave gaps`,
-    );
-  };
-  return { cleaner: pair('cleaner'), encoder: tiling.encoder, decoder: tiling.decoder, diffusion: pair('diffusion') };
 }
 
 function refusePrompts(options: ResolvedOptions, model: string): void {

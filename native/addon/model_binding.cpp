@@ -23,7 +23,7 @@ class RestoreTask : public Job {
 
  private:
   void run(CancellationToken& token, const ProgressCallback& on_progress) override {
-    result_ = restore(*handle_->model, job_, token, on_progress);
+    result_ = restore(*handle_->model, std::move(job_), token, on_progress);
   }
   Napi::Value result(Napi::Env env) override { return from_restore_result(env, result_); }
 

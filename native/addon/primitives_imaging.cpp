@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <utility>
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
@@ -53,8 +54,11 @@ Napi::Value wavelet_decomposition(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value wavelet_reconstruction(const Napi::CallbackInfo& info) {
-  const Tensor content = to_tensor(info[0], "content");
-  return from_tensor(info.Env(), diffbir::wavelet_reconstruction(content, to_tensor(info[1], "style")));
+  const Tensor style = to_tensor(info[1], "style");
+  Tensor content = to_tensor(info[0], "content");
+  if (info[2].IsUndefined()) return from_tensor(info.Env(), diffbir::wavelet_reconstruction(std::move(content), style));
+  const std::int64_t strip = to_integer(info[2], "strip", 1, 1 << 20);
+  return from_tensor(info.Env(), diffbir::wavelet_reconstruction(std::move(content), style, strip));
 }
 
 Napi::Value adaptive_instance_normalization(const Napi::CallbackInfo& info) {

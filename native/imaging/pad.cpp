@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 
@@ -69,6 +70,35 @@ Tensor pad_to_multiples_of(const Tensor& x, std::int64_t multiple, PadMode mode)
   return padded;
 }
 
+Tensor cut_padded(const Tensor& x, const Tile& tile, PadMode mode) {
+  require_nchw(x, "cut_padded");
+  const std::int64_t height = x.dim(2);
+  const std::int64_t width = x.dim(3);
+  if (mode == PadMode::zero && (tile.y >= height || tile.x >= width)) {
+    return Tensor({x.dim(0), x.dim(1), tile.height, tile.width});
+  }
+  // Columns that lie in x are copied as they are; those beyond come one by one.
+  const std::int64_t inside = std::clamp<std::int64_t>(width - tile.x, 0, tile.width);
+  Tensor result({x.dim(0), x.dim(1), tile.height, tile.width});
+  for (std::int64_t b = 0; b < x.dim(0); ++b) {
+    for (std::int64_t c = 0; c < x.dim(1); ++c) {
+      const float* from = x.plane(b, c).data();
+      float* to = result.plane(b, c).data();
+      for (std::int64_t row = 0; row < tile.height; ++row, to += tile.width) {
+        const std::int64_t y = tile.y + row;
+        if (mode == PadMode::zero && y >= height) break;
+        const float* source = from + reflected(y, height) * width;
+        std::copy_n(source + tile.x, inside, to);
+        if (mode == PadMode::zero) continue;
+        for (std::int64_t column = inside; column < tile.width; ++column) {
+          to[column] = source[reflected(tile.x + column, width)];
+        }
+      }
+    }
+  }
+  return result;
+}
+
 Tensor crop(const Tensor& x, std::int64_t height, std::int64_t width) {
   require_nchw(x, "crop");
   if (height < 1 || width < 1 || height > x.dim(2) || width > x.dim(3)) {
@@ -78,6 +108,11 @@ Tensor crop(const Tensor& x, std::int64_t height, std::int64_t width) {
   Tensor cropped({x.dim(0), x.dim(1), height, width});
   copy_corner(x, cropped);
   return cropped;
+}
+
+Tensor cropped(Tensor x, std::int64_t height, std::int64_t width) {
+  require_nchw(x, "cropped");
+  return height == x.dim(2) && width == x.dim(3) ? std::move(x) : crop(x, height, width);
 }
 
 }  // namespace diffbir

@@ -19,17 +19,25 @@ ToLevel level_of(Rounding rounding) { return rounding == Rounding::truncate ? tr
 
 }  // namespace
 
-Tensor image_to_tensor(const Image& image) {
-  Tensor tensor({1, kChannels, image.height, image.width});
-  const std::size_t pixels = tensor.size() / kChannels;
-  if (image.rgb.size() != tensor.size()) {
-    throw Error(ErrorCode::internal, "Expected " + std::to_string(tensor.size()) + " bytes in the picture but found " +
+Tensor image_to_tensor(const Image& image) { return image_to_tensor(image, {0, 0, image.height, image.width}); }
+
+Tensor image_to_tensor(const Image& image, const Tile& tile) {
+  const std::size_t bytes = element_count({image.height, image.width, kChannels});
+  if (image.rgb.size() != bytes) {
+    throw Error(ErrorCode::internal, "Expected " + std::to_string(bytes) + " bytes in the picture but found " +
                                          std::to_string(image.rgb.size()));
   }
+  if (tile.y < 0 || tile.x < 0 || tile.y + tile.height > image.height || tile.x + tile.width > image.width) {
+    throw Error(ErrorCode::internal, "Expected a tile inside the picture");
+  }
+  Tensor tensor({1, kChannels, tile.height, tile.width});
   for (std::size_t c = 0; c < kChannels; ++c) {
-    float* plane = tensor.data() + c * pixels;
-    // A division, since the reference divides: times 1/255 differs in the last bit.
-    for (std::size_t i = 0; i < pixels; ++i) plane[i] = static_cast<float>(image.rgb[i * kChannels + c]) / 255.0F;
+    float* target = tensor.plane(0, static_cast<std::int64_t>(c)).data();
+    for (std::int64_t y = 0; y < tile.height; ++y) {
+      const std::uint8_t* row = image.rgb.data() + ((tile.y + y) * image.width + tile.x) * kChannels + c;
+      // A division, since the reference divides: times 1/255 differs in the last bit.
+      for (std::int64_t x = 0; x < tile.width; ++x) *target++ = static_cast<float>(row[x * kChannels]) / 255.0F;
+    }
   }
   return tensor;
 }

@@ -6,6 +6,7 @@
 
 #include "core/image.h"
 #include "core/tensor.h"
+#include "imaging/tiling.h"
 
 namespace diffbir {
 
@@ -14,6 +15,9 @@ enum class Rounding { truncate, nearest };
 
 /// [1,3,H,W] in [0,1] from an 8-bit picture.
 Tensor image_to_tensor(const Image& image);
+
+/// The same for a tile of the picture, which must lie inside it.
+Tensor image_to_tensor(const Image& image, const Tile& tile);
 
 /// Levels 0..255 of values in [0,1]; values outside are clamped.
 std::vector<std::uint8_t> to_uint8(std::span<const float> values, Rounding rounding = Rounding::truncate);

@@ -97,14 +97,37 @@ std::vector<Value> resample_axis(const std::vector<Value>& input, std::int64_t o
   return output;
 }
 
-/// Resamples columns, then rows, of x [B,C,H,W] in float32.
+/// Resamples columns, then rows, of x [B,C,H,W] in float32. A strip of output rows at a time, from the input rows that
+/// they are made of, so that nothing of the picture's size is needed but the result.
 inline Tensor resample_planes(const Tensor& x, const Taps<float>& columns, const Taps<float>& rows) {
   const auto keep = [](float sum) { return sum; };
-  const std::int64_t planes = x.dim(0) * x.dim(1);
-  std::vector<float> values(x.values().begin(), x.values().end());
-  values = resample_axis(values, planes * x.dim(2), x.dim(3), 1, columns, 0.0F, keep);
-  values = resample_axis(values, planes, x.dim(2), columns.outputs(), rows, 0.0F, keep);
-  return Tensor({x.dim(0), x.dim(1), rows.outputs(), columns.outputs()}, std::move(values));
+  constexpr std::int64_t strip = 256;
+  const std::int64_t width = columns.outputs();
+  Tensor result({x.dim(0), x.dim(1), rows.outputs(), width});
+  for (std::int64_t begin = 0; begin < rows.outputs(); begin += strip) {
+    const std::int64_t end = std::min(rows.outputs(), begin + strip);
+    std::int64_t first = x.dim(2);
+    std::int64_t last = 0;
+    Taps<float> taps;
+    taps.stride = rows.stride;
+    taps.weights.assign(rows.weights_of(begin), rows.weights_of(begin) + (end - begin) * rows.stride);
+    taps.windows.assign(rows.windows.begin() + begin, rows.windows.begin() + end);
+    for (const auto& window : taps.windows) {
+      first = std::min(first, window.first);
+      last = std::max(last, window.first + window.count);
+    }
+    for (auto& window : taps.windows) window.first -= first;
+    for (std::int64_t batch = 0; batch < x.dim(0); ++batch) {
+      for (std::int64_t channel = 0; channel < x.dim(1); ++channel) {
+        const auto source = x.plane(batch, channel).subspan(first * x.dim(3), (last - first) * x.dim(3));
+        std::vector<float> values(source.begin(), source.end());
+        values = resample_axis(values, last - first, x.dim(3), 1, columns, 0.0F, keep);
+        values = resample_axis(values, 1, last - first, width, taps, 0.0F, keep);
+        std::copy(values.begin(), values.end(), result.plane(batch, channel).begin() + begin * width);
+      }
+    }
+  }
+  return result;
 }
 
 }  // namespace diffbir

@@ -29,10 +29,12 @@ Image resize_pil(const Image& image, std::int64_t width, std::int64_t height, do
   require_size(width);
   require_size(height);
   constexpr std::int32_t half = 1 << (kPilFractionBits - 1);
-  Image result{width, height, image.rgb};
-  if (width != image.width) {
+  Image result{width, height, {}};
+  if (width == image.width) {
+    result.rgb = image.rgb;
+  } else {
     const auto taps = antialiased_taps<std::int32_t>(image.width, width, support, filter, to_fixed_point);
-    result.rgb = resample_axis(result.rgb, image.height, image.width, 3, taps, half, from_fixed_point);
+    result.rgb = resample_axis(image.rgb, image.height, image.width, 3, taps, half, from_fixed_point);
   }
   if (height != image.height) {
     const auto taps = antialiased_taps<std::int32_t>(image.height, height, support, filter, to_fixed_point);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "imaging/kernels.h"
@@ -13,6 +14,9 @@ namespace diffbir {
 namespace {
 
 constexpr int kLevels = 5;
+
+/// How many rows away a row is felt after all levels: the sum of their radii.
+constexpr std::int64_t kReach = (std::int64_t{1} << kLevels) - 1;
 
 std::int64_t radius_of(int level) { return std::int64_t{1} << level; }
 
@@ -71,12 +75,39 @@ WaveletBands wavelet_decomposition(const Tensor& x) {
   return bands;
 }
 
-Tensor wavelet_reconstruction(const Tensor& content, const Tensor& style) {
+Tensor wavelet_reconstruction(Tensor content, const Tensor& style, std::int64_t strip) {
   require_same_shape(content, style, "wavelet_reconstruction");
-  Tensor result = wavelet_decomposition(content).high;
-  const Tensor low = low_band(style);
-  for (std::size_t i = 0; i < result.size(); ++i) result.data()[i] += low.data()[i];
-  return result;
+  require_nchw(content, "wavelet_reconstruction");
+  if (strip < 1) throw Error(ErrorCode::internal, "Expected strips of at least one row");
+  const std::int64_t height = content.dim(2);
+  const std::int64_t width = content.dim(3);
+  for (std::int64_t b = 0; b < content.dim(0); ++b) {
+    for (std::int64_t c = 0; c < content.dim(1); ++c) {
+      const auto target = content.plane(b, c);
+      const auto colours = style.plane(b, c);
+      std::vector<float> above;  // the rows above the strip as they were before they were replaced
+      for (std::int64_t y = 0; y < height; y += strip) {
+        const std::int64_t end = std::min(height, y + strip);
+        const std::int64_t first = std::max<std::int64_t>(0, y - kReach);
+        const std::int64_t last = std::min(height, end + kReach);
+        std::vector<float> rows(above.begin() + static_cast<std::ptrdiff_t>(above.size()) - (y - first) * width,
+                                above.end());
+        rows.insert(rows.end(), target.begin() + y * width, target.begin() + last * width);
+        const std::int64_t kept = std::min(end, kReach);
+        above.assign(rows.begin() + (end - kept - first) * width, rows.begin() + (end - first) * width);
+
+        const Shape shape{1, 1, last - first, width};
+        const Tensor high = wavelet_decomposition(Tensor(shape, std::move(rows))).high;
+        const Tensor low = low_band(
+            Tensor(shape, std::vector<float>(colours.begin() + first * width, colours.begin() + last * width)));
+        const std::int64_t offset = (y - first) * width;
+        for (std::int64_t i = 0; i < (end - y) * width; ++i) {
+          target[y * width + i] = high.data()[offset + i] + low.data()[offset + i];
+        }
+      }
+    }
+  }
+  return content;
 }
 
 }  // namespace diffbir

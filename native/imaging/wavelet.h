@@ -20,7 +20,8 @@ struct WaveletBands {
 /// Five levels with radius 1, 2, 4, 8, 16 of the undecimated ("a trous") transform: high + low = x.
 WaveletBands wavelet_decomposition(const Tensor& x);
 
-/// high(content) + low(style); both of one shape.
-Tensor wavelet_reconstruction(const Tensor& content, const Tensor& style);
+/// high(content) + low(style); both of one shape. Works in place of content, `strip` >= 1 rows at a time, so that a
+/// large picture needs no second copy of itself; the strip's height does not change a bit of the result.
+Tensor wavelet_reconstruction(Tensor content, const Tensor& style, std::int64_t strip = 256);
 
 }  // namespace diffbir

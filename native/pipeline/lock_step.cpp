@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "runtime/environment.h"
+
 namespace diffbir {
 namespace {
 
@@ -62,14 +64,14 @@ TileRun tile_run(TileStatistics& statistics, std::size_t number, const Overlappi
 
 }  // namespace
 
-void run_in_lock_step(runtime::Network& network, const Tensor& x, const std::vector<OverlappingTile>& tiles,
+void run_in_lock_step(runtime::Network& network, const TileSource& x, const std::vector<OverlappingTile>& tiles,
                       const LockStepOptions& options, CancellationToken& token, const TileSink& sink) {
   const std::size_t together = std::clamp<std::size_t>(options.together, 1, tiles.size());
   TileStatistics statistics(together, std::max<std::size_t>(1, options.concurrency), options.pooling);
   std::mutex sink_mutex;
 
   const auto run_tile = [&](std::size_t number, const OverlappingTile& tile) {
-    const Tensor input = cut(x, tile.input);
+    const Tensor input = x.cut(tile.input);
     const Ticket ticket(network.tiles(), tile_run(statistics, number, tile, options.pooling));
     const Ort::Value inputs[] = {runtime::view(input), runtime::view(ticket.number())};
     const Tensor output = runtime::to_tensor(network.run(inputs, token).front());
@@ -102,6 +104,7 @@ void run_in_lock_step(runtime::Network& network, const Tensor& x, const std::vec
     }
   }
   first_error.rethrow();
+  runtime::return_free_memory();
 
   for (std::size_t index = 0; index < tiles.size(); ++index) {
     if (!std::binary_search(first.begin(), first.end(), index)) run_tile(index, tiles[index]);

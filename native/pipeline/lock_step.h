@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -25,9 +26,16 @@ struct LockStepOptions {
 /// saw.
 using TileSink = std::function<void(const OverlappingTile& tile, const Tensor& output)>;
 
-/// Runs a network with inputs (x, tile) over the tiles of x [B,C,H,W], its group normalisations working on the
+/// An input that need not be there as a whole: its size, and any tile of it [B,C,h,w]. Called from several threads.
+struct TileSource {
+  std::int64_t height;
+  std::int64_t width;
+  std::function<Tensor(const Tile& tile)> cut;
+};
+
+/// Runs a network with inputs (x, tile) over the tiles of its input x, its group normalisations working on the
 /// statistics of the whole picture. `sink` is called once a tile, by one thread at a time.
-void run_in_lock_step(runtime::Network& network, const Tensor& x, const std::vector<OverlappingTile>& tiles,
+void run_in_lock_step(runtime::Network& network, const TileSource& x, const std::vector<OverlappingTile>& tiles,
                       const LockStepOptions& options, CancellationToken& token, const TileSink& sink);
 
 }  // namespace diffbir

@@ -86,16 +86,21 @@ void place(Tensor& whole, const OverlappingTile& tile, const Tensor& output, Rat
   paste(whole, own, ratio(tile.own.y), ratio(tile.own.x));
 }
 
-Tensor run_autoencoder(runtime::Network& network, const Tensor& x, std::int64_t overlap, Ratio ratio,
+TileSource source_of(const Tensor& x) {
+  return {x.dim(2), x.dim(3), [&x](const Tile& tile) { return cut(x, tile); }};
+}
+
+Tensor run_autoencoder(runtime::Network& network, const TileSource& x, std::int64_t overlap, Ratio ratio,
                        CancellationToken& token, const std::optional<TiledRun>& tiled) {
-  const auto tiles = overlapping_tiles(x.dim(2), x.dim(3), tiled ? tiled->tile : std::max(x.dim(2), x.dim(3)), overlap);
+  const auto tiles = overlapping_tiles(x.height, x.width, tiled ? tiled->tile : std::max(x.height, x.width), overlap);
   if (tiles.size() == 1) {
-    const Ort::Value inputs[] = {runtime::view(x), runtime::view(whole_picture)};
+    const Tensor picture = x.cut(tiles.front().input);
+    const Ort::Value inputs[] = {runtime::view(picture), runtime::view(whole_picture)};
     return runtime::to_tensor(network.run(inputs, token).front());
   }
   Tensor whole;
   run_in_lock_step(network, x, tiles, tiled->lock_step, token, [&](const OverlappingTile& tile, const Tensor& output) {
-    if (whole.empty()) whole = Tensor({x.dim(0), output.dim(1), ratio(x.dim(2)), ratio(x.dim(3))});
+    if (whole.empty()) whole = Tensor({output.dim(0), output.dim(1), ratio(x.height), ratio(x.width)});
     place(whole, tile, output, ratio);
   });
   return whole;
@@ -204,13 +209,17 @@ Autoencoder::Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder,
       scale_factor_(scale_factor) {}
 
 Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
+  return encode(source_of(image), token, tiled);
+}
+
+Tensor Autoencoder::encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor moments = run_autoencoder(encoder_, image, encoder_overlap, {1, latent_cell}, token, tiled);
   return scaled_channels(moments, moments.dim(1) / 2, scale_factor_);  // the first half is the mean, a Gaussian's mode
 }
 
 Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
-  return run_autoencoder(decoder_, z, decoder_overlap, {latent_cell, 1}, token, tiled);
+  return run_autoencoder(decoder_, source_of(z), decoder_overlap, {latent_cell, 1}, token, tiled);
 }
 
 Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const Tensor& weight,

@@ -68,6 +68,7 @@ class Autoencoder {
               const runtime::NetworkOptions& options);
   /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,4,H/8,W/8]. Tiles are measured in pixels
   /// and must be multiples of 8.
+  Tensor encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
   Tensor encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
   /// latent [B,4,h,w] -> image [B,3,8h,8w], nominally in -1..1. Tiles are measured in latent cells.
   Tensor decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled = {});

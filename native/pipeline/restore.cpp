@@ -15,6 +15,7 @@
 #include "pipeline/networks.h"
 #include "pipeline/stage1.h"
 #include "pipeline/stage2.h"
+#include "runtime/environment.h"
 
 namespace diffbir {
 namespace {
@@ -49,7 +50,7 @@ Tensor to_unsigned(Tensor image) {
 
 /// The colours of the condition image, which the diffusion model has drifted from.
 Tensor fix_colors(const std::string& method, Tensor sample, const Tensor& cond_img) {
-  if (method == "wavelet") return wavelet_reconstruction(sample, cond_img);
+  if (method == "wavelet") return wavelet_reconstruction(std::move(sample), cond_img);
   if (method == "adain") return adaptive_instance_normalization(sample, cond_img);
   return sample;
 }
@@ -61,9 +62,12 @@ Size output_size(const RestoreJob& job) {
   return {scaled(job.image.height), scaled(job.image.width)};
 }
 
-/// What stage 1 gets to see: networks that enlarge take the picture as it came.
-Image stage1_input(const RestoreJob& job, const Cleaner& cleaner, Size size) {
-  return cleaner.scale > 1 ? job.image : resize_bicubic_pil(job.image, size.width, size.height);
+/// What stage 1 gets to see, moved out of the job: networks that enlarge take the picture as it came.
+Image stage1_input(RestoreJob& job, const Cleaner& cleaner, Size size) {
+  Image image = std::exchange(job.image, {});
+  const bool fits = size.height == image.height && size.width == image.width;
+  if (cleaner.scale > 1 || fits) return image;
+  return resize_bicubic_pil(image, size.width, size.height);
 }
 
 CleanOptions clean_options(const RestoreJob& job, const Model::Networks& networks, Size input, Size output,
@@ -83,8 +87,7 @@ CleanOptions clean_options(const RestoreJob& job, const Model::Networks& network
 
 }  // namespace
 
-RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& token,
-                      const ProgressCallback& on_progress) {
+RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, const ProgressCallback& on_progress) {
   Model::Networks& networks = model.networks();
   if (job.stage == 2 && !networks.stage2) {
     throw Error(ErrorCode::invalid_option, "Expected 1 for stage but received 2: the model has no stage-2 networks");
@@ -94,27 +97,34 @@ RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& to
   StageClock clock;
   const ProgressCallback report = [&](const Progress& progress) {
     clock.report(progress);
+    runtime::return_free_memory();
     on_progress(progress);
   };
 
   const Size size = output_size(job);
-  const Tensor lq = image_to_tensor(stage1_input(job, networks.cleaner, size));
-  const Tensor cond_img =
-      clean(networks.cleaner, lq, clean_options(job, networks, {lq.dim(2), lq.dim(3)}, size, report), token);
+  Image lq = stage1_input(job, networks.cleaner, size);
+  Tensor cond_img =
+      clean(networks.cleaner, lq, clean_options(job, networks, {lq.height, lq.width}, size, report), token);
+  lq = {};
   trace.record("cond_img", cond_img);
   report({Stage::stage1, 1, 1});
 
-  Tensor result = cond_img;
+  Tensor result;
   if (job.stage == 2) {
     const auto noise = noise_source(job);
     result = to_unsigned(diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace));
     trace.record("decoded01", result);
     result = fix_colors(job.color_fix, std::move(result), cond_img);
     trace.record("color_fixed", result);
+    cond_img = {};
+  } else {
+    result = std::move(cond_img);
   }
   token.check();
-  Image image = tensor_to_image(resize_bicubic_antialias(result, size.height, size.width), 0,
-                                job.parity ? Rounding::truncate : Rounding::nearest);
+  if (result.dim(2) != size.height || result.dim(3) != size.width) {
+    result = resize_bicubic_antialias(result, size.height, size.width);
+  }
+  Image image = tensor_to_image(result, 0, job.parity ? Rounding::truncate : Rounding::nearest);
   report({Stage::finish, 1, 1});
   return {std::move(image), std::move(clock).take(), std::move(trace).take()};
 }

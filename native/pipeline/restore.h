@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -22,6 +23,9 @@ struct TilingOptions {
   std::int64_t encoder = 0;  // of the condition image; a multiple of 8
   std::int64_t decoder = 0;  // of the result; a multiple of 8
   TileSize diffusion{0, 0};  // of the result; the tile a multiple of 64, the stride of 8
+  /// Tiles of the autoencoder that make the group statistics together (LockStepOptions::together).
+  std::size_t encoder_together = SIZE_MAX;
+  std::size_t decoder_together = SIZE_MAX;
 };
 
 /// One restoration, every option resolved by `src/` (names as in behaviour.md 1.1).
@@ -65,8 +69,8 @@ struct RestoreResult {
   std::map<std::string, Tensor> trace;
 };
 
-/// Runs the two-stage method (DiffBIR paper, figure 2; behaviour.md 2) on one picture.
-RestoreResult restore(Model& model, const RestoreJob& job, CancellationToken& token,
-                      const ProgressCallback& on_progress);
+/// Runs the two-stage method (DiffBIR paper, figure 2; behaviour.md 2) on one picture. Frees the job's picture when it
+/// has been read.
+RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, const ProgressCallback& on_progress);
 
 }  // namespace diffbir

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/cancellation.h"
+#include "core/image.h"
 #include "core/tensor.h"
 #include "imaging/pad.h"
 #include "imaging/resize.h"
@@ -27,9 +28,9 @@ struct CleanOptions {
 };
 
 /// Stage 1 (DiffBIR paper, section 3.2; behaviour.md 2.3): removes the degradation, promises no detail.
-/// lq [1,3,H,W] in 0..1, of the output size for cleaners of scale 1 and as it came for those that enlarge -> condition
+/// lq: of the output size for cleaners of scale 1 and as it came for those that enlarge -> condition
 /// image [1,3,H',W'] of the output size, or larger where the short edge has to be. Not clamped. Throws Error(numeric)
 /// when the network's answer is not finite.
-Tensor clean(const Cleaner& cleaner, const Tensor& lq, const CleanOptions& options, CancellationToken& token);
+Tensor clean(const Cleaner& cleaner, const Image& lq, const CleanOptions& options, CancellationToken& token);
 
 }  // namespace diffbir

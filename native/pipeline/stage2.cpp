@@ -28,6 +28,14 @@ Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSiz
   };
 }
 
+/// The condition image as the autoencoder takes it, sides grown to multiples of `alignment`: tile by tile, since a
+/// padded copy in -1..1 would be a second picture in memory.
+TileSource signed_and_padded(const Tensor& cond_img, std::int64_t alignment, PadMode padding) {
+  const auto grown = [&](std::int64_t side) { return (side + alignment - 1) / alignment * alignment; };
+  return {grown(cond_img.dim(2)), grown(cond_img.dim(3)),
+          [&cond_img, padding](const Tile& tile) { return to_signed(cut_padded(cond_img, tile, padding)); }};
+}
+
 /// How one picture is cut up. The reference drops tiling where one side is shorter than a tile, ours where both are.
 struct Stage2Tiling {
   std::optional<TiledRun> encoder;
@@ -40,11 +48,14 @@ Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img) {
     const auto [shorter, longer] = std::minmax({cond_img.dim(2), cond_img.dim(3)});
     return tile > 0 && (job.parity ? shorter >= tile : longer > tile);
   };
-  const LockStepOptions lock_step{.pooling = job.parity ? runtime::Pooling::reference : runtime::Pooling::exact};
+  const auto lock_step = [&](std::size_t together) {
+    return LockStepOptions{.pooling = job.parity ? runtime::Pooling::reference : runtime::Pooling::exact,
+                           .together = together};
+  };
   const TilingOptions& sizes = job.tiling;
   Stage2Tiling tiling;
-  if (applies(sizes.encoder)) tiling.encoder = TiledRun{sizes.encoder, lock_step};
-  if (applies(sizes.decoder)) tiling.decoder = TiledRun{sizes.decoder / latent_cell, lock_step};
+  if (applies(sizes.encoder)) tiling.encoder = TiledRun{sizes.encoder, lock_step(sizes.encoder_together)};
+  if (applies(sizes.decoder)) tiling.decoder = TiledRun{sizes.decoder / latent_cell, lock_step(sizes.decoder_together)};
   if (applies(sizes.diffusion.tile)) {
     tiling.diffusion = TileSize{sizes.diffusion.tile / latent_cell, sizes.diffusion.stride / latent_cell};
   }
@@ -65,10 +76,9 @@ Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const T
 
 }  // namespace
 
-Tensor to_signed(const Tensor& image) {
-  Tensor result = image;
-  for (float& value : result.values()) value = value * 2.0F - 1.0F;
-  return result;
+Tensor to_signed(Tensor image) {
+  for (float& value : image.values()) value = value * 2.0F - 1.0F;
+  return image;
 }
 
 void Trace::append(const std::string& name, const Tensor& value) {
@@ -92,8 +102,8 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   const Tensor uncond_c_txt = embed(networks, job.negative_tokens, token);
   const bool tiled_up_to_latent = tiling.encoder || tiling.diffusion;
   const std::int64_t alignment = tiled_up_to_latent ? latent_cell : latent_cell * latent_alignment;
-  const Tensor padded_img = pad_to_multiples_of(cond_img, alignment, job.padding);
-  const Tensor encoded = networks.autoencoder.encode(to_signed(padded_img), token, tiling.encoder);
+  const TileSource image = signed_and_padded(cond_img, alignment, job.padding);
+  const Tensor encoded = networks.autoencoder.encode(image, token, tiling.encoder);
   require_finite(encoded, "the condition latent");
   // Tiles of the diffusion model have the alignment themselves, so the reference pads no further for them.
   const bool aligned_by_tiles = tiling.diffusion && job.parity;
@@ -105,7 +115,7 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
 
   SamplerOptions options;
   Tensor x = start_point(job, networks.schedule, c_img, noise);
-  options.guidance = restoration_guidance(networks.autoencoder, job, padded_img, c_img, token);
+  options.guidance = restoration_guidance(networks.autoencoder, job, image, c_img, token);
   if (job.noise_aug > 0) {
     c_img = networks.schedule.q_sample(c_img, job.noise_aug, noise.randn(c_img.shape()));
     trace.record("c_img_seen_by_network", c_img);
@@ -134,7 +144,7 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   trace.record("final_latent", final_latent);
 
   const Tensor z = crop(final_latent, encoded.dim(2), encoded.dim(3));
-  const Tensor decoded = crop(networks.autoencoder.decode(z, token, tiling.decoder), cond_img.dim(2), cond_img.dim(3));
+  Tensor decoded = cropped(networks.autoencoder.decode(z, token, tiling.decoder), cond_img.dim(2), cond_img.dim(3));
   require_finite(decoded, "the decoded picture");
   on_progress({Stage::decode, 1, 1});
   return decoded;

@@ -9,4 +9,9 @@ namespace diffbir::runtime {
 /// Throws Error(runtime_not_found) unless open_ort_library() has succeeded.
 Ort::Env& environment();
 
+/// Gives what the allocator keeps for later back to the system. glibc keeps blocks of less than 32 MiB in heaps, one
+/// for each thread, where the next stage's larger ones do not fit: without this every stage adds its peak to the last
+/// one's.
+void return_free_memory() noexcept;
+
 }  // namespace diffbir::runtime

@@ -87,6 +87,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   Ort::SessionOptions session_options;
   session_options.SetIntraOpNumThreads(options.threads);
   session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
+  session_options.AddConfigEntry("session.use_env_allocators", "1");
   session_options.Add(custom_ops_->domain);
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
@@ -111,6 +112,8 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
   token.check();
   Ort::RunOptions run_options;
   run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
+  // What the run needed goes back to the system, so that the next stage finds it.
+  run_options.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
   const CancellationToken::Registration registration(token, [&] { run_options.SetTerminate(); });
   const auto input_names = c_strings(inputs_);
   const auto output_names = c_strings(outputs_);

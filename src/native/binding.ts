@@ -135,6 +135,9 @@ export interface RestoreJob {
     readonly encoder: number;
     readonly decoder: number;
     readonly diffusion: TileSpec;
+    /** Tiles that make the group statistics together, in memory at once; the others follow one by one. At least 1. */
+    readonly encoderTogether: number;
+    readonly decoderTogether: number;
   };
   readonly padding: 'reflect' | 'zero';
   /** The reference's quirks: truncation to 8 bits, off-centre blending, averaged tile statistics. */
@@ -229,7 +232,8 @@ export interface Primitives {
   padToMultiplesOf(x: NativeTensor, multiple: number): NativeTensor;
   waveletBlur(x: NativeTensor, radius: number): NativeTensor;
   waveletDecomposition(x: NativeTensor): { high: NativeTensor; low: NativeTensor };
-  waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
+  /** `strip` rows at a time; left open, as many as the pipeline takes. */
+  waveletReconstruction(content: NativeTensor, style: NativeTensor, strip?: number): NativeTensor;
   adaptiveInstanceNormalization(content: NativeTensor, style: NativeTensor): NativeTensor;
   toUint8(x: Float32Array): Uint8Array;
   resizeBoxPil(image: NativeImage, width: number, height: number): NativeImage;

@@ -39,40 +39,41 @@ export interface Guidance {
   repeat?: number | undefined;
 }
 
-/** Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture. */
+/** Cut large pictures up, stage by stage: the work memory then grows with the tile instead of the picture. */
 export interface Tiling {
   /**
-   * Tile of stage 1, in pixels of its input; 0: the picture whole. An integer from 0 to 16384.
+   * Tile of stage 1, in pixels of its input; 0: as `memoryBudget` allows. A tile as large as the picture keeps it
+   * whole, here and below. An integer from 0 to 16384.
    * @default 0
    */
   cleaner?: number | undefined;
   /**
-   * Distance between tiles of stage 1, at most their size; 0: half of it. Tiles are blended where they overlap. An
-   * integer from 0 to 16384.
+   * Distance between tiles of stage 1, at most their size; 0: half of a given tile, 3/4 of a planned one. Tiles are
+   * blended where they overlap. An integer from 0 to 16384.
    * @default 0
    */
   cleanerStride?: number | undefined;
   /**
-   * Tile of the VAE encoder; 0: the picture whole. Group statistics are those of the whole picture. A multiple of 8
-   * from 0 to 16384.
+   * Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture, or of as
+   * many tiles as fit. A multiple of 8 from 0 to 16384.
    * @default 0
    */
   encoder?: number | undefined;
   /**
-   * Tile of the VAE decoder; 0: the picture whole. Group statistics are those of the whole picture. A multiple of 8
-   * from 0 to 16384.
+   * Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture, or of as
+   * many tiles as fit. A multiple of 8 from 0 to 16384.
    * @default 0
    */
   decoder?: number | undefined;
   /**
-   * Tile of the diffusion model; 0: the picture whole. 512 is what its weights were trained at. A multiple of 64
-   * from 0 to 16384.
+   * Tile of the diffusion model; 0: as `memoryBudget` allows. 512 is what its weights were trained at. A multiple
+   * of 64 from 0 to 16384.
    * @default 0
    */
   diffusion?: number | undefined;
   /**
-   * Distance between tiles of the diffusion model, at most their size; 0: half of it. A multiple of 8 from 0 to
-   * 16384.
+   * Distance between tiles of the diffusion model, at most their size; 0: half of a given tile, 3/4 of a planned
+   * one. A multiple of 8 from 0 to 16384.
    * @default 0
    */
   diffusionStride?: number | undefined;
@@ -218,10 +219,17 @@ export interface RestoreOptions {
    */
   fidelity?: number | undefined;
   /**
-   * Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.
-   * @default off
+   * Cut large pictures up, stage by stage: the work memory then grows with the tile instead of the picture.
+   * @default as `memoryBudget` allows
    */
   tiling?: Tiling | undefined;
+  /**
+   * Memory for one restoration in MiB: its pictures (about 29 bytes for each pixel) and the work of the networks.
+   * Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the
+   * embedded model) come on top. An integer from 1 to 16777216.
+   * @default half of the memory of the machine or container
+   */
+  memoryBudget?: number | undefined;
   /**
    * What is added where a network needs other sizes: the mirrored picture, or zeros (black), which leak into the
    * border.
@@ -230,7 +238,7 @@ export interface RestoreOptions {
   padding?: 'reflect' | 'zero' | undefined;
   /**
    * The PyTorch reference's numbers, quirks included: truncated 8-bit levels, off-centre blending of tiles,
-   * averaged tile statistics. Use with `padding: 'zero'`.
+   * averaged tile statistics, no tiles but those of `tiling`. Use with `padding: 'zero'`.
    * @default false
    */
   parity?: boolean | undefined;
@@ -297,9 +305,9 @@ export interface RestoreOptions {
   limitInputPixels?: number | boolean | undefined;
   /**
    * Refuse a picture that would be larger than this while it is worked on (after upscale; in stage 2 the short side
-   * is at least 512): memory grows with it. An integer from 262144 to 1099511627776, true for the default, or false
-   * for no limit.
-   * @default 16777216 (4096 x 4096)
+   * is at least 512): time grows with it. Memory has a limit of its own, `memoryBudget`. An integer from 262144 to
+   * 1099511627776, true for the default, or false for no limit.
+   * @default 268402689 (16383 x 16383)
    */
   limitWorkPixels?: number | boolean | undefined;
   /**

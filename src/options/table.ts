@@ -4,6 +4,7 @@
  * (`RestoreOptions.ts`, generated) and the table in README.md (generated: `npm run docs:options`).
  */
 import { availableParallelism } from 'node:os';
+import { defaultMemoryBudget } from '../memory/budget';
 import type { ModelSource } from '../models/manifest';
 import { boolean, custom, integer, type Kind, limit, number, oneOf, seed, text } from './kinds';
 import {
@@ -121,42 +122,45 @@ export const GUIDANCE = {
 
 export type Guidance = { -readonly [K in keyof typeof GUIDANCE]?: ValueOf<(typeof GUIDANCE)[K]> | undefined };
 
-/** The members of `tiling`: how the picture is cut up, stage by stage (behaviour.md 2.5 and 6). Sizes in pixels. */
+/**
+ * The members of `tiling`: how the picture is cut up, stage by stage (behaviour.md 2.5 and 6). Sizes in pixels. 0 leaves a
+ * size to the plan for `memoryBudget` (memory/planTiles.ts); a picture no larger than a tile is not cut.
+ */
 export const TILING = {
   cleaner: {
     kind: integer(0, 16384),
     default: 0,
-    doc: 'Tile of stage 1, in pixels of its input; 0: the picture whole.',
+    doc: 'Tile of stage 1, in pixels of its input; 0: as `memoryBudget` allows. A tile as large as the picture keeps it whole, here and below.',
     scope: 'call',
   },
   cleanerStride: {
     kind: integer(0, 16384),
     default: 0,
-    doc: 'Distance between tiles of stage 1, at most their size; 0: half of it. Tiles are blended where they overlap.',
+    doc: 'Distance between tiles of stage 1, at most their size; 0: half of a given tile, 3/4 of a planned one. Tiles are blended where they overlap.',
     scope: 'call',
   },
   encoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE encoder; 0: the picture whole. Group statistics are those of the whole picture.',
+    doc: 'Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture, or of as many tiles as fit.',
     scope: 'call',
   },
   decoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE decoder; 0: the picture whole. Group statistics are those of the whole picture.',
+    doc: 'Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture, or of as many tiles as fit.',
     scope: 'call',
   },
   diffusion: {
     kind: integer(0, 16384, { multipleOf: 64 }),
     default: 0,
-    doc: 'Tile of the diffusion model; 0: the picture whole. 512 is what its weights were trained at.',
+    doc: 'Tile of the diffusion model; 0: as `memoryBudget` allows. 512 is what its weights were trained at.',
     scope: 'call',
   },
   diffusionStride: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Distance between tiles of the diffusion model, at most their size; 0: half of it.',
+    doc: 'Distance between tiles of the diffusion model, at most their size; 0: half of a given tile, 3/4 of a planned one.',
     scope: 'call',
   },
 } as const satisfies Record<string, OptionSpec>;
@@ -354,11 +358,18 @@ export const OPTIONS = {
       'an object { cleaner, cleanerStride, encoder, decoder, diffusion, diffusionStride }',
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     ),
-    defaultDoc: 'off',
-    doc: 'Cut large pictures up, stage by stage: memory then grows with the tile instead of the picture.',
+    defaultDoc: 'as `memoryBudget` allows',
+    doc: 'Cut large pictures up, stage by stage: the work memory then grows with the tile instead of the picture.',
     scope: 'call',
     manifest: true,
     recordedFrom: 1,
+  },
+  memoryBudget: {
+    kind: integer(1, 2 ** 24),
+    default: defaultMemoryBudget(),
+    defaultDoc: 'half of the memory of the machine or container',
+    doc: 'Memory for one restoration in MiB: its pictures (about 29 bytes for each pixel) and the work of the networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the embedded model) come on top.',
+    scope: 'call',
   },
   padding: {
     kind: oneOf(['reflect', 'zero']),
@@ -370,7 +381,7 @@ export const OPTIONS = {
   parity: {
     kind: boolean(),
     default: false,
-    doc: "The PyTorch reference's numbers, quirks included: truncated 8-bit levels, off-centre blending of tiles, averaged tile statistics. Use with `padding: 'zero'`.",
+    doc: "The PyTorch reference's numbers, quirks included: truncated 8-bit levels, off-centre blending of tiles, averaged tile statistics, no tiles but those of `tiling`. Use with `padding: 'zero'`.",
     scope: 'call',
     recordedFrom: 1,
   },
@@ -452,9 +463,9 @@ export const OPTIONS = {
   },
   limitWorkPixels: {
     kind: limit(integer(512 * 512, 2 ** 40)),
-    default: 4096 * 4096,
-    defaultDoc: '16777216 (4096 x 4096)',
-    doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale; in stage 2 the short side is at least 512): memory grows with it.',
+    default: DEFAULT_LIMIT_INPUT_PIXELS,
+    defaultDoc: '268402689 (16383 x 16383)',
+    doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale; in stage 2 the short side is at least 512): time grows with it. Memory has a limit of its own, `memoryBudget`.',
     scope: 'call',
   },
   failOn: {

@@ -2,6 +2,11 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RestoreResult, Restorer } from '../../src/index';
+import { internals } from '../../src/internals';
+import { loadModel } from '../../src/loadModel';
+import { planTiles } from '../../src/memory/planTiles';
+import { resolveOptions } from '../../src/options/resolve';
+import { validateOptions } from '../../src/options/validate';
 
 const SAMPLE = path.resolve(import.meta.dirname, '../../examples/sample/degraded.jpg');
 
@@ -22,6 +27,31 @@ describe('stage 1 on tiles', () => {
     expect([width, height]).toEqual([whole.width, whole.height]);
     const differences = data.map((value, i) => Math.abs(value - (whole.data[i] as number)));
     expect(differences.reduce((sum, value) => sum + value, 0) / data.length).toBeLessThan(levels);
+  });
+
+  it('a small memoryBudget gives the picture of the tiles that are planned for it', async () => {
+    const memoryBudget = 120;
+    const model = await loadModel(validateOptions({ stage: 1 }), internals);
+    const planned = planTiles({ width: 512, height: 512 }, 1, model, {
+      ...{ upscale: 1, parity: false, memoryBudget },
+      tiling: resolveOptions().tiling,
+    }).cleaner;
+    expect(planned.tile).toBeGreaterThan(0);
+    expect(planned.tile).toBeLessThan(512);
+    const automatic = await restorer.restore(SAMPLE, { memoryBudget });
+    const explicit = await restorer.restore(SAMPLE, {
+      tiling: { cleaner: planned.tile, cleanerStride: planned.stride },
+    });
+    expect(automatic.data).toEqual(explicit.data);
+    expect(automatic.data).not.toEqual(whole.data); // it did run on tiles
+    await model.native.dispose();
+  });
+
+  it('a memoryBudget that no tile fits is refused by name', async () => {
+    await expect(restorer.restore(SAMPLE, { memoryBudget: 2 })).rejects.toMatchObject({
+      code: 'DIFFBIR_INVALID_OPTION',
+      option: 'memoryBudget',
+    });
   });
 
   it('no seams: steps across tile borders are as large as elsewhere', async () => {

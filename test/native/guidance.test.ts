@@ -39,7 +39,14 @@ function halves(): RestoreJob['image'] {
   return { width: SIZE, height: SIZE, data };
 }
 
-const TILES = { cleaner: { tile: 0, stride: 1 }, encoder: 0, decoder: 0, diffusion: { tile: 320, stride: 192 } };
+const TILES = {
+  cleaner: { tile: 0, stride: 1 },
+  encoder: 0,
+  decoder: 0,
+  diffusion: { tile: 320, stride: 192 },
+  encoderTogether: 1000,
+  decoderTogether: 1000,
+};
 
 describe.each([
   ['untiled', {}],

@@ -15,6 +15,29 @@ test('wavelet decomposition and reconstruction', () => {
   expectClose(picked(data, [0, 1, 37, 100, 191]), [0.53221, 0.789054, 0.803827, 0.831779, 0.914152, 100.81917], 1e-6);
 });
 
+test.each([1, 7, 31, 64])('the colour fix in strips of %i rows is that of the picture whole, bit for bit', (strip) => {
+  const shape = [1, 2, 150, 37];
+  const [content, style] = [tensor(shape, (i) => Math.sin(i * i)), tensor(shape, (i) => Math.cos(0.01 * i * i))];
+  const { high } = primitives.waveletDecomposition(content);
+  const { low } = primitives.waveletDecomposition(style);
+  const whole = high.data.map((value, i) => value + (low.data[i] as number));
+  expect(primitives.waveletReconstruction(content, style, strip).data).toEqual(whole);
+});
+
+test('resizing in strips: a tall picture has the rows of a part of it', () => {
+  const [width, height] = [5, 300];
+  const tall = tensor([1, 1, height, width], (i) => Math.sin(i * i));
+  // The part lies across the border of two strips of 256 output rows.
+  const [first, last] = [100, 164];
+  const part = { shape: [1, 1, last - first, width], data: tall.data.slice(first * width, last * width) };
+  const rows = (x: NativeTensor, from: number, to: number) => x.data.slice(from * 2 * width, to * 2 * width);
+  const of = (x: NativeTensor) => primitives.resizeBicubicAntialias(x, 2 * (x.shape[2] as number), 2 * width);
+  const margin = 8; // where the part has other neighbours
+  expect(rows(of(part), margin, 2 * (last - first) - margin)).toEqual(
+    rows(of(tall), 2 * first + margin, 2 * last - margin),
+  );
+});
+
 test('a wavelet blur wider than the picture', () => {
   const flat = tensor([1, 1, 1, 1], () => 0.25);
   expect(primitives.waveletReconstruction(flat, flat)).toEqual(flat);

@@ -92,6 +92,8 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
       encoder: tile('vae_encoder'),
       decoder: tile('vae_decoder'),
       diffusion: tiles('cldm'),
+      encoderTogether: 1000,
+      decoderTogether: 1000,
     },
     padding: 'zero',
     parity: true,

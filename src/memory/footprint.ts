@@ -1,0 +1,103 @@
+import type { ModelSpec, NetworkSpec } from '../native/binding';
+
+/**
+ * Bytes that the networks need while they run, for each pixel that they work on. Estimated from the widths in the
+ * checkpoint; the factors are measured (`docs/decisions`), ONNX Runtime's loss to fragmentation included.
+ */
+export interface Footprint {
+  /** Pixels of its input. */
+  readonly cleaner: number;
+  /** Output size per input size of the cleaner. Above 1 it takes the picture as it came, before `upscale`. */
+  readonly cleanerScale: number;
+  /** Of the picture, as everything below. */
+  readonly encoder: number;
+  readonly decoder: number;
+  /** UNet and ControlNet together. */
+  readonly diffusion: number;
+}
+
+/** Bytes for each channel of the widest feature map: it, what it is made of and what becomes of it are there at once. */
+const AUTOENCODER_FACTOR = 24;
+const CLEANER_FACTOR = 32;
+/** In floats for each channel of the widest concatenation; the skip connections and their controls come on top. */
+const UNET_FACTOR = 6;
+const CELL_PIXELS = 8 * 8;
+/** What a checkpoint is taken for that has none of the known keys: building its network will fail, with a better message. */
+const UNKNOWN_WIDTH = 64;
+
+export function footprintOf({ cleaner, stage2 }: Pick<ModelSpec, 'cleaner' | 'stage2'>): Footprint {
+  return {
+    ...cleanerFootprint(cleaner),
+    encoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeEncoder, 'encoder.down') : 0,
+    decoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeDecoder, 'decoder.up') : 0,
+    diffusion: stage2 ? unetFootprint(stage2.unet) : 0,
+  };
+}
+
+/** Sizes of weights by their name inside the network. */
+function shapesOf({ weights, prefix }: NetworkSpec): (name: string) => readonly number[] | undefined {
+  const shapes = new Map(weights.tensors.map(({ name, shape }) => [name, shape]));
+  return (name) => shapes.get(`${prefix}${name}.weight`);
+}
+
+/** Channels of the widest level of an autoencoder, each level weighed by its share of the picture's area. */
+function widest(network: NetworkSpec, levels: string): number {
+  const shape = shapesOf(network);
+  let width = 0;
+  for (let level = 0; ; level++) {
+    const first = shape(`${levels}.${level}.block.0.conv1`);
+    if (!first) return width || UNKNOWN_WIDTH;
+    width = Math.max(width, Math.max(first[0] ?? 0, first[1] ?? 0) / 4 ** level);
+  }
+}
+
+function unetFootprint(unet: NetworkSpec): number {
+  const shape = shapesOf(unet);
+  // Every input block leaves a skip connection, and the ControlNet a control of the same size for it.
+  let skips = 0;
+  const areas: number[] = [];
+  for (let block = 0; ; block++) {
+    const halving = shape(`input_blocks.${block}.0.op`);
+    const last = halving ?? shape(`input_blocks.${block}.0.out_layers.3`) ?? shape(`input_blocks.${block}.0`);
+    if (!last) break;
+    areas.push((areas.at(-1) ?? 1) / (halving ? 4 : 1));
+    skips += (last[0] ?? 0) * (areas.at(-1) ?? 1);
+  }
+  let widestInput = 0;
+  for (const [block, area] of areas.reverse().entries()) {
+    widestInput = Math.max(widestInput, (shape(`output_blocks.${block}.0.in_layers.2`)?.[1] ?? 0) * area);
+  }
+  const floats = 2 * skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS;
+  return (4 * floats) / CELL_PIXELS;
+}
+
+/** A restoration network is widest where it makes the pixels of its output. */
+function cleanerFootprint(cleaner: NetworkSpec): Pick<Footprint, 'cleaner' | 'cleanerScale'> {
+  const shape = shapesOf(cleaner);
+  if (cleaner.type === 'scunet')
+    return { cleaner: CLEANER_FACTOR * (shape('m_head.0')?.[0] ?? UNKNOWN_WIDTH), cleanerScale: 1 };
+  if (cleaner.type === 'srvgg') {
+    // The last convolution makes 3 scale^2 channels, which are then shuffled into pixels.
+    const channels = Math.max(
+      ...cleaner.weights.tensors.filter(isConvolution).map((tensor) => bodyIndex(tensor.name)),
+      0,
+    );
+    const cleanerScale = Math.max(1, Math.round(Math.sqrt((shape(`body.${channels}`)?.[0] ?? 3) / 3)));
+    const width = (shape('body.0')?.[0] ?? UNKNOWN_WIDTH) + 3 * cleanerScale ** 2;
+    return { cleaner: CLEANER_FACTOR * width, cleanerScale };
+  }
+  const width = shape('conv_last')?.[1] ?? UNKNOWN_WIDTH;
+  if (cleaner.type === 'swinir') return { cleaner: CLEANER_FACTOR * width, cleanerScale: 1 };
+  const doublings = cleaner.weights.tensors.filter(({ name }) => /(upconv|conv_up)\d\.weight$/.test(name)).length;
+  const unshuffle = Math.sqrt((shape('conv_first')?.[1] ?? 3) / 3);
+  const cleanerScale = Math.max(1, 2 ** doublings / unshuffle);
+  return { cleaner: CLEANER_FACTOR * width * cleanerScale ** 2, cleanerScale };
+}
+
+function isConvolution({ name, shape }: { name: string; shape: readonly number[] }): boolean {
+  return shape.length === 4 && /(^|\.)body\.\d+\.weight$/.test(name);
+}
+
+function bodyIndex(name: string): number {
+  return Number(/body\.(\d+)\.weight$/.exec(name)?.[1]);
+}

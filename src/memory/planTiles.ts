@@ -1,0 +1,178 @@
+import { InvalidOptionError } from '../errors';
+import type { RestoreJob } from '../native/binding';
+import type { ResolvedOptions } from '../options/resolve';
+import { type Size, workSize } from '../workSize';
+import type { Footprint } from './footprint';
+
+type Tiles = RestoreJob['tiling'];
+
+const MIB = 2 ** 20;
+const PIXELS = 64; // tiles are multiples of this: what every network takes
+const SMALLEST = 128;
+const LARGEST = 4096;
+/**
+ * Networks with attention over all positions work on the picture whole up to this many pixels, also where more would fit:
+ * the time of attention grows with the square.
+ */
+const MOST_ATTENDED = 2048 ** 2;
+const LARGEST_ATTENDED = 1024;
+/** Tiles of the autoencoder overlap by this on each side (native/pipeline/networks.cpp), in pixels. */
+const ENCODER_OVERLAP = 32;
+const DECODER_OVERLAP = 11 * 8;
+/** Group statistics of fewer tiles would be those of one corner of the picture. Smaller tiles are taken before. */
+const SAMPLE = 4;
+/** Each tile in lock-step has a thread. */
+const MOST_TOGETHER = 256;
+
+/** Bytes for each pixel of the picture that a stage finds in memory or makes: 8-bit pixels, floats of three channels. */
+const LEVELS = 3;
+const FLOATS = 12;
+/** Sum of the blending weights. */
+const WEIGHTS = 4;
+/** Latents: a float of 16 channels for 64 pixels is 1; samplers keep a few, noise and condition included. */
+const LATENTS = 8;
+
+/** What is planned for: a loaded model. */
+export interface PlannedModel {
+  readonly footprint: Footprint;
+  /** Stage 2 enlarges pictures with a shorter side, in pixels. */
+  readonly minShortEdge: number;
+}
+
+export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' | 'memoryBudget'>;
+
+/**
+ * Sizes of tiles for a picture of `size` pixels, so that its restoration needs at most `memoryBudget`: the picture whole
+ * where it fits, else the largest tiles that do. What the caller gave in `tiling` stays as it is, and `parity` leaves
+ * everything to the caller, as the reference does.
+ * Throws InvalidOptionError for a budget that the smallest tiles exceed, and for a stride that would leave gaps.
+ */
+export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions): Tiles {
+  const { tiling, parity } = options;
+  if (parity) {
+    const all = { encoderTogether: MOST_TOGETHER ** 2, decoderTogether: MOST_TOGETHER ** 2 };
+    const { encoder, decoder } = tiling;
+    return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion: pair(tiling, 'diffusion'), ...all };
+  }
+  const stages = new Stages(size, stage, model, options);
+  const cleaner = tiling.cleaner ? pair(tiling, 'cleaner') : pair(tiling, 'cleaner', stages.cleaner());
+  if (stage === 1) {
+    const none = { tile: 0, stride: 1 };
+    return { cleaner, encoder: 0, decoder: 0, diffusion: none, encoderTogether: 1, decoderTogether: 1 };
+  }
+  const diffusion = tiling.diffusion ? pair(tiling, 'diffusion') : pair(tiling, 'diffusion', stages.diffusion());
+  const [encoder, encoderTogether] = stages.autoencoder('encoder', tiling.encoder);
+  const [decoder, decoderTogether] = stages.autoencoder('decoder', tiling.decoder);
+  return { cleaner, encoder, decoder, diffusion, encoderTogether, decoderTogether };
+}
+
+/** What one picture leaves of the budget, stage by stage. */
+class Stages {
+  private readonly work: Size;
+  /** What the cleaner gets to see. */
+  private readonly seen: Size;
+  private readonly input: number;
+  private readonly footprint: Footprint;
+
+  constructor(
+    size: Size,
+    private readonly stage: 1 | 2,
+    { footprint, minShortEdge }: PlannedModel,
+    private readonly options: PlanOptions,
+  ) {
+    this.footprint = footprint;
+    this.work = workSize(size, options.upscale, stage === 2 ? minShortEdge : 1);
+    this.seen = footprint.cleanerScale > 1 ? size : this.work;
+    this.input = area(size);
+  }
+
+  cleaner(): number {
+    const { cleaner, cleanerScale } = this.footprint;
+    const made = area(this.seen) * cleanerScale ** 2;
+    const enlarged = cleanerScale > 1 ? FLOATS * area(this.work) : LEVELS * area(this.work);
+    const free = this.free(2 * LEVELS * this.input + enlarged + (FLOATS + WEIGHTS) * made);
+    return this.largest(
+      this.seen,
+      free,
+      LARGEST,
+      Number.POSITIVE_INFINITY,
+      (tile) => cleaner * inside(this.seen, tile),
+    );
+  }
+
+  diffusion(): number {
+    const free = this.free(LEVELS * this.input + (FLOATS + LATENTS) * area(this.work));
+    const bytes = (tile: number) => this.footprint.diffusion * inside(this.work, tile);
+    return this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
+  }
+
+  /** Tile (as given, where it is), and how many make the statistics together: all of them, if they fit. */
+  autoencoder(half: 'encoder' | 'decoder', given: number): [number, number] {
+    const overlap = half === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP;
+    const copies = half === 'encoder' ? FLOATS : 2 * FLOATS + LATENTS / 4;
+    const free = this.free(LEVELS * this.input + copies * area(this.work));
+    const bytes = (tile: number) => this.footprint[half] * inside(this.work, tile + 2 * overlap);
+    const count = (tile: number) =>
+      Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
+    const sample = (tile: number) => Math.min(SAMPLE, count(tile)) * bytes(tile);
+    const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, sample, bytes(SMALLEST));
+    if (tile === 0) return [0, 1];
+    return [tile, Math.min(count(tile), Math.max(1, Math.floor(free / bytes(tile))), MOST_TOGETHER)];
+  }
+
+  /** Bytes that are left for a network beside what the pipeline holds. */
+  private free(held: number): number {
+    return this.options.memoryBudget * MIB - held;
+  }
+
+  /**
+   * 0 where the picture fits whole, else the largest tile that does. `least`: bytes without which nothing works, where
+   * that is less than `bytes` of the smallest tile.
+   */
+  private largest(
+    size: Size,
+    free: number,
+    limit: number,
+    mostWhole: number,
+    bytes: (tile: number) => number,
+    least = bytes(SMALLEST),
+  ): number {
+    const longer = Math.max(size.width, size.height);
+    if (area(size) <= mostWhole && bytes(longer) <= free) return 0;
+    for (let tile = Math.min(limit, Math.floor((longer - 1) / PIXELS) * PIXELS); tile > SMALLEST; tile -= PIXELS) {
+      if (bytes(tile) <= free) return tile;
+    }
+    if (least <= free) return SMALLEST;
+    const { memoryBudget } = this.options;
+    const needed = Math.ceil(memoryBudget + (least - free) / MIB);
+    throw new InvalidOptionError(
+      'memoryBudget',
+      `Expected at least ${needed} MiB for memoryBudget but received ${memoryBudget}: stage ${this.stage} would work on ` +
+        `${this.work.width} x ${this.work.height} pixels`,
+    );
+  }
+}
+
+function area({ width, height }: Size): number {
+  return width * height;
+}
+
+/** Pixels of a square tile inside the picture. */
+function inside({ width, height }: Size, tile: number): number {
+  return Math.min(width, tile) * Math.min(height, tile);
+}
+
+/**
+ * A tile and its stride. Left open, the stride is half of a tile that was given, as in the reference, and three quarters
+ * of a planned one: Gaussian weights blend over a tenth of the tile, and what lies beyond is context.
+ */
+function pair(tiling: ResolvedOptions['tiling'], name: 'cleaner' | 'diffusion', planned?: number): Tiles['cleaner'] {
+  const tile = planned ?? tiling[name];
+  const stride = tiling[`${name}Stride`] || (planned === undefined ? tile / 2 : (tile * 3) / 4);
+  if (planned === 0) return { tile: 0, stride: 1 };
+  if (stride <= tile) return { tile, stride: Math.max(Math.floor(stride), 1) };
+  throw new InvalidOptionError(
+    `tiling.${name}Stride`,
+    `Expected at most the tile of ${tile} for tiling.${name}Stride but received ${stride}: it would leave gaps`,
+  );
+}
