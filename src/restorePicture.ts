@@ -76,7 +76,7 @@ async function restoreSample(
   const { width, height } = image;
   const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
   if (signal?.aborted) throw abortError(signal);
-  const parameters = runParameters(model, options, stage);
+  const parameters = runParameters(model, { ...options, tiling: recordedTiling(job.tiling) }, stage);
   const saved = options.saveParameters ? toSave(parameters, picture.metadata, warnings) : undefined;
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);
@@ -97,6 +97,18 @@ async function restoreSample(
     metadata: { ...picture.metadata, parameters: saved },
     output: { asked: options.format, fallback: picture.format, quality: options.quality },
   });
+}
+
+/**
+ * The tiles that were planned, since another machine would plan others. Tiles of the autoencoder may still differ there
+ * in how many of them share their statistics.
+ */
+function recordedTiling({ cleaner, encoder, decoder, diffusion }: RestoreJob['tiling']): ResolvedOptions['tiling'] {
+  const strideOf = ({ tile, stride }: { tile: number; stride: number }) => (tile > 0 ? stride : 0);
+  return {
+    ...{ cleaner: cleaner.tile, cleanerStride: strideOf(cleaner), encoder, decoder },
+    ...{ diffusion: diffusion.tile, diffusionStride: strideOf(diffusion) },
+  };
 }
 
 /** The parameters as text for the output's XMP, and warnings of what that costs. */

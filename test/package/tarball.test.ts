@@ -101,7 +101,7 @@ describe.skipIf(!isBuilt)('the packed tarball in an empty folder', () => {
   it.skipIf(!hasAddon || !hasModel)('restores a photograph', async () => {
     const photo = path.join(root, 'examples', 'sample', 'degraded.jpg');
     const line = run('npx', '--no-install', 'diffbir', 'restore', photo, '-o', 'restored.png', '--json');
-    expect(JSON.parse(line)).toMatchObject({ ok: true, output: 'restored.png', stage: 1 });
+    expect(JSON.parse(line)).toMatchObject({ ok: true, output: 'restored.png', stage: 2 });
     expect(readFileSync(path.join(folder, 'restored.png')).subarray(1, 4).toString()).toBe('PNG');
   });
 });
