@@ -107,7 +107,9 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
   runtime::return_free_memory();
 
   for (std::size_t index = 0; index < tiles.size(); ++index) {
-    if (!std::binary_search(first.begin(), first.end(), index)) run_tile(index, tiles[index]);
+    if (std::binary_search(first.begin(), first.end(), index)) continue;
+    run_tile(index, tiles[index]);
+    runtime::return_free_memory();
   }
 }
 
