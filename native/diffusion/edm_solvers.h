@@ -24,7 +24,7 @@ using EdmDenoiser = std::function<Tensor(const Tensor& x, float sigma)>;
 /// Called after each step with the number of steps done and x.
 using EdmStep = std::function<void(int step, const Tensor& x)>;
 
-/// One of k-diffusion's solvers (behaviour.md 3.6), under its name: from x [B,4,h,w] at sigmas[0] to x_0 at the last
+/// One of k-diffusion's solvers (behaviour.md 3.6), under its name: from x [B,z,h,w] at sigmas[0] to x_0 at the last
 /// level, which is 0; the levels descend strictly.
 ///
 /// The state stays in float32 in exactly the order of operations that is written: from sigma 1e4 the first step cancels

@@ -23,7 +23,7 @@ Tensor mse_guidance_delta(const Tensor& pred, const Tensor& target, float scale)
 /// The same for L = sum over the batch of mean(weight (pred - target)^2), weight [B,1,H,W] for all channels.
 Tensor weighted_mse_guidance_delta(const Tensor& pred, const Tensor& target, const Tensor& weight, float scale);
 
-/// Called by a sampler after it has predicted x0 and before it uses it. Changes pred_x0 [B,4,h,w] in place.
+/// Called by a sampler after it has predicted x0 and before it uses it. Changes pred_x0 [B,z,h,w] in place.
 /// `rescale` is 1 / posterior_mean_coef1 of the step (1 for samplers that have no such coefficient).
 using Guidance = std::function<void(Tensor& pred_x0, float t, float rescale)>;
 
@@ -45,7 +45,7 @@ using DecodedGradient = std::function<Tensor(const Tensor& latent)>;
 /// of one batch item), its gradient pulled back through the decoder. Returns an empty function when options.scale is 0.
 Guidance rgb_mse_guidance(const GuidanceOptions& options, DecodedGradient gradient, std::int64_t values);
 
-/// The friendly form of guidance: every prediction moves by fidelity^2 of its way to `target` [B,4,h,w], so that 0
+/// The friendly form of guidance: every prediction moves by fidelity^2 of its way to `target` [B,z,h,w], so that 0
 /// leaves it alone and 1 ends at the target. As a gradient step of the latent MSE, it has the scale that makes the pull
 /// the same for every size of picture, model and sampler; since it acts on a prediction and not on a step, it does not
 /// grow with the number of steps either. The square: between a network that forgets the pull until its next prediction,

@@ -12,7 +12,7 @@
 
 namespace diffbir {
 
-/// Called after each step with the step's number (1..steps), the number of steps and the latent x [B,4,h,w].
+/// Called after each step with the step's number (1..steps), the number of steps and the latent x [B,z,h,w].
 /// May throw to stop the sampler.
 using StepCallback = std::function<void(int step, int steps, const Tensor& x)>;
 

@@ -47,7 +47,7 @@ struct SpacedSchedule {
 };
 
 /// Ancestral DDPM sampling (Ho et al. 2020, algorithm 2) on evenly spaced timesteps, with "fixed small" variance.
-/// x_T [B,4,h,w] ~ N(0,1); one noise tensor is drawn every step, the last included.
+/// x_T [B,z,h,w] ~ N(0,1); one noise tensor is drawn every step, the last included.
 Tensor sample_spaced(const Denoiser& model, Tensor x, const NoiseSchedule& schedule, const SamplerOptions& options,
                      NoiseSource& noise);
 

@@ -48,7 +48,7 @@ std::int64_t count_levels(const Module& levels) {
   return count;
 }
 
-/// z [B,4,h,w], divided by the latent scale factor -> image [B,3,8h,8w].
+/// z [B,z,h,w], divided by the latent scale factor -> image [B,3,8h,8w].
 Value decode(Builder& b, const Module& m, const Value& z) {
   const Module decoder = m["decoder"];
   Value h = b.mark(m["post_quant_conv"], b.conv(z, m["post_quant_conv"]), 4);

@@ -26,8 +26,8 @@ graph::Graph vae_encoder(const graph::Module& m, const AutoencoderConfig& config
 graph::Graph vae_decoder(const graph::Module& m, const AutoencoderConfig& config,
                          const std::set<std::string>& marks = {});
 
-/// The decoder with its vector-Jacobian product in one graph. Inputs: z [B,4,h,w] as of the decoder, target [B,3,8h,8w]
-/// and weight [B or 1,1,8h or 1,8w or 1]. Output: gradient [B,4,h,w] at z of sum(weight (decode(z) - target)^2) / 2.
+/// The decoder with its vector-Jacobian product in one graph. Inputs: z [B,z,h,w] as of the decoder, target [B,3,8h,8w]
+/// and weight [B or 1,1,8h or 1,8w or 1]. Output: gradient [B,z,h,w] at z of sum(weight (decode(z) - target)^2) / 2.
 /// The picture is decoded whole, and the input of each of its normalisations kept until the gradient has passed it.
 graph::Graph vae_decoder_gradient(const graph::Module& m, const AutoencoderConfig& config);
 

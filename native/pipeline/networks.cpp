@@ -66,7 +66,6 @@ Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
   return result;
 }
 
-constexpr std::int64_t latent_cell = 8;  // pixels a side
 constexpr std::int64_t whole_picture = 0;
 
 /// How far tiles look into their neighbours (behaviour.md 6.1), in units of the network's input.

@@ -61,19 +61,21 @@ struct TiledRun {
   LockStepOptions lock_step;
 };
 
+inline constexpr std::int64_t latent_cell = 8;  // pixels a side
+
 /// The KL autoencoder, in units of the diffusion model: latents carry the scale factor.
 class Autoencoder {
  public:
   Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
               const runtime::NetworkOptions& options);
-  /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,4,H/8,W/8]. Tiles are measured in pixels
+  /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,z,H/8,W/8]. Tiles are measured in pixels
   /// and must be multiples of 8.
   Tensor encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
   Tensor encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
-  /// latent [B,4,h,w] -> image [B,3,8h,8w], nominally in -1..1. Tiles are measured in latent cells.
+  /// latent [B,z,h,w] -> image [B,3,8h,8w], nominally in -1..1. Tiles are measured in latent cells.
   Tensor decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
 
-  /// The gradient at latent [B,4,h,w] of sum(weight (decode(latent) - target)^2) / 2 for a target [B,3,8h,8w] and a
+  /// The gradient at latent [B,z,h,w] of sum(weight (decode(latent) - target)^2) / 2 for a target [B,3,8h,8w] and a
   /// weight [B,1,8h,8w], or [1,1,1,1] for all pixels alike. The picture is decoded whole; memory is several times that
   /// of decode(). The network for it is built at the first call.
   Tensor gradient(const Tensor& latent, const Tensor& target, const Tensor& weight, CancellationToken& token);
@@ -93,7 +95,7 @@ class Autoencoder {
 class ControlledUNet {
  public:
   ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options);
-  /// x and hint [B,4,h,w] with sides multiples of 8, context [B,77,C] -> eps or v like x. `strength` scales all control
+  /// x and hint [B,z,h,w] with sides multiples of 8, context [B,n,C] -> eps or v like x. `strength` scales all control
   /// residuals.
   Tensor operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
                     CancellationToken& token);

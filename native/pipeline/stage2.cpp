@@ -28,6 +28,12 @@ Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSiz
   };
 }
 
+/// 0..1 to -1..1.
+Tensor to_signed(Tensor image) {
+  for (float& value : image.values()) value = value * 2.0F - 1.0F;
+  return image;
+}
+
 /// The condition image as the autoencoder takes it, sides grown to multiples of `alignment`: tile by tile, since a
 /// padded copy in -1..1 would be a second picture in memory.
 TileSource signed_and_padded(const Tensor& cond_img, std::int64_t alignment, PadMode padding) {
@@ -75,11 +81,6 @@ Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const T
 }
 
 }  // namespace
-
-Tensor to_signed(Tensor image) {
-  for (float& value : image.values()) value = value * 2.0F - 1.0F;
-  return image;
-}
 
 void Trace::append(const std::string& name, const Tensor& value) {
   if (!enabled_) return;

@@ -12,11 +12,7 @@
 
 namespace diffbir {
 
-inline constexpr std::int64_t latent_cell = 8;       // pixels a side
 inline constexpr std::int64_t latent_alignment = 8;  // cells, for the UNet's three halvings
-
-/// 0..1 to -1..1.
-Tensor to_signed(Tensor image);
 
 /// Intermediate tensors of a run by name; empty unless the job asks for a trace.
 class Trace {

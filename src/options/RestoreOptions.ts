@@ -304,9 +304,9 @@ export interface RestoreOptions {
    */
   limitInputPixels?: number | boolean | undefined;
   /**
-   * Refuse a picture that would be larger than this while it is worked on (after upscale; in stage 2 the short side
-   * is at least 512): time grows with it. Memory has a limit of its own, `memoryBudget`. An integer from 262144 to
-   * 1099511627776, true for the default, or false for no limit.
+   * Refuse a picture that would be larger than this while it is worked on (after upscale, and in stage 2 at the
+   * `minShortEdge` of the model): time grows with it. Memory has a limit of its own, `memoryBudget`. An integer
+   * from 262144 to 1099511627776, true for the default, or false for no limit.
    * @default 268402689 (16383 x 16383)
    */
   limitWorkPixels?: number | boolean | undefined;

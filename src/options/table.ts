@@ -465,7 +465,7 @@ export const OPTIONS = {
     kind: limit(integer(512 * 512, 2 ** 40)),
     default: DEFAULT_LIMIT_INPUT_PIXELS,
     defaultDoc: '268402689 (16383 x 16383)',
-    doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale; in stage 2 the short side is at least 512): time grows with it. Memory has a limit of its own, `memoryBudget`.',
+    doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale, and in stage 2 at the `minShortEdge` of the model): time grows with it. Memory has a limit of its own, `memoryBudget`.',
     scope: 'call',
   },
   failOn: {
