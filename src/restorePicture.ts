@@ -100,8 +100,8 @@ async function restoreSample(
 }
 
 /**
- * The tiles that were planned, since another machine would plan others. Tiles of the autoencoder may still differ there
- * in how many of them share their statistics.
+ * The tiles that were planned, since another machine would plan others. Whether those of the autoencoder fit it at once
+ * changes the time and not the picture.
  */
 function recordedTiling({ cleaner, encoder, decoder, diffusion }: RestoreJob['tiling']): ResolvedOptions['tiling'] {
   const strideOf = ({ tile, stride }: { tile: number; stride: number }) => (tile > 0 ? stride : 0);

@@ -76,7 +76,7 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
   const auto tiling = [](const Napi::CallbackInfo& call) {
     LockStepOptions lock_step{.pooling = to_text(call[2], "pooling") == "reference" ? runtime::Pooling::reference
                                                                                     : runtime::Pooling::exact};
-    lock_step.together = static_cast<std::size_t>(to_integer(call[3], "together", 1, 1 << 20));
+    lock_step.at_once = to_boolean(call[3], "atOnce");
     return TiledRun{to_integer(call[1], "tile", 1, 1 << 16), lock_step};
   };
   Napi::Object handle = Napi::Object::New(info.Env());

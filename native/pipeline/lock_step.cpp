@@ -13,13 +13,6 @@ namespace {
 using runtime::TileRun;
 using runtime::TileStatistics;
 
-/// Numbers of `count` tiles, evenly spread over `all`.
-std::vector<std::size_t> evenly_spread(std::size_t all, std::size_t count) {
-  std::vector<std::size_t> chosen;
-  for (std::size_t i = 0; i < count; ++i) chosen.push_back((2 * i + 1) * all / (2 * count));
-  return chosen;
-}
-
 /// Keeps the first error of several threads. Those who only gave up because of it come later.
 class FirstError {
  public:
@@ -66,8 +59,8 @@ TileRun tile_run(TileStatistics& statistics, std::size_t number, const Overlappi
 
 void run_in_lock_step(runtime::Network& network, const TileSource& x, const std::vector<OverlappingTile>& tiles,
                       const LockStepOptions& options, CancellationToken& token, const TileSink& sink) {
-  const std::size_t together = std::clamp<std::size_t>(options.together, 1, tiles.size());
-  TileStatistics statistics(together, std::max<std::size_t>(1, options.concurrency), options.pooling);
+  TileStatistics statistics(tiles.size(), std::max<std::size_t>(1, options.concurrency), options.pooling,
+                            !options.at_once);
   std::mutex sink_mutex;
 
   const auto run_tile = [&](std::size_t number, const OverlappingTile& tile) {
@@ -79,7 +72,22 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
     sink(tile, output);
   };
 
-  const std::vector<std::size_t> first = evenly_spread(tiles.size(), together);
+  if (!options.at_once) {
+    for (bool complete = false; !complete;) {
+      complete = true;
+      for (std::size_t number = 0; number < tiles.size(); ++number) {
+        try {
+          run_tile(number, tiles[number]);
+        } catch (...) {
+          if (!statistics.take_stopped()) throw;
+          complete = false;
+        }
+        runtime::return_free_memory();
+      }
+    }
+    return;
+  }
+
   FirstError first_error;
   const auto give_up = [&] {
     first_error.keep(std::current_exception());
@@ -88,11 +96,11 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
   {
     std::vector<std::jthread> threads;
     try {
-      for (std::size_t number = 0; number < together; ++number) {
+      for (std::size_t number = 0; number < tiles.size(); ++number) {
         threads.emplace_back([&, number] {
           try {
             statistics.begin();
-            run_tile(number, tiles[first[number]]);
+            run_tile(number, tiles[number]);
             statistics.end();
           } catch (...) {
             give_up();
@@ -104,13 +112,6 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
     }
   }
   first_error.rethrow();
-  runtime::return_free_memory();
-
-  for (std::size_t index = 0; index < tiles.size(); ++index) {
-    if (std::binary_search(first.begin(), first.end(), index)) continue;
-    run_tile(index, tiles[index]);
-    runtime::return_free_memory();
-  }
 }
 
 }  // namespace diffbir

@@ -15,9 +15,10 @@ namespace diffbir {
 /// How tiles pass through a network with group normalisation.
 struct LockStepOptions {
   runtime::Pooling pooling = runtime::Pooling::exact;
-  /// Tiles that run together and make the statistics, evenly spread over the picture; the others follow one by one with
-  /// those. All of them: exact. Fewer: less memory, statistics of a sample.
-  std::size_t together = SIZE_MAX;
+  /// Whether all tiles are in memory at once. Else one is, and the network runs over each as often as it takes to come
+  /// to the statistics of all (runtime::TileStatistics): the same result in several times the time. A sample of the
+  /// tiles would not do: a few places of a picture have activations far beyond all others'.
+  bool at_once = true;
   /// Tiles that compute at the same time.
   std::size_t concurrency = 1;
 };

@@ -23,9 +23,9 @@ struct TilingOptions {
   std::int64_t encoder = 0;  // of the condition image; a multiple of 8
   std::int64_t decoder = 0;  // of the result; a multiple of 8
   TileSize diffusion{0, 0};  // of the result; the tile a multiple of 64, the stride of 8
-  /// Tiles of the autoencoder that make the group statistics together (LockStepOptions::together).
-  std::size_t encoder_together = SIZE_MAX;
-  std::size_t decoder_together = SIZE_MAX;
+  /// Whether all tiles of the autoencoder are in memory at once (LockStepOptions::at_once).
+  bool encoder_at_once = true;
+  bool decoder_at_once = true;
 };
 
 /// One restoration, every option resolved by `src/` (names as in behaviour.md 1.1).

@@ -54,14 +54,14 @@ Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img) {
     const auto [shorter, longer] = std::minmax({cond_img.dim(2), cond_img.dim(3)});
     return tile > 0 && (job.parity ? shorter >= tile : longer > tile);
   };
-  const auto lock_step = [&](std::size_t together) {
+  const auto lock_step = [&](bool at_once) {
     return LockStepOptions{.pooling = job.parity ? runtime::Pooling::reference : runtime::Pooling::exact,
-                           .together = together};
+                           .at_once = at_once};
   };
   const TilingOptions& sizes = job.tiling;
   Stage2Tiling tiling;
-  if (applies(sizes.encoder)) tiling.encoder = TiledRun{sizes.encoder, lock_step(sizes.encoder_together)};
-  if (applies(sizes.decoder)) tiling.decoder = TiledRun{sizes.decoder / latent_cell, lock_step(sizes.decoder_together)};
+  if (applies(sizes.encoder)) tiling.encoder = TiledRun{sizes.encoder, lock_step(sizes.encoder_at_once)};
+  if (applies(sizes.decoder)) tiling.decoder = TiledRun{sizes.decoder / latent_cell, lock_step(sizes.decoder_at_once)};
   if (applies(sizes.diffusion.tile)) {
     tiling.diffusion = TileSize{sizes.diffusion.tile / latent_cell, sizes.diffusion.stride / latent_cell};
   }

@@ -1,5 +1,7 @@
 #include "runtime/tile_statistics.h"
 
+#include <utility>
+
 #include "core/error.h"
 
 namespace diffbir::runtime {
@@ -11,8 +13,8 @@ Moments merge(const Moments& a, const Moments& b) {
   return {count, a.mean + delta * b.count / count, a.m2 + b.m2 + delta * delta * a.count * b.count / count};
 }
 
-TileStatistics::TileStatistics(std::size_t tiles, std::size_t concurrency, Pooling pooling)
-    : tiles_(tiles), pooling_(pooling), places_(concurrency) {}
+TileStatistics::TileStatistics(std::size_t tiles, std::size_t concurrency, Pooling pooling, bool one_by_one)
+    : tiles_(tiles), pooling_(pooling), places_(concurrency), one_by_one_(one_by_one) {}
 
 void TileStatistics::begin() {
   std::unique_lock lock(mutex_);
@@ -27,6 +29,11 @@ void TileStatistics::end() noexcept {
   changed_.notify_all();
 }
 
+bool TileStatistics::take_stopped() noexcept {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(stopped_, false);
+}
+
 void TileStatistics::fail() noexcept {
   const std::lock_guard lock(mutex_);
   failed_ = true;
@@ -39,13 +46,19 @@ std::vector<Moments> TileStatistics::pool(std::size_t index, std::size_t tile, c
   if (norm.done) return norm.pooled;
 
   norm.tiles.resize(tiles_);
-  norm.tiles.at(tile) = moments;
-  if (++norm.arrived == tiles_) {
+  // A tile that was let through when it came last meets the next normalisation once more.
+  if (norm.tiles.at(tile).empty()) ++norm.arrived;
+  norm.tiles[tile] = moments;
+  if (norm.arrived == tiles_) {
     norm.pooled = pooled(norm);
     norm.tiles.clear();
     norm.done = true;
     changed_.notify_all();
     return norm.pooled;
+  }
+  if (one_by_one_) {
+    stopped_ = true;
+    throw Error(ErrorCode::aborted, "The tile stops until the others have come as far");
   }
   ++places_;  // somebody else may compute while this tile waits
   changed_.notify_all();

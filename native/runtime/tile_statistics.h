@@ -31,11 +31,13 @@ enum class Pooling {
 /// moments here, waits for all the others', and goes on with those of the whole picture. Each tile runs on a thread of
 /// its own; at most `concurrency` of them compute at a time, the others wait and hold only their feature maps.
 ///
-/// Once all tiles have passed, the statistics are kept: later tiles may be normalised with them alone, one after the
-/// other.
+/// Or, `one_by_one`, a tile stops at the first normalisation that not all tiles have reached, once its moments are left
+/// here. When every tile has been run as often as there are normalisations the statistics are complete, and the next
+/// runs go through. Only one tile is in memory at a time, and the network is run about half as often as it has
+/// normalisations.
 class TileStatistics {
  public:
-  TileStatistics(std::size_t tiles, std::size_t concurrency, Pooling pooling);
+  TileStatistics(std::size_t tiles, std::size_t concurrency, Pooling pooling, bool one_by_one = false);
 
   /// Brackets the computing of one tile; begin() waits for a place.
   void begin();
@@ -43,8 +45,11 @@ class TileStatistics {
 
   /// Called by the normalisation with index `norm` (0, 1, ... in the order of the network) for tile number `tile`, with
   /// its moments per batch item and group. Returns those of all tiles. Throws Error(aborted) when another tile has
-  /// failed.
+  /// failed, or when this one has to stop here.
   std::vector<Moments> pool(std::size_t norm, std::size_t tile, const std::vector<Moments>& moments);
+
+  /// Whether pool() has made a tile stop since this was asked last.
+  bool take_stopped() noexcept;
 
   /// Releases all who wait: a tile has failed and will not come.
   void fail() noexcept;
@@ -63,6 +68,8 @@ class TileStatistics {
   const std::size_t tiles_;
   const Pooling pooling_;
   std::size_t places_;
+  const bool one_by_one_;
+  bool stopped_ = false;
   bool failed_ = false;
   std::map<std::size_t, Norm> norms_;
 };

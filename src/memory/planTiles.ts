@@ -19,10 +19,8 @@ const LARGEST_ATTENDED = 1024;
 /** Tiles of the autoencoder overlap by this on each side (native/pipeline/networks.cpp), in pixels. */
 const ENCODER_OVERLAP = 32;
 const DECODER_OVERLAP = 11 * 8;
-/** Group statistics of fewer tiles would be those of one corner of the picture. Smaller tiles are taken before. */
-const SAMPLE = 4;
 /** Each tile in lock-step has a thread. */
-const MOST_TOGETHER = 256;
+const MOST_AT_ONCE = 256;
 
 /** Bytes for each pixel of the picture that a stage finds in memory or makes: 8-bit pixels, floats of three channels. */
 const LEVELS = 3;
@@ -50,20 +48,20 @@ export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' 
 export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions): Tiles {
   const { tiling, parity } = options;
   if (parity) {
-    const all = { encoderTogether: MOST_TOGETHER ** 2, decoderTogether: MOST_TOGETHER ** 2 };
     const { encoder, decoder } = tiling;
-    return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion: pair(tiling, 'diffusion'), ...all };
+    const atOnce = { encoderAtOnce: true, decoderAtOnce: true };
+    return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion: pair(tiling, 'diffusion'), ...atOnce };
   }
   const stages = new Stages(size, stage, model, options);
   const cleaner = tiling.cleaner ? pair(tiling, 'cleaner') : pair(tiling, 'cleaner', stages.cleaner());
   if (stage === 1) {
     const none = { tile: 0, stride: 1 };
-    return { cleaner, encoder: 0, decoder: 0, diffusion: none, encoderTogether: 1, decoderTogether: 1 };
+    return { cleaner, encoder: 0, decoder: 0, diffusion: none, encoderAtOnce: true, decoderAtOnce: true };
   }
   const diffusion = tiling.diffusion ? pair(tiling, 'diffusion') : pair(tiling, 'diffusion', stages.diffusion());
-  const [encoder, encoderTogether] = stages.autoencoder('encoder', tiling.encoder);
-  const [decoder, decoderTogether] = stages.autoencoder('decoder', tiling.decoder);
-  return { cleaner, encoder, decoder, diffusion, encoderTogether, decoderTogether };
+  const [encoder, encoderAtOnce] = stages.autoencoder('encoder', tiling.encoder);
+  const [decoder, decoderAtOnce] = stages.autoencoder('decoder', tiling.decoder);
+  return { cleaner, encoder, decoder, diffusion, encoderAtOnce, decoderAtOnce };
 }
 
 /** What one picture leaves of the budget, stage by stage. */
@@ -106,18 +104,16 @@ class Stages {
     return this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
   }
 
-  /** Tile (as given, where it is), and how many make the statistics together: all of them, if they fit. */
-  autoencoder(half: 'encoder' | 'decoder', given: number): [number, number] {
+  /** Tile (as given, where it is), and whether all of them fit at once. */
+  autoencoder(half: 'encoder' | 'decoder', given: number): [number, boolean] {
     const overlap = half === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP;
     const copies = half === 'encoder' ? FLOATS : 2 * FLOATS + LATENTS / 4;
     const free = this.free(LEVELS * this.input + copies * area(this.work));
     const bytes = (tile: number) => this.footprint[half] * inside(this.work, tile + 2 * overlap);
     const count = (tile: number) =>
       Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
-    const sample = (tile: number) => Math.min(SAMPLE, count(tile)) * bytes(tile);
-    const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, sample, bytes(SMALLEST));
-    if (tile === 0) return [0, 1];
-    return [tile, Math.min(count(tile), Math.max(1, Math.floor(free / bytes(tile))), MOST_TOGETHER)];
+    const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
+    return [tile, count(tile) <= MOST_AT_ONCE && count(tile) * bytes(tile) <= free];
   }
 
   /** Bytes that are left for a network beside what the pipeline holds. */
@@ -125,18 +121,9 @@ class Stages {
     return this.options.memoryBudget * MIB - held;
   }
 
-  /**
-   * 0 where the picture fits whole, else the largest tile that does. `least`: bytes without which nothing works, where
-   * that is less than `bytes` of the smallest tile.
-   */
-  private largest(
-    size: Size,
-    free: number,
-    limit: number,
-    mostWhole: number,
-    bytes: (tile: number) => number,
-    least = bytes(SMALLEST),
-  ): number {
+  /** 0 where the picture fits whole, else the largest tile that does. */
+  private largest(size: Size, free: number, limit: number, mostWhole: number, bytes: (tile: number) => number): number {
+    const least = bytes(SMALLEST);
     const longer = Math.max(size.width, size.height);
     if (area(size) <= mostWhole && bytes(longer) <= free) return 0;
     for (let tile = Math.min(limit, Math.floor((longer - 1) / PIXELS) * PIXELS); tile > SMALLEST; tile -= PIXELS) {

@@ -135,9 +135,9 @@ export interface RestoreJob {
     readonly encoder: number;
     readonly decoder: number;
     readonly diffusion: TileSpec;
-    /** Tiles that make the group statistics together, in memory at once; the others follow one by one. At least 1. */
-    readonly encoderTogether: number;
-    readonly decoderTogether: number;
+    /** Whether all tiles are in memory at once, or one at a time: the same result in several times the time. */
+    readonly encoderAtOnce: boolean;
+    readonly decoderAtOnce: boolean;
   };
   readonly padding: 'reflect' | 'zero';
   /** The reference's quirks: truncation to 8 bits, off-centre blending, averaged tile statistics. */
@@ -373,10 +373,10 @@ export interface NativeNetwork {
 /** How tiles share the statistics of group normalisation: as of the whole picture, or as the reference averages them. */
 export type Pooling = 'exact' | 'reference';
 
-/** `tile` in pixels to encode and in latent cells to decode; `together` tiles make the statistics. */
+/** `tile` in pixels to encode and in latent cells to decode; `atOnce`: all tiles in memory, or one at a time. */
 export interface NativeAutoencoder {
-  encode(image: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
-  decode(latent: NativeTensor, tile: number, pooling: Pooling, together: number): NativeTensor;
+  encode(image: NativeTensor, tile: number, pooling: Pooling, atOnce: boolean): NativeTensor;
+  decode(latent: NativeTensor, tile: number, pooling: Pooling, atOnce: boolean): NativeTensor;
   /** At `latent`, of sum(weight (decode(latent) - target)^2) / 2; weight [B,1,H,W] or [1,1,1,1]. */
   gradient(latent: NativeTensor, target: NativeTensor, weight: NativeTensor): NativeTensor;
 }

@@ -142,13 +142,13 @@ export const TILING = {
   encoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture, or of as many tiles as fit.',
+    doc: 'Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long.',
     scope: 'call',
   },
   decoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture, or of as many tiles as fit.',
+    doc: 'Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long.',
     scope: 'call',
   },
   diffusion: {

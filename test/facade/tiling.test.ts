@@ -50,6 +50,15 @@ describe('stage 1 on tiles', () => {
     await model.native.dispose();
   });
 
+  it('both stages in little memory: the picture of the whole run', async () => {
+    await using both = await Restorer.create({ steps: 2 });
+    const expected = await both.restore(SAMPLE);
+    const { data, parameters } = await both.restore(SAMPLE, { memoryBudget: 100 });
+    expect(parameters?.options.tiling).toMatchObject({ encoder: expect.any(Number), decoder: 128 });
+    const squares = data.reduce((sum, value, i) => sum + (value - (expected.data[i] as number)) ** 2, 0);
+    expect(squares / data.length).toBeLessThan(1); // one level; a sample of the tiles' statistics gave 20
+  });
+
   it('a memoryBudget that no tile fits is refused by name', async () => {
     await expect(restorer.restore(SAMPLE, { memoryBudget: 2 })).rejects.toMatchObject({
       code: 'DIFFBIR_INVALID_OPTION',

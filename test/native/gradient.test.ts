@@ -39,7 +39,7 @@ test.each([
 
 test('it is 0 where the picture is met, and where nothing has weight', () => {
   const z = tensor([1, 4, HEIGHT, WIDTH], 1);
-  const met = autoencoder.decode(z, 4096, 'exact', 1);
+  const met = autoencoder.decode(z, 4096, 'exact', true);
   const largest = ({ data }: NativeTensor) => data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const elsewhere = tensor(met.shape, 2);
   const scale = largest(autoencoder.gradient(z, elsewhere, EVERYWHERE));
@@ -56,7 +56,7 @@ test('a target of another size is an error', () => {
 /** Half the weighted sum of squares at z + step * direction. */
 function loss(z: NativeTensor, direction: NativeTensor, step: number, target: NativeTensor, weight: NativeTensor) {
   const at = { shape: z.shape, data: z.data.map((value, i) => value + step * (direction.data[i] as number)) };
-  const { data, shape } = autoencoder.decode(at, 4096, 'exact', 1);
+  const { data, shape } = autoencoder.decode(at, 4096, 'exact', true);
   const [, channels = 1, height = 1, width = 1] = shape;
   const area = height * width;
   let sum = 0;

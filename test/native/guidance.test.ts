@@ -44,8 +44,8 @@ const TILES = {
   encoder: 0,
   decoder: 0,
   diffusion: { tile: 320, stride: 192 },
-  encoderTogether: 1000,
-  decoderTogether: 1000,
+  encoderAtOnce: true,
+  decoderAtOnce: true,
 };
 
 describe.each([

@@ -107,7 +107,6 @@ const autoencoder: Handler = {
     const scale = await networks.latentScaleFactor();
     const tolerance = Number(entry.tolerance?.max_abs);
     const [encoderTile = 0, decoderTile = 0] = [...entry.what.matchAll(/tile (\d+)/g)].map((match) => Number(match[1]));
-    const all = 1000;
 
     const u8 = recorded.get('image_u8');
     const image = {
@@ -123,10 +122,10 @@ const autoencoder: Handler = {
     };
     const [, , height = 0, width = 0] = image.shape;
 
-    const mode = model.encode(image, encoderTile, 'reference', all);
-    const untiledMode = model.encode(image, 4096, 'exact', all);
-    const decoded = model.decode(latent, decoderTile, 'reference', all);
-    const untiled = model.decode(latent, 4096, 'exact', all);
+    const mode = model.encode(image, encoderTile, 'reference', true);
+    const untiledMode = model.encode(image, 4096, 'exact', true);
+    const decoded = model.decode(latent, decoderTile, 'reference', true);
+    const untiled = model.decode(latent, 4096, 'exact', true);
     return [
       compareJson('encoder tiles', boxes(height, width, encoderTile, 32, 1 / 8), entry.params?.tile_boxes.encoder),
       compareJson('decoder tiles', boxes(height / 8, width / 8, decoderTile, 11, 8), entry.params?.tile_boxes.decoder),
