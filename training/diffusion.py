@@ -11,11 +11,11 @@ from torch import Tensor
 TIMESTEPS, LINEAR_START, LINEAR_END = 1000, 0.00085, 0.012
 
 
-def signal_levels() -> np.ndarray:
-    """[1000] square roots of the cumulative alphas: from nearly 1 down to 0."""
+def signal_levels(zero_snr: bool = True) -> np.ndarray:
+    """[1000] square roots of the cumulative alphas: from nearly 1 down to 0, or to Stable Diffusion's own end."""
     betas = np.linspace(LINEAR_START**0.5, LINEAR_END**0.5, TIMESTEPS) ** 2
     signal = np.sqrt(np.cumprod(1 - betas))
-    return (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1])
+    return (signal - signal[-1]) * signal[0] / (signal[0] - signal[-1]) if zero_snr else signal
 
 
 SIGNAL = torch.from_numpy(signal_levels()).float()

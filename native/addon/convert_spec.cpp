@@ -67,6 +67,19 @@ Stage2Spec to_stage2_spec(const Napi::Object& object, const std::string& name) {
   return spec;
 }
 
+/// Argument and value in turns.
+std::map<float, float> to_values(Napi::Value value, const std::string& name) {
+  const std::vector<float> pairs = to_floats(value, name);
+  std::map<float, float> values;
+  for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) values.emplace(pairs[i], pairs[i + 1]);
+  return values;
+}
+
+RecordedMath to_recorded_math(Napi::Value value, const std::string& name) {
+  const Napi::Object object = to_object(value, name);
+  return {field(object, name, "roots", to_values), field(object, name, "logs", to_values)};
+}
+
 }  // namespace
 
 EdmOptions to_edm_options(Napi::Value value, const std::string& name) {
@@ -79,6 +92,7 @@ EdmOptions to_edm_options(Napi::Value value, const std::string& name) {
   edm.s_noise = number("sNoise");
   edm.eta = number("eta");
   edm.order = static_cast<int>(field(object, name, "order", to_integer, 1, 4));
+  if (object.Has("math")) edm.math = field(object, name, "math", to_recorded_math);
   return edm;
 }
 

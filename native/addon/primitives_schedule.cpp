@@ -138,7 +138,7 @@ Napi::Value edm_steps(const Napi::CallbackInfo& info) {
   std::vector<float> ancestral;
   std::vector<double> multistep;
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const AncestralStep step(sigmas[i], sigmas[i + 1], options.eta);
+    const AncestralStep step(sigmas[i], sigmas[i + 1], options);
     ancestral.insert(ancestral.end(), {step.down, step.up});
     const std::size_t known = std::min(order, i + 1);
     for (std::size_t back = 0; back < order; ++back) {

@@ -13,7 +13,7 @@ using edm::slope;
 Tensor sample_euler_ancestral(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas,
                               const EdmOptions& options, NoiseSource& noise, const EdmStep& on_step) {
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const AncestralStep step(sigmas[i], sigmas[i + 1], options.eta);
+    const AncestralStep step(sigmas[i], sigmas[i + 1], options);
     advance(x, slope(x, sigmas[i], denoise(x, sigmas[i])), step.down - sigmas[i]);
     if (sigmas[i + 1] > 0) edm::add_noise(x, noise.randn(x.shape()), options.s_noise, step.up);
     on_step(static_cast<int>(i) + 1, x);
@@ -24,10 +24,10 @@ Tensor sample_euler_ancestral(const EdmDenoiser& denoise, Tensor x, std::span<co
 Tensor sample_dpm_2_ancestral(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas,
                               const EdmOptions& options, NoiseSource& noise, const EdmStep& on_step) {
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const AncestralStep step(sigmas[i], sigmas[i + 1], options.eta);
+    const AncestralStep step(sigmas[i], sigmas[i + 1], options);
     Tensor d = slope(x, sigmas[i], denoise(x, sigmas[i]));
     if (step.down != 0) {
-      const float sigma_mid = std::exp((std::log(sigmas[i]) + std::log(step.down)) / 2);
+      const float sigma_mid = std::exp((options.math.log(sigmas[i]) + options.math.log(step.down)) / 2);
       Tensor x_2 = x;
       advance(x_2, d, sigma_mid - sigmas[i]);
       d = slope(x_2, sigma_mid, denoise(x_2, sigma_mid));
@@ -44,13 +44,13 @@ Tensor sample_dpmpp_2s_ancestral(const EdmDenoiser& denoise, Tensor x, std::span
   using edm::exponential_step;
   using edm::sigma_of;
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const AncestralStep step(sigmas[i], sigmas[i + 1], options.eta);
+    const AncestralStep step(sigmas[i], sigmas[i + 1], options);
     const Tensor denoised = denoise(x, sigmas[i]);
     if (step.down == 0) {
       advance(x, slope(x, sigmas[i], denoised), step.down - sigmas[i]);
     } else {
-      const float t = edm::time_of(sigmas[i]);
-      const float t_next = edm::time_of(step.down);
+      const float t = edm::time_of(sigmas[i], options);
+      const float t_next = edm::time_of(step.down, options);
       const float h = t_next - t;
       const float sigma_mid = sigma_of(t + 0.5F * h);
       const Tensor x_2 = exponential_step(x, denoised, sigma_mid / sigma_of(t), 0.5F * h);

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "core/tensor.h"
+#include "diffusion/edm_solvers.h"
 
 /// Steps that the edm_ solvers are made of, in float32 and in the reference's order.
 namespace diffbir::edm {
@@ -39,7 +40,7 @@ inline Tensor exponential_step(Tensor x, const Tensor& denoised, float ratio, fl
 }
 
 /// The time of the exponential integrators, -log sigma, and back.
-inline float time_of(float sigma) { return -std::log(sigma); }
+inline float time_of(float sigma, const EdmOptions& options) { return -options.math.log(sigma); }
 inline float sigma_of(float time) { return std::exp(-time); }
 
 }  // namespace diffbir::edm

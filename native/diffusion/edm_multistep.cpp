@@ -24,17 +24,17 @@ Tensor sample_lms(const EdmDenoiser& denoise, Tensor x, std::span<const float> s
   return x;
 }
 
-Tensor sample_dpmpp_2m(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas, const EdmOptions&,
+Tensor sample_dpmpp_2m(const EdmDenoiser& denoise, Tensor x, std::span<const float> sigmas, const EdmOptions& options,
                        NoiseSource&, const EdmStep& on_step) {
   Tensor old_denoised;
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
     Tensor denoised = denoise(x, sigmas[i]);
-    const float t = edm::time_of(sigmas[i]);
-    const float t_next = edm::time_of(sigmas[i + 1]);
+    const float t = edm::time_of(sigmas[i], options);
+    const float t_next = edm::time_of(sigmas[i + 1], options);
     const float h = t_next - t;
     Tensor target = denoised;
     if (!old_denoised.empty() && sigmas[i + 1] != 0) {
-      const float r = (t - edm::time_of(sigmas[i - 1])) / h;
+      const float r = (t - edm::time_of(sigmas[i - 1], options)) / h;
       const float ahead = 1 / (2 * r);
       edm::update(target, old_denoised, [=](float now, float old) { return (1 + ahead) * now - ahead * old; });
     }

@@ -39,12 +39,12 @@ float EdmSchedule::timestep(float sigma) const {
   return timesteps[static_cast<std::size_t>(std::min_element(sigmas.begin(), sigmas.end(), nearer) - sigmas.begin())];
 }
 
-AncestralStep::AncestralStep(float sigma, float sigma_next, float eta) : down(sigma_next), up(0) {
-  if (eta == 0) return;
+AncestralStep::AncestralStep(float sigma, float sigma_next, const EdmOptions& options) : down(sigma_next), up(0) {
+  if (options.eta == 0) return;
   const float s2 = sigma * sigma;
   const float n2 = sigma_next * sigma_next;
-  up = std::min(sigma_next, eta * std::sqrt(n2 * (s2 - n2) / s2));
-  down = std::sqrt(n2 - up * up);
+  up = std::min(sigma_next, options.eta * options.math.root(n2 * (s2 - n2) / s2));
+  down = options.math.root(n2 - up * up);
 }
 
 double lms_coefficient(std::span<const float> sigmas, std::size_t i, std::size_t order, std::size_t back) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "diffusion/edm_solvers.h"
 #include "diffusion/schedule.h"
 
 namespace diffbir {
@@ -26,8 +27,8 @@ struct EdmSchedule {
 /// A step from one level to the next as a deterministic step to `down` and noise of deviation `up`, which together have
 /// the variance of the next level (Song et al. 2021, "Score-based generative modeling", in k-diffusion's form).
 struct AncestralStep {
-  /// eta 0: no noise; 1: as much as the reverse process has; more is cut to the next level.
-  AncestralStep(float sigma, float sigma_next, float eta);
+  /// options.eta 0: no noise; 1: as much as the reverse process has; more is cut to the next level.
+  AncestralStep(float sigma, float sigma_next, const EdmOptions& options);
   float down;
   float up;
 };

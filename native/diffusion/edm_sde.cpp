@@ -21,8 +21,8 @@ Tensor sde_step(const Tensor& x, const Tensor& denoised, float t, float t_to, co
                 const BrownianNoise& increment) {
   const float from = edm::sigma_of(t);
   const float to = edm::sigma_of(t_to);
-  const AncestralStep step(from, to, options.eta);
-  const float t_down = edm::time_of(step.down);
+  const AncestralStep step(from, to, options);
+  const float t_down = edm::time_of(step.down, options);
   Tensor result = edm::exponential_step(x, denoised, edm::sigma_of(t_down) / from, t_down - t);
   edm::add_noise(result, increment(from, to), options.s_noise, step.up);
   return result;
@@ -47,7 +47,7 @@ Tensor sample_2m_sde(Correction correction, const EdmDenoiser& denoise, Tensor x
     if (sigmas[i + 1] == 0) {
       x = denoised;
     } else {
-      const float h = edm::time_of(sigmas[i + 1]) - edm::time_of(sigmas[i]);
+      const float h = edm::time_of(sigmas[i + 1], options) - edm::time_of(sigmas[i], options);
       const float eta_h = options.eta * h;
       const float gain = -std::expm1(-h - eta_h);
       x = edm::exponential_step(std::move(x), denoised, sigmas[i + 1] / sigmas[i] * std::exp(-eta_h), h + eta_h);
@@ -76,8 +76,8 @@ Tensor sample_dpmpp_sde(const EdmDenoiser& denoise, Tensor x, std::span<const fl
     if (sigmas[i + 1] == 0) {
       edm::advance(x, edm::slope(x, sigmas[i], denoised), sigmas[i + 1] - sigmas[i]);
     } else {
-      const float t = edm::time_of(sigmas[i]);
-      const float t_next = edm::time_of(sigmas[i + 1]);
+      const float t = edm::time_of(sigmas[i], options);
+      const float t_next = edm::time_of(sigmas[i + 1], options);
       const float t_mid = t + 0.5F * (t_next - t);
       const Tensor x_2 = sde_step(x, denoised, t, t_mid, options, increment);
       // With r = 1/2 the first evaluation cancels out of the second stage.
@@ -110,7 +110,7 @@ Tensor sample_dpmpp_3m_sde(const EdmDenoiser& denoise, Tensor x, std::span<const
     if (sigmas[i + 1] == 0) {
       x = denoised;
     } else {
-      const float h = edm::time_of(sigmas[i + 1]) - edm::time_of(sigmas[i]);
+      const float h = edm::time_of(sigmas[i + 1], options) - edm::time_of(sigmas[i], options);
       const float h_eta = h * (options.eta + 1);
       x = edm::exponential_step(std::move(x), denoised, std::exp(-h_eta), h_eta);
       const float phi_2 = std::expm1(-h_eta) / h_eta + 1;

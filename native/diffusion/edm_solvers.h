@@ -1,12 +1,31 @@
 #pragma once
 
+#include <cmath>
 #include <functional>
+#include <map>
 #include <span>
 
 #include "core/noise.h"
 #include "core/tensor.h"
 
 namespace diffbir {
+
+/// Recorded roots and logarithms by their arguments, in place of our own: those that torch's library rounds otherwise.
+/// The first step of an ancestral solver, from sigma 1e4, hangs on their last bit. Empty but for comparisons with
+/// torch.
+struct RecordedMath {
+  std::map<float, float> roots;
+  std::map<float, float> logs;
+
+  float root(float x) const {
+    const auto recorded = roots.find(x);
+    return recorded == roots.end() ? std::sqrt(x) : recorded->second;
+  }
+  float log(float x) const {
+    const auto recorded = logs.find(x);
+    return recorded == logs.end() ? std::log(x) : recorded->second;
+  }
+};
 
 /// Parameters of the edm_ samplers, named as in k-diffusion. Each uses those that its algorithm has.
 struct EdmOptions {
@@ -16,6 +35,7 @@ struct EdmOptions {
   float s_noise = 1;   // >= 0: factor of every added noise
   float eta = 1;       // >= 0: 0 is deterministic, 1 adds as much noise as the ancestral and SDE solvers are made for
   int order = 1;       // 1..4, of lms
+  RecordedMath math;
 };
 
 /// The denoised x_0 of x at a noise level: D(x; sigma) of Karras et al. 2022. sigma > 0.

@@ -329,6 +329,8 @@ export interface EdmSpec {
   readonly sNoise: number;
   readonly eta: number;
   readonly order: number;
+  /** Roots and logarithms that replace our own: for comparisons with torch. Argument and value in turns. */
+  readonly math?: { readonly roots: Float32Array; readonly logs: Float32Array };
 }
 
 export interface EdmSolveOptions {

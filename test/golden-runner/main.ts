@@ -27,13 +27,13 @@ try {
 }
 
 function line(entry: GoldenEntry, result: CaseResult): string {
-  const words = { pass: 'pass', fail: 'FAIL', skip: result.error === undefined ? 'not implemented' : 'not decided' };
+  const words = { pass: 'pass', fail: 'FAIL', skip: 'not implemented' };
   const numbers =
     result.error === undefined
       ? ''
       : result.measure === 'exact'
         ? `${result.error === 0 ? 'exact' : `max ${result.measure} error ${result.error}`}  `
         : `max ${result.measure ?? 'abs'} error ${result.error.toExponential(2)}  tolerance ${result.tolerance}  `;
-  const note = result.note && (result.status !== 'skip' || result.error !== undefined) ? `  ${result.note}` : '';
+  const note = result.note && result.status !== 'skip' ? `  ${result.note}` : '';
   return `${[entry.file, result.name].filter(Boolean).join(' ')}  ${numbers}${words[result.status]}${note}`;
 }
