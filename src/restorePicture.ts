@@ -103,11 +103,17 @@ async function restoreSample(
  * The tiles that were planned, since another machine would plan others. Whether those of the autoencoder fit it at once
  * changes the time and not the picture.
  */
-function recordedTiling({ cleaner, encoder, decoder, diffusion }: RestoreJob['tiling']): ResolvedOptions['tiling'] {
+function recordedTiling({
+  cleaner,
+  encoder,
+  decoder,
+  diffusion,
+  batch,
+}: RestoreJob['tiling']): ResolvedOptions['tiling'] {
   const strideOf = ({ tile, stride }: { tile: number; stride: number }) => (tile > 0 ? stride : 0);
   return {
     ...{ cleaner: cleaner.tile, cleanerStride: strideOf(cleaner), encoder, decoder },
-    ...{ diffusion: diffusion.tile, diffusionStride: strideOf(diffusion) },
+    ...{ diffusion: diffusion.tile, diffusionStride: strideOf(diffusion), batch },
   };
 }
 

@@ -33,6 +33,7 @@ TilingOptions to_tiling(Napi::Value value, const std::string& name) {
   tiling.encoder = field(object, name, "encoder", to_integer, 0, kMaxInt);
   tiling.decoder = field(object, name, "decoder", to_integer, 0, kMaxInt);
   tiling.diffusion = field(object, name, "diffusion", to_tile_size);
+  tiling.batch = field(object, name, "batch", to_integer, 1, 1024);
   tiling.encoder_at_once = field(object, name, "encoderAtOnce", to_boolean);
   tiling.decoder_at_once = field(object, name, "decoderAtOnce", to_boolean);
   return tiling;

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "addon/convert.h"
@@ -57,18 +58,19 @@ Napi::Value gaussian_weights(const Napi::CallbackInfo& info) {
   return from_doubles(info.Env(), diffbir::gaussian_weights(height, width, to_centre(info[2])));
 }
 
-/// The JavaScript function gets each tile of x and answers with its output.
+/// The JavaScript function gets `batch` tiles of x at a time, tile after tile, and answers with their outputs.
 Napi::Value blend_tiles(const Napi::CallbackInfo& info) {
   const Tensor x = to_tensor(info[0], "x");
   const TileSize size = to_tile_size(info, 1);
   const std::int64_t scale = to_integer(info[3], "scale", 1, 64);
   const BlendCentre centre = to_centre(info[4]);
-  const Napi::Function function = to_function(info[5], "tileOutput");
+  const Napi::Function function = to_function(info[5], "tileOutputs");
+  const std::int64_t batch = info[6].IsUndefined() ? 1 : to_integer(info[6], "batch", 1, kMaxSide);
   require_nchw(x, "x");
-  const auto output = [&](const Tile& tile) {
-    return to_tensor(function.Call({from_tensor(info.Env(), cut(x, tile))}), "the tile's output");
+  const auto outputs = [&](std::span<const Tile> tiles) {
+    return to_tensor(function.Call({from_tensor(info.Env(), cut(x, tiles))}), "the tiles' outputs");
   };
-  return from_tensor(info.Env(), diffbir::blend_tiles(x.dim(2), x.dim(3), size, scale, centre, output));
+  return from_tensor(info.Env(), diffbir::blend_tiles(x.dim(2), x.dim(3), size, batch, scale, centre, outputs));
 }
 
 }  // namespace

@@ -19,24 +19,29 @@ ToLevel level_of(Rounding rounding) { return rounding == Rounding::truncate ? tr
 
 }  // namespace
 
-Tensor image_to_tensor(const Image& image) { return image_to_tensor(image, {0, 0, image.height, image.width}); }
+Tensor image_to_tensor(const Image& image) {
+  const Tile whole{0, 0, image.height, image.width};
+  return image_to_tensor(image, std::span(&whole, 1));
+}
 
-Tensor image_to_tensor(const Image& image, const Tile& tile) {
+Tensor image_to_tensor(const Image& image, std::span<const Tile> tiles) {
   const std::size_t bytes = element_count({image.height, image.width, kChannels});
   if (image.rgb.size() != bytes) {
     throw Error(ErrorCode::internal, "Expected " + std::to_string(bytes) + " bytes in the picture but found " +
                                          std::to_string(image.rgb.size()));
   }
-  if (tile.y < 0 || tile.x < 0 || tile.y + tile.height > image.height || tile.x + tile.width > image.width) {
-    throw Error(ErrorCode::internal, "Expected a tile inside the picture");
-  }
-  Tensor tensor({1, kChannels, tile.height, tile.width});
-  for (std::size_t c = 0; c < kChannels; ++c) {
-    float* target = tensor.plane(0, static_cast<std::int64_t>(c)).data();
-    for (std::int64_t y = 0; y < tile.height; ++y) {
-      const std::uint8_t* row = image.rgb.data() + ((tile.y + y) * image.width + tile.x) * kChannels + c;
-      // A division, since the reference divides: times 1/255 differs in the last bit.
-      for (std::int64_t x = 0; x < tile.width; ++x) *target++ = static_cast<float>(row[x * kChannels]) / 255.0F;
+  Tensor tensor({std::ssize(tiles), kChannels, tiles.front().height, tiles.front().width});
+  float* target = tensor.data();
+  for (const Tile& tile : tiles) {
+    if (tile.y < 0 || tile.x < 0 || tile.y + tile.height > image.height || tile.x + tile.width > image.width) {
+      throw Error(ErrorCode::internal, "Expected a tile inside the picture");
+    }
+    for (std::size_t c = 0; c < kChannels; ++c) {
+      for (std::int64_t y = 0; y < tile.height; ++y) {
+        const std::uint8_t* row = image.rgb.data() + ((tile.y + y) * image.width + tile.x) * kChannels + c;
+        // A division, since the reference divides: times 1/255 differs in the last bit.
+        for (std::int64_t x = 0; x < tile.width; ++x) *target++ = static_cast<float>(row[x * kChannels]) / 255.0F;
+      }
     }
   }
   return tensor;

@@ -16,8 +16,8 @@ enum class Rounding { truncate, nearest };
 /// [1,3,H,W] in [0,1] from an 8-bit picture.
 Tensor image_to_tensor(const Image& image);
 
-/// The same for a tile of the picture, which must lie inside it.
-Tensor image_to_tensor(const Image& image, const Tile& tile);
+/// The same for n tiles of one size, which must lie inside the picture: [n,3,h,w].
+Tensor image_to_tensor(const Image& image, std::span<const Tile> tiles);
 
 /// Levels 0..255 of values in [0,1]; values outside are clamped.
 std::vector<std::uint8_t> to_uint8(std::span<const float> values, Rounding rounding = Rounding::truncate);

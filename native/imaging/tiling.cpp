@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 
@@ -25,20 +27,20 @@ double bell(double position, double peak, double length) {
   return std::exp(-distance * distance / (2 * variance)) / std::sqrt(2 * std::numbers::pi * variance);
 }
 
-/// sum += weights * tile, weight_sum += weights, at the tile's place in the output.
-void accumulate(Tensor& sum, Tensor& weight_sum, const Tensor& tile, const std::vector<float>& weights, std::int64_t y,
-                std::int64_t x) {
-  const std::int64_t height = tile.dim(2);
-  const std::int64_t width = tile.dim(3);
+/// sum += weights * tile, weight_sum += weights, at the place of tile number `index` in the output.
+void accumulate(Tensor& sum, Tensor& weight_sum, const Tensor& tiles, std::int64_t index,
+                const std::vector<float>& weights, std::int64_t y, std::int64_t x) {
+  const std::int64_t height = tiles.dim(2);
+  const std::int64_t width = tiles.dim(3);
   const auto add_plane = [&](float* target, std::int64_t target_width, auto&& value) {
     for (std::int64_t row = 0; row < height; ++row) {
       float* line = target + (y + row) * target_width + x;
       for (std::int64_t column = 0; column < width; ++column) line[column] += value(row * width + column);
     }
   };
-  for (std::int64_t batch = 0; batch < tile.dim(0); ++batch) {
-    for (std::int64_t channel = 0; channel < tile.dim(1); ++channel) {
-      const auto source = tile.plane(batch, channel);
+  for (std::int64_t batch = 0; batch < sum.dim(0); ++batch) {
+    for (std::int64_t channel = 0; channel < sum.dim(1); ++channel) {
+      const auto source = tiles.plane(index * sum.dim(0) + batch, channel);
       add_plane(sum.plane(batch, channel).data(), sum.dim(3), [&](std::int64_t i) { return source[i] * weights[i]; });
     }
   }
@@ -76,19 +78,24 @@ std::vector<double> gaussian_weights(std::int64_t height, std::int64_t width, Bl
   return weights;
 }
 
-Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t scale, BlendCentre centre,
-                   const TileFunction& tile_output) {
+Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t batch, std::int64_t scale,
+                   BlendCentre centre, const TileFunction& tile_outputs) {
   Tensor sum;
   Tensor weight_sum({1, 1, height * scale, width * scale});
   std::vector<float> weights;
-  for (const Tile& tile : sliding_windows(height, width, size)) {
-    const Tensor output = tile_output(tile);
+  const std::vector<Tile> tiles = sliding_windows(height, width, size);
+  const auto step = static_cast<std::size_t>(std::max<std::int64_t>(1, batch));
+  for (std::size_t first = 0; first < tiles.size(); first += step) {
+    const auto some = std::span(tiles).subspan(first, std::min(step, tiles.size() - first));
+    const Tensor outputs = tile_outputs(some);
     if (sum.empty()) {
-      sum = Tensor({output.dim(0), output.dim(1), height * scale, width * scale});
-      const auto exact = gaussian_weights(tile.height * scale, tile.width * scale, centre);
+      sum = Tensor({outputs.dim(0) / std::ssize(some), outputs.dim(1), height * scale, width * scale});
+      const auto exact = gaussian_weights(some[0].height * scale, some[0].width * scale, centre);
       weights.assign(exact.begin(), exact.end());
     }
-    accumulate(sum, weight_sum, output, weights, tile.y * scale, tile.x * scale);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      accumulate(sum, weight_sum, outputs, static_cast<std::int64_t>(i), weights, some[i].y * scale, some[i].x * scale);
+    }
   }
   for (std::int64_t batch = 0; batch < sum.dim(0); ++batch) {
     for (std::int64_t channel = 0; channel < sum.dim(1); ++channel) {
@@ -99,15 +106,19 @@ Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::
   return sum;
 }
 
-Tensor cut(const Tensor& x, const Tile& tile) {
-  Tensor result({x.dim(0), x.dim(1), tile.height, tile.width});
-  for (std::int64_t batch = 0; batch < x.dim(0); ++batch) {
+Tensor cut(const Tensor& x, const Tile& tile) { return cut(x, std::span(&tile, 1)); }
+
+Tensor cut(const Tensor& x, std::span<const Tile> tiles) {
+  const auto [height, width] = std::pair(tiles.front().height, tiles.front().width);
+  Tensor result({std::ssize(tiles) * x.dim(0), x.dim(1), height, width});
+  for (std::int64_t item = 0; item < result.dim(0); ++item) {
+    const Tile& tile = tiles[static_cast<std::size_t>(item / x.dim(0))];
     for (std::int64_t channel = 0; channel < x.dim(1); ++channel) {
-      const auto source = x.plane(batch, channel);
-      auto target = result.plane(batch, channel);
-      for (std::int64_t row = 0; row < tile.height; ++row) {
-        const auto line = source.subspan((tile.y + row) * x.dim(3) + tile.x, tile.width);
-        std::copy(line.begin(), line.end(), target.begin() + row * tile.width);
+      const auto source = x.plane(item % x.dim(0), channel);
+      auto target = result.plane(item, channel);
+      for (std::int64_t row = 0; row < height; ++row) {
+        const auto line = source.subspan((tile.y + row) * x.dim(3) + tile.x, width);
+        std::copy(line.begin(), line.end(), target.begin() + row * width);
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "core/tensor.h"
@@ -34,15 +35,19 @@ std::vector<Tile> sliding_windows(std::int64_t height, std::int64_t width, TileS
 /// (mixture of diffusers, Jimenez 2023; behaviour.md 2.5).
 std::vector<double> gaussian_weights(std::int64_t height, std::int64_t width, BlendCentre centre);
 
-/// Computes the output of one tile [B,C',scale h,scale w] from where it lies in the input.
-using TileFunction = std::function<Tensor(const Tile& tile)>;
+/// Computes the outputs of n tiles of one size from where they lie in the input: [n B,C',scale h,scale w], tile after tile.
+using TileFunction = std::function<Tensor(std::span<const Tile> tiles)>;
 
-/// Blends the tiles of an input of height x width into [B,C',scale height,scale width] by their Gaussian weights.
-Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t scale, BlendCentre centre,
-                   const TileFunction& tile_output);
+/// Blends the tiles of an input of height x width into [B,C',scale height,scale width] by their Gaussian weights. The
+/// function gets `batch` tiles at a time, the last time those that are left.
+Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t batch, std::int64_t scale,
+                   BlendCentre centre, const TileFunction& tile_outputs);
 
 /// x[:, :, y : y + height, x : x + width]
 Tensor cut(const Tensor& x, const Tile& tile);
+
+/// Tiles of one size of x [B,C,H,W], one after the other: [n B,C,h,w].
+Tensor cut(const Tensor& x, std::span<const Tile> tiles);
 
 /// whole[:, :, y :, x :] = part, as far as the part goes.
 void paste(Tensor& whole, const Tensor& part, std::int64_t y, std::int64_t x);

@@ -66,6 +66,13 @@ Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
   return result;
 }
 
+/// [1,n,C] -> [count,n,C]
+Tensor repeated(const Tensor& x, std::int64_t count) {
+  Tensor result({count, x.dim(1), x.dim(2)});
+  for (std::int64_t item = 0; item < count; ++item) std::ranges::copy(x.values(), result.data() + item * x.size());
+  return result;
+}
+
 constexpr std::int64_t whole_picture = 0;
 
 /// How far tiles look into their neighbours (behaviour.md 6.1), in units of the network's input.
@@ -242,15 +249,17 @@ Tensor ControlledUNet::operator()(const Tensor& x, float t, const Tensor& contex
   const Tensor timesteps({x.dim(0)}, std::vector<float>(static_cast<std::size_t>(x.dim(0)), t));
   const Tensor control_strength({1}, {strength});
 
+  const Tensor contexts = repeated(context, x.dim(0));
+
   const Ort::Value control_inputs[] = {runtime::view(x), runtime::view(hint), runtime::view(timesteps),
-                                       runtime::view(context)};
+                                       runtime::view(contexts)};
   std::vector<Ort::Value> controls = controlnet_.run(control_inputs, token);
 
   // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
   std::vector<Ort::Value> inputs;
   inputs.push_back(runtime::view(x));
   inputs.push_back(runtime::view(timesteps));
-  inputs.push_back(runtime::view(context));
+  inputs.push_back(runtime::view(contexts));
   inputs.push_back(runtime::view(control_strength));
   std::move(controls.rbegin(), controls.rend(), std::back_inserter(inputs));
   return runtime::to_tensor(unet_.run(inputs, token).front());

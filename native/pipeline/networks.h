@@ -95,7 +95,7 @@ class Autoencoder {
 class ControlledUNet {
  public:
   ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options);
-  /// x and hint [B,z,h,w] with sides multiples of 8, context [B,n,C] -> eps or v like x. `strength` scales all control
+  /// x and hint [B,z,h,w] with sides multiples of 8, context [1,n,C] -> eps or v like x. `strength` scales all control
   /// residuals.
   Tensor operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
                     CancellationToken& token);

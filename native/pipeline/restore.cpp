@@ -79,6 +79,7 @@ CleanOptions clean_options(const RestoreJob& job, const Model::Networks& network
   const std::int64_t tile = job.tiling.cleaner.tile;
   const auto [shorter, longer] = std::minmax({input.height, input.width});
   if (tile > 0 && (job.parity ? shorter >= tile : longer > tile)) options.tiles = job.tiling.cleaner;
+  options.batch = job.tiling.batch;
   options.on_tile = [&report](int done, int tiles) {
     if (done < tiles) report({Stage::stage1, done, tiles});
   };

@@ -21,6 +21,7 @@ struct CleanOptions {
   std::int64_t minimum_short_edge = 0;
   /// In pixels of the cleaner's input; empty: the picture whole.
   std::optional<TileSize> tiles = {};
+  std::int64_t batch = 1;  // tiles in one call of the network
   BlendCentre blend_centre = BlendCentre::middle;
   PadMode padding = PadMode::reflect;
   /// Called after each tile with its number, from 1, and their count.

@@ -21,10 +21,12 @@ using ConditionedDenoiser = std::function<Tensor(const Tensor& x, float t, const
 
 /// Every network call as a mixture of tiles (Jimenez 2023; behaviour.md 2.5): x and the condition are cut at the same
 /// places.
-Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSize size, BlendCentre centre) {
+Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSize size, std::int64_t batch,
+                        BlendCentre centre) {
   return [=, &hint](const Tensor& x, float t) {
-    return blend_tiles(x.dim(2), x.dim(3), size, 1, centre,
-                       [&](const Tile& tile) { return predict(cut(x, tile), t, cut(hint, tile)); });
+    return blend_tiles(x.dim(2), x.dim(3), size, batch, 1, centre, [&](std::span<const Tile> tiles) {
+      return predict(cut(x, tiles), t, cut(hint, tiles));
+    });
   };
 }
 
@@ -127,7 +129,8 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
       return networks.controlled_unet(noisy, t, context, hint, job.strength, token);
     };
     if (!tiling.diffusion) return [=, &c_img](const Tensor& noisy, float t) { return predict(noisy, t, c_img); };
-    return tiled_denoiser(predict, c_img, *tiling.diffusion, job.parity ? BlendCentre::reference : BlendCentre::middle);
+    return tiled_denoiser(predict, c_img, *tiling.diffusion, job.tiling.batch,
+                          job.parity ? BlendCentre::reference : BlendCentre::middle);
   };
   const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.parity && tests_base_scale(job.sampler)};
   const Denoiser model = classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), cfg);

@@ -30,6 +30,8 @@ const WEIGHTS = 4;
 /** Latents: a float of 16 channels for 64 pixels is 1; samplers keep a few, noise and condition included. */
 const LATENTS = 8;
 
+const AT_ONCE = { encoderAtOnce: true, decoderAtOnce: true };
+
 /** What is planned for: a loaded model. */
 export interface PlannedModel {
   readonly footprint: Footprint;
@@ -48,20 +50,19 @@ export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' 
 export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions): Tiles {
   const { tiling, parity } = options;
   if (parity) {
-    const { encoder, decoder } = tiling;
-    const atOnce = { encoderAtOnce: true, decoderAtOnce: true };
-    return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion: pair(tiling, 'diffusion'), ...atOnce };
+    const { encoder, decoder, batch } = tiling;
+    const diffusion = pair(tiling, 'diffusion');
+    return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion, batch, ...AT_ONCE };
   }
   const stages = new Stages(size, stage, model, options);
   const cleaner = tiling.cleaner ? pair(tiling, 'cleaner') : pair(tiling, 'cleaner', stages.cleaner());
   if (stage === 1) {
-    const none = { tile: 0, stride: 1 };
-    return { cleaner, encoder: 0, decoder: 0, diffusion: none, encoderAtOnce: true, decoderAtOnce: true };
+    return { cleaner, encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 }, batch: tiling.batch, ...AT_ONCE };
   }
   const diffusion = tiling.diffusion ? pair(tiling, 'diffusion') : pair(tiling, 'diffusion', stages.diffusion());
   const [encoder, encoderAtOnce] = stages.autoencoder('encoder', tiling.encoder);
   const [decoder, decoderAtOnce] = stages.autoencoder('decoder', tiling.decoder);
-  return { cleaner, encoder, decoder, diffusion, encoderAtOnce, decoderAtOnce };
+  return { cleaner, encoder, decoder, diffusion, batch: tiling.batch, encoderAtOnce, decoderAtOnce };
 }
 
 /** What one picture leaves of the budget, stage by stage. */
@@ -94,13 +95,14 @@ class Stages {
       free,
       LARGEST,
       Number.POSITIVE_INFINITY,
-      (tile) => cleaner * inside(this.seen, tile),
+      (tile) => cleaner * inside(this.seen, tile) * this.inOneCall(this.seen, tile),
     );
   }
 
   diffusion(): number {
     const free = this.free(LEVELS * this.input + (FLOATS + LATENTS) * area(this.work));
-    const bytes = (tile: number) => this.footprint.diffusion * inside(this.work, tile);
+    const bytes = (tile: number) =>
+      this.footprint.diffusion * inside(this.work, tile) * this.inOneCall(this.work, tile);
     return this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
   }
 
@@ -114,6 +116,11 @@ class Stages {
       Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
     const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
     return [tile, count(tile) <= MOST_AT_ONCE && count(tile) * bytes(tile) <= free];
+  }
+
+  /** Tiles that a network has in memory: one where the picture is whole. */
+  private inOneCall({ width, height }: Size, tile: number): number {
+    return tile < Math.max(width, height) ? this.options.tiling.batch : 1;
   }
 
   /** Bytes that are left for a network beside what the pipeline holds. */

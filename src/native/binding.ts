@@ -135,6 +135,8 @@ export interface RestoreJob {
     readonly encoder: number;
     readonly decoder: number;
     readonly diffusion: TileSpec;
+    /** Tiles of the cleaner or of the diffusion model in one call of their networks. */
+    readonly batch: number;
     /** Whether all tiles are in memory at once, or one at a time: the same result in several times the time. */
     readonly encoderAtOnce: boolean;
     readonly decoderAtOnce: boolean;
@@ -268,7 +270,8 @@ export interface Primitives {
     stride: number,
     scale: number,
     centre: BlendCentre,
-    tileOutput: (tile: NativeTensor) => NativeTensor,
+    tileOutputs: (tiles: NativeTensor) => NativeTensor,
+    batch?: number,
   ): NativeTensor;
   // diffusion
   noiseSchedule(schedule: ScheduleSpec): {

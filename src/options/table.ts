@@ -163,6 +163,12 @@ export const TILING = {
     doc: 'Distance between tiles of the diffusion model, at most their size; 0: half of a given tile, 3/4 of a planned one.',
     scope: 'call',
   },
+  batch: {
+    kind: integer(1, 64),
+    default: 1,
+    doc: 'Tiles of stage 1 or of the diffusion model that go through their networks in one call. Each needs memory of its own; on a CPU it saves no time.',
+    scope: 'call',
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 export type Tiling = { -readonly [K in keyof typeof TILING]?: number | undefined };
@@ -355,7 +361,7 @@ export const OPTIONS = {
   tiling: {
     kind: custom<Tiling>(
       'Tiling',
-      'an object { cleaner, cleanerStride, encoder, decoder, diffusion, diffusionStride }',
+      'an object { cleaner, cleanerStride, encoder, decoder, diffusion, diffusionStride, batch }',
       (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     ),
     defaultDoc: 'as `memoryBudget` allows',

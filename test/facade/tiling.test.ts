@@ -29,6 +29,23 @@ describe('stage 1 on tiles', () => {
     expect(differences.reduce((sum, value) => sum + value, 0) / data.length).toBeLessThan(levels);
   });
 
+  it('tiles in one call of the network: the picture of one after the other', async () => {
+    const tiling = { cleaner: 256, cleanerStride: 160 };
+    const { data } = await restorer.restore(SAMPLE, { tiling });
+    const seen: number[] = [];
+    const batched = await restorer.restore(SAMPLE, {
+      tiling: { ...tiling, batch: 4 },
+      onProgress: ({ stage, step, steps }) => {
+        if (stage === 'stage1' && steps > 1) seen.push(step);
+      },
+    });
+    expect(seen).toEqual([4, 8]); // of 9
+    expect(
+      batched.data.reduce((most, value, i) => Math.max(most, Math.abs(value - (data[i] as number))), 0),
+    ).toBeLessThan(2);
+    expect(batched.parameters?.options.tiling).toMatchObject({ batch: 4 });
+  });
+
   it('a small memoryBudget gives the picture of the tiles that are planned for it', async () => {
     const memoryBudget = 120;
     const model = await loadModel(validateOptions({ stage: 1 }), internals);
@@ -57,6 +74,17 @@ describe('stage 1 on tiles', () => {
     expect(parameters?.options.tiling).toMatchObject({ encoder: expect.any(Number), decoder: 128 });
     const squares = data.reduce((sum, value, i) => sum + (value - (expected.data[i] as number)) ** 2, 0);
     expect(squares / data.length).toBeLessThan(1); // one level; a sample of the tiles' statistics gave 20
+  });
+
+  it('tiles of the diffusion model in one call: the picture of one after the other', async () => {
+    await using both = await Restorer.create({ steps: 2 });
+    const tiling = { diffusion: 256, diffusionStride: 128 };
+    const { data } = await both.restore(SAMPLE, { tiling });
+    const batched = await both.restore(SAMPLE, { tiling: { ...tiling, batch: 4 } });
+    expect(
+      batched.data.reduce((most, value, i) => Math.max(most, Math.abs(value - (data[i] as number))), 0),
+    ).toBeLessThan(2);
+    expect(data).not.toEqual((await both.restore(SAMPLE)).data); // it did run on tiles
   });
 
   it('a memoryBudget that no tile fits is refused by name', async () => {

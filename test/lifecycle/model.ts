@@ -51,6 +51,7 @@ export function jobOf({ stage, steps = 1, size = 64 }: { stage: 1 | 2; steps?: n
       encoder: 0,
       decoder: 0,
       diffusion: { tile: 0, stride: 1 },
+      batch: 1,
       encoderAtOnce: true,
       decoderAtOnce: true,
     },

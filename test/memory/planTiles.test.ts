@@ -9,7 +9,7 @@ import { goldenSpec } from '../lifecycle/model';
 const MIB = 2 ** 20;
 const footprint: Footprint = { cleaner: 1024, cleanerScale: 1, encoder: 384, decoder: 768, diffusion: 100 };
 const LARGE = { width: 8000, height: 6000 };
-const AUTOMATIC = { cleaner: 0, cleanerStride: 0, encoder: 0, decoder: 0, diffusion: 0, diffusionStride: 0 };
+const AUTOMATIC = { cleaner: 0, cleanerStride: 0, encoder: 0, decoder: 0, diffusion: 0, diffusionStride: 0, batch: 1 };
 
 function plan(size: { width: number; height: number }, options: Partial<PlanOptions>, stage: 1 | 2 = 2) {
   return planTiles(
@@ -92,13 +92,24 @@ describe('planTiles', () => {
       decoder: 16384,
       diffusion: 512,
       diffusionStride: 0,
+      batch: 3,
     };
     expect(plan(LARGE, { tiling })).toMatchObject({
       cleaner: { tile: 256, stride: 100 },
       encoder: 264,
       decoder: 16384,
       diffusion: { tile: 512, stride: 256 },
+      batch: 3,
     });
+  });
+
+  it('smaller tiles where several go through a network at once, and none for a picture that fits whole', () => {
+    const memoryBudget = 1600;
+    const one = plan(LARGE, { memoryBudget });
+    const four = plan(LARGE, { memoryBudget, tiling: { ...AUTOMATIC, batch: 4 } });
+    expect(four.cleaner.tile).toBeLessThan(one.cleaner.tile);
+    expect(four.decoder).toBe(one.decoder);
+    expect(plan({ width: 512, height: 512 }, { tiling: { ...AUTOMATIC, batch: 64 } }).cleaner.tile).toBe(0);
   });
 
   it('parity: only the tiles that were given, and statistics of all', () => {

@@ -44,6 +44,7 @@ const TILES = {
   encoder: 0,
   decoder: 0,
   diffusion: { tile: 320, stride: 192 },
+  batch: 1,
   encoderAtOnce: true,
   decoderAtOnce: true,
 };

@@ -92,6 +92,7 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
       encoder: tile('vae_encoder'),
       decoder: tile('vae_decoder'),
       diffusion: tiles('cldm'),
+      batch: 1,
       encoderAtOnce: true,
       decoderAtOnce: true,
     },
