@@ -99,6 +99,7 @@ Graph Builder::finish() {
   graph.inputs = std::move(input_names_);
   graph.outputs = std::move(output_names_);
   graph.weights = std::move(weights_);
+  graph.group_norms = group_norms_;
   return graph;
 }
 

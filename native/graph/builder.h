@@ -39,6 +39,8 @@ struct Graph {
   std::vector<std::string> outputs;
   /// Checkpoints whose mapped bytes are initialisers of the model.
   std::vector<std::shared_ptr<const WeightTable>> weights;
+  /// How many group normalisations it has.
+  std::int64_t group_norms = 0;
 };
 
 class Builder;

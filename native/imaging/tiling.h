@@ -35,7 +35,8 @@ std::vector<Tile> sliding_windows(std::int64_t height, std::int64_t width, TileS
 /// (mixture of diffusers, Jimenez 2023; behaviour.md 2.5).
 std::vector<double> gaussian_weights(std::int64_t height, std::int64_t width, BlendCentre centre);
 
-/// Computes the outputs of n tiles of one size from where they lie in the input: [n B,C',scale h,scale w], tile after tile.
+/// Computes the outputs of n tiles of one size from where they lie in the input: [n B,C',scale h,scale w], tile after
+/// tile.
 using TileFunction = std::function<Tensor(std::span<const Tile> tiles)>;
 
 /// Blends the tiles of an input of height x width into [B,C',scale height,scale width] by their Gaussian weights. The

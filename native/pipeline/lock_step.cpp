@@ -75,6 +75,7 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
   if (!options.at_once) {
     for (bool complete = false; !complete;) {
       complete = true;
+      const std::size_t round = statistics.complete();
       for (std::size_t number = 0; number < tiles.size(); ++number) {
         try {
           run_tile(number, tiles[number]);
@@ -83,6 +84,10 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
           complete = false;
         }
         runtime::return_free_memory();
+        if (!options.on_run) continue;
+        // At most one round for each normalisation and one more; rounds that complete several go ahead.
+        const std::size_t rounds = static_cast<std::size_t>(network.group_norms()) + 1;
+        options.on_run(static_cast<int>(round * tiles.size() + number), static_cast<int>(rounds * tiles.size()));
       }
     }
     return;

@@ -21,6 +21,8 @@ struct LockStepOptions {
   bool at_once = true;
   /// Tiles that compute at the same time.
   std::size_t concurrency = 1;
+  /// Called after each run of a tile where not all are in memory at once; may be empty.
+  std::function<void(int run, int runs)> on_run = {};
 };
 
 /// What becomes of one tile's output: `own` is the part of the input that the tile answers for, `input` all that it

@@ -20,13 +20,13 @@ Tensor run_tiled(const Cleaner& cleaner, const Image& x, TileSize size, const Cl
                  CancellationToken& token) {
   const auto count = static_cast<int>(sliding_windows(x.height, x.width, size).size());
   int done = 0;
-  return blend_tiles(
-      x.height, x.width, size, options.batch, cleaner.scale, options.blend_centre, [&](std::span<const Tile> tiles) {
-        Tensor output = run_padded(cleaner, image_to_tensor(x, tiles), options.padding, token);
-        done += static_cast<int>(tiles.size());
-        if (options.on_tile) options.on_tile(done, count);
-        return output;
-      });
+  return blend_tiles(x.height, x.width, size, options.batch, cleaner.scale, options.blend_centre,
+                     [&](std::span<const Tile> tiles) {
+                       Tensor output = run_padded(cleaner, image_to_tensor(x, tiles), options.padding, token);
+                       done += static_cast<int>(tiles.size());
+                       if (options.on_tile) options.on_tile(done, count);
+                       return output;
+                     });
 }
 
 }  // namespace

@@ -24,9 +24,8 @@ using ConditionedDenoiser = std::function<Tensor(const Tensor& x, float t, const
 Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSize size, std::int64_t batch,
                         BlendCentre centre) {
   return [=, &hint](const Tensor& x, float t) {
-    return blend_tiles(x.dim(2), x.dim(3), size, batch, 1, centre, [&](std::span<const Tile> tiles) {
-      return predict(cut(x, tiles), t, cut(hint, tiles));
-    });
+    return blend_tiles(x.dim(2), x.dim(3), size, batch, 1, centre,
+                       [&](std::span<const Tile> tiles) { return predict(cut(x, tiles), t, cut(hint, tiles)); });
   };
 }
 
@@ -51,19 +50,23 @@ struct Stage2Tiling {
   std::optional<TileSize> diffusion;  // in latent cells
 };
 
-Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img) {
+Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img, const ProgressCallback& on_progress) {
   const auto applies = [&](std::int64_t tile) {
     const auto [shorter, longer] = std::minmax({cond_img.dim(2), cond_img.dim(3)});
     return tile > 0 && (job.parity ? shorter >= tile : longer > tile);
   };
-  const auto lock_step = [&](bool at_once) {
+  const auto lock_step = [&](bool at_once, Stage stage) {
     return LockStepOptions{.pooling = job.parity ? runtime::Pooling::reference : runtime::Pooling::exact,
-                           .at_once = at_once};
+                           .at_once = at_once,
+                           .on_run = [&on_progress, stage](int run, int runs) {
+                             on_progress({stage, run, runs});
+                           }};
   };
   const TilingOptions& sizes = job.tiling;
   Stage2Tiling tiling;
-  if (applies(sizes.encoder)) tiling.encoder = TiledRun{sizes.encoder, lock_step(sizes.encoder_at_once)};
-  if (applies(sizes.decoder)) tiling.decoder = TiledRun{sizes.decoder / latent_cell, lock_step(sizes.decoder_at_once)};
+  if (applies(sizes.encoder)) tiling.encoder = TiledRun{sizes.encoder, lock_step(sizes.encoder_at_once, Stage::encode)};
+  if (applies(sizes.decoder))
+    tiling.decoder = TiledRun{sizes.decoder / latent_cell, lock_step(sizes.decoder_at_once, Stage::decode)};
   if (applies(sizes.diffusion.tile)) {
     tiling.diffusion = TileSize{sizes.diffusion.tile / latent_cell, sizes.diffusion.stride / latent_cell};
   }
@@ -98,7 +101,7 @@ void Trace::append(const std::string& name, const Tensor& value) {
 
 Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJob& job, NoiseSource& noise,
                CancellationToken& token, const ProgressCallback& on_progress, Trace& trace) {
-  const Stage2Tiling tiling = tiling_of(job, cond_img);
+  const Stage2Tiling tiling = tiling_of(job, cond_img, on_progress);
 
   // Condition: the prompts' embeddings and the stage-1 latent. Both prompts share the latent, so it is encoded once.
   const Tensor c_txt = embed(networks, job.positive_tokens, token);

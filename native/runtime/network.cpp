@@ -83,6 +83,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
     : inputs_(std::move(graph.inputs)),
       outputs_(std::move(graph.outputs)),
       weights_(std::move(graph.weights)),
+      group_norms_(graph.group_norms),
       custom_ops_(std::make_unique<CustomOps>()) {
   Ort::SessionOptions session_options;
   session_options.SetIntraOpNumThreads(options.threads);

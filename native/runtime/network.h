@@ -40,6 +40,8 @@ class Network {
   const std::vector<std::string>& input_names() const noexcept { return inputs_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }
 
+  std::int64_t group_norms() const noexcept { return group_norms_; }
+
   /// The tiles that run through this network in lock-step; networks without group normalisation look at none.
   TileRegistry& tiles();
 
@@ -55,6 +57,7 @@ class Network {
   std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
+  std::int64_t group_norms_;
   std::unique_ptr<CustomOps> custom_ops_;
   Ort::Session session_{nullptr};
 };

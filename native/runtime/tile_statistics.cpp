@@ -1,5 +1,6 @@
 #include "runtime/tile_statistics.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
@@ -32,6 +33,11 @@ void TileStatistics::end() noexcept {
 bool TileStatistics::take_stopped() noexcept {
   const std::lock_guard lock(mutex_);
   return std::exchange(stopped_, false);
+}
+
+std::size_t TileStatistics::complete() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::ranges::count_if(norms_, [](const auto& norm) { return norm.second.done; }));
 }
 
 void TileStatistics::fail() noexcept {

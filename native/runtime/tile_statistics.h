@@ -51,6 +51,9 @@ class TileStatistics {
   /// Whether pool() has made a tile stop since this was asked last.
   bool take_stopped() noexcept;
 
+  /// How many normalisations have the statistics of all tiles.
+  std::size_t complete() const noexcept;
+
   /// Releases all who wait: a tile has failed and will not come.
   void fail() noexcept;
 
@@ -63,7 +66,7 @@ class TileStatistics {
   };
   std::vector<Moments> pooled(const Norm& norm) const;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   const std::size_t tiles_;
   const Pooling pooling_;

@@ -70,10 +70,19 @@ describe('stage 1 on tiles', () => {
   it('both stages in little memory: the picture of the whole run', async () => {
     await using both = await Restorer.create({ steps: 2 });
     const expected = await both.restore(SAMPLE);
-    const { data, parameters } = await both.restore(SAMPLE, { memoryBudget: 100 });
+    const decoding: number[] = [];
+    const { data, parameters } = await both.restore(SAMPLE, {
+      memoryBudget: 100,
+      onProgress: ({ stage, step, steps }) => {
+        if (stage === 'decode') decoding.push(step / steps);
+      },
+    });
     expect(parameters?.options.tiling).toMatchObject({ encoder: expect.any(Number), decoder: 128 });
     const squares = data.reduce((sum, value, i) => sum + (value - (expected.data[i] as number)) ** 2, 0);
     expect(squares / data.length).toBeLessThan(1); // one level; a sample of the tiles' statistics gave 20
+    expect(decoding).toEqual([...decoding].sort((a, b) => a - b));
+    expect(decoding.length).toBeGreaterThan(100); // 16 tiles, about half as many rounds as normalisations
+    expect(decoding.at(-1)).toBe(1);
   });
 
   it('tiles of the diffusion model in one call: the picture of one after the other', async () => {
