@@ -20,11 +20,12 @@ export {
 } from './errors';
 export type { ImageInput, RawImage } from './image/types';
 export { type Inspection, type InspectOptions, inspect } from './inspect';
-export type { CleanerEntry, ModelManifest, ModelSource, NetworkEntry, TaskEntry } from './models/manifest';
-export type { Stage } from './native/binding';
+export type { CleanerType } from './models/cleanerType';
+export type { CleanerEntry, ModelManifest, ModelSource, NetworkEntry, OtherTask, TaskEntry } from './models/manifest';
+export type { ScheduleSpec, Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
 export type { Appearance } from './native/metrics';
-export type { Guidance, RestoreOptions } from './options/RestoreOptions';
+export type { Guidance, RestoreOptions, Tiling } from './options/RestoreOptions';
 export type { OutputFormat, Task } from './options/table';
 export type { Captioner, Logger, RestoreProgress, Tensor } from './options/values';
 export type { RunParameters } from './parameters/runParameters';
