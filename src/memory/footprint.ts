@@ -21,7 +21,8 @@ const AUTOENCODER_FACTOR = 24;
 const CLEANER_FACTOR = 32;
 /** In floats for each channel of the widest concatenation; the skip connections and their controls come on top. */
 const UNET_FACTOR = 6;
-const CELL_PIXELS = 8 * 8;
+/** Pixels of a latent cell. */
+export const CELL_PIXELS = 8 * 8;
 /** What a checkpoint is taken for that has none of the known keys: building its network will fail, with a better message. */
 const UNKNOWN_WIDTH = 64;
 

@@ -2,7 +2,7 @@ import { InvalidOptionError } from '../errors';
 import type { RestoreJob } from '../native/binding';
 import type { ResolvedOptions } from '../options/resolve';
 import { type Size, workSize } from '../workSize';
-import type { Footprint } from './footprint';
+import { CELL_PIXELS, type Footprint } from './footprint';
 
 type Tiles = RestoreJob['tiling'];
 
@@ -19,6 +19,9 @@ const LARGEST_ATTENDED = 1024;
 /** Tiles of the autoencoder overlap by this on each side (native/pipeline/networks.cpp), in pixels. */
 const ENCODER_OVERLAP = 32;
 const DECODER_OVERLAP = 11 * 8;
+/** Work of the decoder's gradient in that of the decoder, and how often its attention is in memory. */
+const GRADIENT_FACTOR = 1.6;
+const GRADIENT_ATTENTIONS = 4;
 /** Each tile in lock-step has a thread. */
 const MOST_AT_ONCE = 256;
 
@@ -39,13 +42,14 @@ export interface PlannedModel {
   readonly minShortEdge: number;
 }
 
-export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' | 'memoryBudget'>;
+export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' | 'memoryBudget' | 'guidance'>;
 
 /**
  * Sizes of tiles for a picture of `size` pixels, so that its restoration needs at most `memoryBudget`: the picture whole
  * where it fits, else the largest tiles that do. What the caller gave in `tiling` stays as it is, and `parity` leaves
  * everything to the caller, as the reference does.
- * Throws InvalidOptionError for a budget that the smallest tiles exceed, and for a stride that would leave gaps.
+ * Throws InvalidOptionError for a budget that the smallest tiles exceed, or guidance in rgb space, which has none, and for
+ * a stride that would leave gaps.
  */
 export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions): Tiles {
   const { tiling, parity } = options;
@@ -59,6 +63,7 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
   if (stage === 1) {
     return { cleaner, encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 }, batch: tiling.batch, ...AT_ONCE };
   }
+  if (options.guidance.scale !== 0 && options.guidance.space === 'rgb') stages.requireGradient();
   const diffusion = tiling.diffusion ? pair(tiling, 'diffusion') : pair(tiling, 'diffusion', stages.diffusion());
   const [encoder, encoderAtOnce] = stages.autoencoder('encoder', tiling.encoder);
   const [decoder, decoderAtOnce] = stages.autoencoder('decoder', tiling.decoder);
@@ -116,6 +121,22 @@ class Stages {
       Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
     const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
     return [tile, count(tile) <= MOST_AT_ONCE && count(tile) * bytes(tile) <= free];
+  }
+
+  /** The gradient of guidance in rgb space takes the decoder whole and back, its attention written out. */
+  requireGradient(): void {
+    const pixels = area(this.work);
+    const attention = 4 * (pixels / CELL_PIXELS) ** 2;
+    const bytes = GRADIENT_FACTOR * this.footprint.decoder * pixels + GRADIENT_ATTENTIONS * attention;
+    const free = this.free(LEVELS * this.input + (2 * FLOATS + LATENTS) * pixels);
+    if (bytes <= free) return;
+    const { memoryBudget } = this.options;
+    const needed = Math.ceil(memoryBudget + (bytes - free) / MIB);
+    throw new InvalidOptionError(
+      'guidance.space',
+      `Expected latent for guidance.space, or at least ${needed} MiB for memoryBudget, but received rgb and ${memoryBudget}: ` +
+        `its gradient takes all ${this.work.width} x ${this.work.height} pixels at once`,
+    );
   }
 
   /** Tiles that a network has in memory: one where the picture is whole. */

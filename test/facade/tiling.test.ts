@@ -50,8 +50,8 @@ describe('stage 1 on tiles', () => {
     const memoryBudget = 120;
     const model = await loadModel(validateOptions({ stage: 1 }), internals);
     const planned = planTiles({ width: 512, height: 512 }, 1, model, {
-      ...{ upscale: 1, parity: false, memoryBudget },
-      tiling: resolveOptions().tiling,
+      ...resolveOptions(),
+      memoryBudget,
     }).cleaner;
     expect(planned.tile).toBeGreaterThan(0);
     expect(planned.tile).toBeLessThan(512);

@@ -4,6 +4,7 @@ import { InvalidOptionError } from '../../src/errors';
 import { defaultMemoryBudget } from '../../src/memory/budget';
 import { type Footprint, footprintOf } from '../../src/memory/footprint';
 import { type PlanOptions, planTiles } from '../../src/memory/planTiles';
+import { resolveOptions } from '../../src/options/resolve';
 import { goldenSpec } from '../lifecycle/model';
 
 const MIB = 2 ** 20;
@@ -20,6 +21,7 @@ function plan(size: { width: number; height: number }, options: Partial<PlanOpti
       upscale: 1,
       parity: false,
       tiling: AUTOMATIC,
+      guidance: resolveOptions().guidance,
       memoryBudget: 2048,
       ...options,
     },
@@ -116,6 +118,18 @@ describe('planTiles', () => {
     const { cleaner, encoder, decoder, diffusion, decoderAtOnce } = plan(LARGE, { parity: true, memoryBudget: 1 });
     expect([cleaner.tile, encoder, decoder, diffusion.tile]).toEqual([0, 0, 0, 0]);
     expect(decoderAtOnce).toBe(true);
+  });
+
+  it('refuses guidance in rgb space where the whole decoder and its gradient do not fit', () => {
+    const guidance = { ...resolveOptions().guidance, space: 'rgb', scale: 1 } as const;
+    const size = { width: 1024, height: 1024 };
+    const refused = () => plan(size, { guidance, memoryBudget: 2000 });
+    expect(refused).toThrow(InvalidOptionError);
+    expect(refused).toThrow('guidance.space');
+    expect(plan(size, { guidance: { ...guidance, scale: 0 }, memoryBudget: 2000 }).decoder).toBe(0);
+    // 768 x 1.6 bytes for each pixel, 4 of the attention's 16384 x 16384 floats, 35 of the pipeline.
+    expect(() => plan(size, { guidance, memoryBudget: 5361 })).not.toThrow();
+    expect(() => plan(size, { guidance, memoryBudget: 5359 })).toThrow('MiB for memoryBudget');
   });
 
   it('stage 1 needs less than both', () => {
