@@ -145,14 +145,14 @@ function toJob(
     if (isCut) warnings.push(`${name} is longer than 77 tokens: its end is not used`);
     return ids;
   };
-  const { upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint } = options;
+  const { upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint } = options;
   const { guidance, fidelity, padding, parity, colorFix, seed, noise = [], trace } = options;
   const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
   return {
     job: {
       image: { data: rgb, width, height },
       stage,
-      ...{ upscale, sampler, steps, cfgScale, rescaleCfg, strength, noiseAug, startPoint },
+      ...{ upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
       ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },

@@ -64,6 +64,8 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   job.steps = static_cast<int>(field(object, name, "steps", to_integer, 1, kMaxInt));
   job.cfg_scale = static_cast<float>(field(object, name, "cfgScale", to_number));
   job.rescale_cfg = field(object, name, "rescaleCfg", to_boolean);
+  job.cfg_start = static_cast<float>(field(object, name, "cfgStart", to_number));
+  job.cfg_stop = static_cast<float>(field(object, name, "cfgStop", to_number));
   job.strength = static_cast<float>(field(object, name, "strength", to_number));
   job.noise_aug = static_cast<int>(field(object, name, "noiseAug", to_integer, 0, kMaxInt));
   job.start_point = field(object, name, "startPoint", to_text);

@@ -109,8 +109,10 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   options.guidance = field(job, name, "guidance", to_guidance);
   options.edm = field(job, name, "edm", to_edm_options);
   options.parity = field(job, name, "parity", to_boolean);
-  const CfgOptions cfg{field(job, name, "cfgScale", to_number), field(job, name, "rescaleCfg", to_boolean),
-                       options.parity && tests_base_scale(options.sampler)};
+  CfgOptions cfg{field(job, name, "cfgScale", to_number), field(job, name, "rescaleCfg", to_boolean)};
+  if (job.Has("cfgStart")) cfg.start = field(job, name, "cfgStart", to_number);
+  if (job.Has("cfgStop")) cfg.stop = field(job, name, "cfgStop", to_number);
+  cfg.test_base_scale = options.parity && tests_base_scale(options.sampler);
   const Denoiser model =
       classifier_free_guidance(to_denoiser(field(job, name, "cond", to_function), name + ".cond"),
                                to_denoiser(field(job, name, "uncond", to_function), name + ".uncond"), cfg);

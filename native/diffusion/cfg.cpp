@@ -10,6 +10,8 @@
 namespace diffbir {
 
 double cfg_scale_at(const CfgOptions& options, float t) {
+  const double done = (999.0 - static_cast<double>(t)) / 999.0;
+  if (done < options.start || done > options.stop) return 1;
   if (!options.rescale || !(options.scale > 1)) return options.scale;
   const double progress = std::pow((1000.0 - static_cast<double>(t)) / 1000.0, 5.0);
   return 1 + options.scale * (1 - std::cos(std::numbers::pi * progress)) / 2;
@@ -19,7 +21,8 @@ Denoiser classifier_free_guidance(Denoiser cond, Denoiser uncond, CfgOptions opt
   return [cond = std::move(cond), uncond = std::move(uncond), options](const Tensor& x, float t) {
     Tensor prediction = cond(x, t);
     const double scale = cfg_scale_at(options, t);
-    if ((options.test_base_scale ? options.scale : scale) == 1) return prediction;
+    const bool whole_interval = options.start <= 0 && options.stop >= 1;
+    if ((options.test_base_scale && whole_interval ? options.scale : scale) == 1) return prediction;
     const Tensor unconditional = uncond(x, t);
     require_same_shape(prediction, unconditional, "classifier-free guidance");
     for (std::size_t i = 0; i < prediction.size(); ++i) {

@@ -39,6 +39,8 @@ struct RestoreJob {
   int steps = 50;
   float cfg_scale = 1;
   bool rescale_cfg = false;
+  float cfg_start = 0;  // the part of the diffusion where cfg_scale is in force, 0..1 each (CfgOptions)
+  float cfg_stop = 1;
   float strength = 1;
   int noise_aug = 0;
   std::string start_point = "noise";  // noise, cond

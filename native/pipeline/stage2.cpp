@@ -135,7 +135,8 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
     return tiled_denoiser(predict, c_img, *tiling.diffusion, job.tiling.batch,
                           job.parity ? BlendCentre::reference : BlendCentre::middle);
   };
-  const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.parity && tests_base_scale(job.sampler)};
+  const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.cfg_start, job.cfg_stop,
+                       job.parity && tests_base_scale(job.sampler)};
   const Denoiser model = classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), cfg);
 
   options.sampler = job.sampler;

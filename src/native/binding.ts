@@ -113,6 +113,9 @@ export interface RestoreJob {
   readonly steps: number;
   readonly cfgScale: number;
   readonly rescaleCfg: boolean;
+  /** The part of the diffusion, 0 to 1, where cfgScale is in force. */
+  readonly cfgStart: number;
+  readonly cfgStop: number;
   readonly strength: number;
   readonly noiseAug: number;
   readonly startPoint: 'noise' | 'cond';
@@ -366,6 +369,8 @@ export interface SampleOptions {
   readonly noise: readonly NativeTensor[];
   readonly cfgScale: number;
   readonly rescaleCfg: boolean;
+  readonly cfgStart?: number;
+  readonly cfgStop?: number;
   readonly cond: (x: NativeTensor, t: number) => NativeTensor;
   readonly uncond: (x: NativeTensor, t: number) => NativeTensor;
   readonly guidance: null | GradientSpec | { readonly fidelity: number; readonly target: () => NativeTensor };

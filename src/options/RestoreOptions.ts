@@ -197,6 +197,18 @@ export interface RestoreOptions {
    */
   rescaleCfg?: boolean | undefined;
   /**
+   * From which part of the diffusion on `cfgScale` is in force, 0 the first step. Steps before it take half the
+   * time. A number from 0 to 1.
+   * @default 0
+   */
+  cfgStart?: number | undefined;
+  /**
+   * Up to which part of the diffusion `cfgScale` is in force, 1 the last step. Steps after it take half the time. A
+   * number from 0 to 1.
+   * @default 1
+   */
+  cfgStop?: number | undefined;
+  /**
    * Control strength: how strongly stage 2 follows the stage-1 picture. 0 ignores it. A number from 0 to 2.
    * @default 1
    */

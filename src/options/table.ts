@@ -314,6 +314,22 @@ export const OPTIONS = {
     manifest: true,
     recordedFrom: 2,
   },
+  cfgStart: {
+    kind: number(0, 1),
+    default: 0,
+    doc: 'From which part of the diffusion on `cfgScale` is in force, 0 the first step. Steps before it take half the time.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
+  cfgStop: {
+    kind: number(0, 1),
+    default: 1,
+    doc: 'Up to which part of the diffusion `cfgScale` is in force, 1 the last step. Steps after it take half the time.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 2,
+  },
   strength: {
     kind: number(0, 2),
     default: 1,

@@ -245,6 +245,20 @@ test('the unconditional call at scale 1 is made only for parity, and only by the
   expect(calls('spaced', true)).toEqual([0]);
 });
 
+test('cfgScale is in force inside its interval alone, and costs nothing outside', () => {
+  const times = (cfgStart: number, cfgStop: number, parity: boolean) => {
+    const seen: number[] = [];
+    const uncond = (x: NativeTensor, t: number) => {
+      seen.push(t);
+      return { shape: x.shape, data: x.data.map(() => 1) };
+    };
+    run({ sampler: 'edm_dpm++_2m', steps: 10, schedule: V, uncond, cfgStart, cfgStop, parity });
+    return seen;
+  };
+  expect(times(0, 1, false)).toHaveLength(10);
+  for (const parity of [true, false]) expect(times(0.25, 0.65, parity)).toEqual([699, 599, 499, 399]);
+});
+
 function run(changes: Partial<SampleOptions>): NativeTensor[] {
   const network = (text: number) => (x: NativeTensor, t: number) => ({
     shape: SHAPE,

@@ -81,6 +81,8 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
     steps: args.steps,
     cfgScale: args.cfg_scale,
     rescaleCfg: args.rescale_cfg,
+    cfgStart: 0,
+    cfgStop: 1,
     strength: args.strength,
     noiseAug: args.noise_aug,
     startPoint: args.start_point_type,
