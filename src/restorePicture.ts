@@ -15,6 +15,7 @@ import { withFraction } from './progress';
 import { RestoreResult, type StageTime } from './restoreResult';
 import { runTask } from './runTask';
 import { checkSamples, sampleSeed } from './samples';
+import { reuseOf } from './speed';
 import { checkWorkSize } from './workSize';
 
 /** One picture's way: bytes, RGB, native (once a sample), RGB with its alpha and metadata again. */
@@ -154,6 +155,7 @@ function toJob(
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
+      ...reuseOf(options),
       ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },
       tiling: planTiles({ width, height }, stage, model, options),

@@ -67,6 +67,8 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   job.cfg_start = static_cast<float>(field(object, name, "cfgStart", to_number));
   job.cfg_stop = static_cast<float>(field(object, name, "cfgStop", to_number));
   job.strength = static_cast<float>(field(object, name, "strength", to_number));
+  job.reuse = field(object, name, "reuse", to_text);
+  job.reuse_interval = static_cast<int>(field(object, name, "reuseInterval", to_integer, 1, kMaxInt));
   job.noise_aug = static_cast<int>(field(object, name, "noiseAug", to_integer, 0, kMaxInt));
   job.start_point = field(object, name, "startPoint", to_text);
   job.guidance = field(object, name, "guidance", to_guidance);

@@ -12,37 +12,86 @@ using graph::Graph;
 using graph::Module;
 using graph::Value;
 
+namespace {
+
+/// What every form of the UNet is given, and how many levels it has.
+struct Ports {
+  Ports(Builder& b, const Module& m, const UNetConfig& config)
+      : levels(static_cast<std::size_t>(count_blocks(m["input_blocks"]))),
+        c{time_embedding(b, m, b.input("t", {-1})), b.input("context", {-1, -1, -1}), config},
+        strength(b.input("strength", {1})) {
+    if (static_cast<std::size_t>(count_blocks(m["output_blocks"])) != levels) {
+      throw Error(ErrorCode::model_mismatch, "Expected as many output_blocks as input_blocks in " + m.file());
+    }
+  }
+  std::size_t levels;
+  UNetContext c;
+  Value strength;
+};
+
+Value feature_map(Builder& b, const std::string& name) { return b.input(name, {-1, -1, -1, -1}); }
+
+Value latent(Builder& b, const Module& m) { return b.input("x", {-1, m.size("input_blocks.0.0.weight", 1), -1, -1}); }
+
+Value control(Builder& b, std::size_t index, const Ports& ports) {
+  return b.mul(feature_map(b, control_name(index)), ports.strength);
+}
+
+/// The blocks of the decoder that meet these skip connections, the deepest first, and the last convolution.
+Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& skips, const Ports& ports) {
+  for (std::size_t level = skips.size(); level-- > 0;) {
+    const Value skip = b.add(skips[level], control(b, level, ports));
+    const Module block = m["output_blocks"][static_cast<std::int64_t>(ports.levels - 1 - level)];
+    h = timestep_block(b, block, b.concat({h, skip}, 1), ports.c);
+  }
+  return b.conv(b.group_norm(h, m["out"][0], 1e-5F, Activation::silu), m["out"][2]);
+}
+
+}  // namespace
+
 std::string control_name(std::size_t index) { return "control_" + std::to_string(index); }
 
 Graph unet(const Module& m, const UNetConfig& config, const std::set<std::string>& marks) {
   Builder b(marks, config.norm_num_groups);
-  const std::int64_t channels = m.size("input_blocks.0.0.weight", 1);
-  const Value x = b.input("x", {-1, channels, -1, -1});
-  const Value t = b.input("t", {-1});
-  const Value text = b.input("context", {-1, -1, -1});
-  const Value strength = b.input("strength", {1});
-
-  const UNetContext c{time_embedding(b, m, t), text, config};
-  const EncoderOutputs encoder = unet_encoder(b, m, x, c);
-
-  const auto control = [&](std::size_t index) {
-    return b.mul(b.input(control_name(index), {-1, -1, -1, -1}), strength);
-  };
-  const std::size_t levels = encoder.skips.size();
-  const Module output_blocks = m["output_blocks"];
-  if (static_cast<std::size_t>(count_blocks(output_blocks)) != levels) {
-    throw Error(ErrorCode::model_mismatch, "Expected as many output_blocks as input_blocks in " + m.file());
-  }
-
-  Value h = b.add(encoder.middle, control(levels));
-  for (std::size_t i = 0; i < levels; ++i) {
-    const std::size_t level = levels - 1 - i;
-    const Value skip = b.add(encoder.skips[level], control(level));
-    h = timestep_block(b, output_blocks[static_cast<std::int64_t>(i)], b.concat({h, skip}, 1), c);
-  }
-  h = b.group_norm(h, m["out"][0], 1e-5F, Activation::silu);
-  b.output("out", b.conv(h, m["out"][2]), 4);
+  const Value x = latent(b, m);
+  const Ports ports(b, m, config);
+  const EncoderOutputs encoder = unet_encoder(b, m, x, ports.c);
+  const Value h = b.add(encoder.middle, control(b, ports.levels, ports));
+  b.output("out", decode(b, m, h, encoder.skips, ports), 4);
   return b.finish();
+}
+
+Graph unet_decoder(const Module& m, const UNetConfig& config) {
+  Builder b({}, config.norm_num_groups);
+  const Ports ports(b, m, config);
+  std::vector<Value> skips;
+  for (std::size_t level = 0; level < ports.levels; ++level)
+    skips.push_back(feature_map(b, "skip_" + std::to_string(level)));
+  const Value middle = feature_map(b, "middle");
+  const Value h = b.add(middle, control(b, ports.levels, ports));
+  b.output("out", decode(b, m, h, skips, ports), 4);
+  return b.finish();
+}
+
+std::vector<std::string> encoder_features(const Module& m) {
+  std::vector<std::string> paths;
+  for (std::int64_t i = 0; i < count_blocks(m["input_blocks"]); ++i) paths.push_back(m["input_blocks"][i].path());
+  paths.push_back(m["middle_block"].path());
+  return paths;
+}
+
+Graph unet_shallow(const Module& m, const UNetConfig& config) {
+  Builder b({}, config.norm_num_groups);
+  const Value x = latent(b, m);
+  const Ports ports(b, m, config);
+  const std::vector<Value> skips = input_blocks(b, m, x, ports.c, full_size_blocks(m));
+  const Value deep = feature_map(b, "deep");
+  b.output("out", decode(b, m, deep, skips, ports), 4);
+  return b.finish();
+}
+
+std::string deep_feature(const Module& m) {
+  return m["output_blocks"][count_blocks(m["output_blocks"]) - full_size_blocks(m) - 1].path();
 }
 
 }  // namespace diffbir::nets

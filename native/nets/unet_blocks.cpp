@@ -102,16 +102,27 @@ Value timestep_block(Builder& b, const Module& m, const Value& x, const UNetCont
   return b.mark(m, h, 4);
 }
 
+std::vector<Value> input_blocks(Builder& b, const Module& m, const Value& x, const UNetContext& c, std::int64_t count) {
+  std::vector<Value> outputs;
+  Value h = x;
+  for (std::int64_t i = 0; i < count; ++i) {
+    h = timestep_block(b, m["input_blocks"][i], h, c);
+    outputs.push_back(h);
+  }
+  return outputs;
+}
+
 EncoderOutputs unet_encoder(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
   EncoderOutputs outputs;
-  Value h = x;
-  const Module blocks = m["input_blocks"];
-  for (std::int64_t i = 0; i < count_blocks(blocks); ++i) {
-    h = timestep_block(b, blocks[i], h, c);
-    outputs.skips.push_back(h);
-  }
-  outputs.middle = timestep_block(b, m["middle_block"], h, c);
+  outputs.skips = input_blocks(b, m, x, c, count_blocks(m["input_blocks"]));
+  outputs.middle = timestep_block(b, m["middle_block"], outputs.skips.back(), c);
   return outputs;
+}
+
+std::int64_t full_size_blocks(const Module& m) {
+  std::int64_t count = 0;
+  while (is_part(m["input_blocks"][count][0]) && !is_downsample(m["input_blocks"][count][0])) ++count;
+  return count;
 }
 
 std::vector<std::int64_t> encoder_channels(const Module& m) {

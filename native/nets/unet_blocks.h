@@ -41,6 +41,13 @@ struct EncoderOutputs {
 };
 EncoderOutputs unet_encoder(graph::Builder& b, const graph::Module& m, const graph::Value& x, const UNetContext& c);
 
+/// The outputs of the first `count` input blocks.
+std::vector<graph::Value> input_blocks(graph::Builder& b, const graph::Module& m, const graph::Value& x,
+                                       const UNetContext& c, std::int64_t count);
+
+/// Number of input blocks before the first that halves the picture.
+std::int64_t full_size_blocks(const graph::Module& m);
+
 /// Output channels of every input block: two networks of one geometry, a UNet and its ControlNet, have the same.
 std::vector<std::int64_t> encoder_channels(const graph::Module& m);
 

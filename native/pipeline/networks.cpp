@@ -49,10 +49,6 @@ nets::AutoencoderConfig autoencoder_config(const NetworkSpec& spec) {
 
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
 
-runtime::Network build(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
-  return runtime::Network(build_graph(spec), options);
-}
-
 /// The first `channels` channels of x [B,C,h,w], times a factor.
 Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
   Tensor result({x.dim(0), channels, x.dim(2), x.dim(3)});
@@ -63,13 +59,6 @@ Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
                      [&](float value) { return value * factor; });
     }
   }
-  return result;
-}
-
-/// [1,n,C] -> [count,n,C]
-Tensor repeated(const Tensor& x, std::int64_t count) {
-  Tensor result({count, x.dim(1), x.dim(2)});
-  for (std::int64_t item = 0; item < count; ++item) std::ranges::copy(x.values(), result.data() + item * x.size());
   return result;
 }
 
@@ -147,6 +136,8 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   if (spec.type == "srvgg") return nets::srvgg(root(spec), marks);
   if (spec.type == "scunet") return nets::scunet(root(spec), marks);
   if (spec.type == "unet") return nets::unet(root(spec), unet_config(spec), marks);
+  if (spec.type == "unet_decoder") return nets::unet_decoder(root(spec), unet_config(spec));
+  if (spec.type == "unet_shallow") return nets::unet_shallow(root(spec), unet_config(spec));
   if (spec.type == "controlnet") return nets::controlnet(root(spec), unet_config(spec), marks);
   if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), autoencoder_config(spec), marks);
   if (spec.type == "vae_decoder") return nets::vae_decoder(root(spec), autoencoder_config(spec), marks);
@@ -156,10 +147,21 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   throw Error(ErrorCode::model_mismatch, "Expected a known network type but received " + spec.type);
 }
 
+runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
+                               const std::set<std::string>& marks) {
+  return runtime::Network(build_graph(spec, marks), options);
+}
+
+std::set<std::string> unet_features(const NetworkSpec& unet, bool deep) {
+  if (deep) return {nets::deep_feature(root(unet))};
+  const auto paths = nets::encoder_features(root(unet));
+  return {paths.begin(), paths.end()};
+}
+
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
   if (spec.type == "none") return {.run = [](const Tensor& x, CancellationToken&) { return x; }};
 
-  const auto network = std::make_shared<runtime::Network>(build(spec, options));
+  const auto network = std::make_shared<runtime::Network>(build_network(spec, options));
   const auto plain = [network](const Tensor& x, CancellationToken& token) {
     const Ort::Value inputs[] = {runtime::view(x)};
     return runtime::to_tensor(network->run(inputs, token).front());
@@ -199,7 +201,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
 }
 
 TextEncoder::TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options)
-    : network_(build(spec, options)) {}
+    : network_(build_network(spec, options)) {}
 
 Tensor TextEncoder::operator()(std::span<const std::int32_t> ids, CancellationToken& token) {
   const Ort::Value inputs[] = {runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())})};
@@ -210,8 +212,8 @@ Autoencoder::Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder,
                          const runtime::NetworkOptions& options)
     : decoder_spec_(decoder),
       threads_(options.threads),
-      encoder_(build(encoder, options)),
-      decoder_(build(decoder, options)),
+      encoder_(build_network(encoder, options)),
+      decoder_(build_network(decoder, options)),
       scale_factor_(scale_factor) {}
 
 Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
@@ -238,31 +240,6 @@ Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const T
   const Ort::Value inputs[] = {runtime::view(z), runtime::view(target), runtime::view(weight)};
   const Tensor at_z = runtime::to_tensor(gradient_->run(inputs, token).front());
   return scaled_channels(at_z, at_z.dim(1), 1.0F / scale_factor_);
-}
-
-ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
-                               const runtime::NetworkOptions& options)
-    : unet_(build(unet, options)), controlnet_(build(controlnet, options)) {}
-
-Tensor ControlledUNet::operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
-                                  CancellationToken& token) {
-  const Tensor timesteps({x.dim(0)}, std::vector<float>(static_cast<std::size_t>(x.dim(0)), t));
-  const Tensor control_strength({1}, {strength});
-
-  const Tensor contexts = repeated(context, x.dim(0));
-
-  const Ort::Value control_inputs[] = {runtime::view(x), runtime::view(hint), runtime::view(timesteps),
-                                       runtime::view(contexts)};
-  std::vector<Ort::Value> controls = controlnet_.run(control_inputs, token);
-
-  // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
-  std::vector<Ort::Value> inputs;
-  inputs.push_back(runtime::view(x));
-  inputs.push_back(runtime::view(timesteps));
-  inputs.push_back(runtime::view(contexts));
-  inputs.push_back(runtime::view(control_strength));
-  std::move(controls.rbegin(), controls.rend(), std::back_inserter(inputs));
-  return runtime::to_tensor(unet_.run(inputs, token).front());
 }
 
 }  // namespace diffbir

@@ -12,6 +12,7 @@
 #include "core/tensor.h"
 #include "diffusion/schedule.h"
 #include "graph/builder.h"
+#include "pipeline/controlled_unet.h"
 #include "pipeline/lock_step.h"
 #include "pipeline/model.h"
 #include "runtime/network.h"
@@ -21,6 +22,13 @@ namespace diffbir {
 /// Builds the graph of a network by its type. `marks`: module paths whose outputs shall be outputs of the graph.
 /// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit.
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks = {});
+
+/// Builds the network. `marks` as for build_graph(), whose errors it throws.
+runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
+                               const std::set<std::string>& marks = {});
+
+/// The marks of a UNet whose outputs its parts take: those of its encoder, or the one of its deeper blocks.
+std::set<std::string> unet_features(const NetworkSpec& unet, bool deep);
 
 /// Throws Error(model_mismatch) that names both files where the networks of stage 2 are of different geometries.
 void require_matching(const Stage2Spec& spec);
@@ -89,20 +97,6 @@ class Autoencoder {
   runtime::Network decoder_;
   std::optional<runtime::Network> gradient_;
   float scale_factor_;
-};
-
-/// UNet and IRControlNet together: one call is one prediction of the steered model.
-class ControlledUNet {
- public:
-  ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options);
-  /// x and hint [B,z,h,w] with sides multiples of 8, context [1,n,C] -> eps or v like x. `strength` scales all control
-  /// residuals.
-  Tensor operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
-                    CancellationToken& token);
-
- private:
-  runtime::Network unet_;
-  runtime::Network controlnet_;
 };
 
 struct Stage2Networks {

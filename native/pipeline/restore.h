@@ -43,6 +43,8 @@ struct RestoreJob {
   float cfg_stop = 1;
   float strength = 1;
   int noise_aug = 0;
+  std::string reuse = "none";  // none, encoder, deep (Reuse)
+  int reuse_interval = 2;
   std::string start_point = "noise";  // noise, cond
   GuidanceOptions guidance;
   std::string guidance_loss = "mse";          // mse, w_mse

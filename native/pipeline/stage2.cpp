@@ -1,7 +1,10 @@
 #include "pipeline/stage2.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -16,16 +19,17 @@
 namespace diffbir {
 namespace {
 
-/// A prediction for latents x with the condition latents at the same place.
-using ConditionedDenoiser = std::function<Tensor(const Tensor& x, float t, const Tensor& hint)>;
+/// A prediction for latents x with the condition latents at the same place, `first` of possibly several.
+using ConditionedDenoiser = std::function<Tensor(const Tensor& x, float t, const Tensor& hint, const Tile& first)>;
 
 /// Every network call as a mixture of tiles (Jimenez 2023; behaviour.md 2.5): x and the condition are cut at the same
 /// places.
 Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSize size, std::int64_t batch,
                         BlendCentre centre) {
   return [=, &hint](const Tensor& x, float t) {
-    return blend_tiles(x.dim(2), x.dim(3), size, batch, 1, centre,
-                       [&](std::span<const Tile> tiles) { return predict(cut(x, tiles), t, cut(hint, tiles)); });
+    return blend_tiles(x.dim(2), x.dim(3), size, batch, 1, centre, [&](std::span<const Tile> tiles) {
+      return predict(cut(x, tiles), t, cut(hint, tiles), tiles.front());
+    });
   };
 }
 
@@ -79,6 +83,11 @@ Tensor embed(Stage2Networks& networks, std::span<const std::int32_t> tokens, Can
   return Tensor({1, 1, networks.context_width});
 }
 
+Reuse reuse_of(const RestoreJob& job) {
+  if (job.reuse == "encoder") return Reuse::encoder;
+  return job.reuse == "deep" ? Reuse::deep : Reuse::none;
+}
+
 /// x_T: pure noise, or the condition latent diffused to the last timestep.
 Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const Tensor& c_img, NoiseSource& noise) {
   Tensor draw = noise.randn(c_img.shape());
@@ -127,11 +136,17 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
     trace.record("c_img_seen_by_network", c_img);
   }
 
+  const Reuse reuse = reuse_of(job);
+  networks.controlled_unet.prepare(reuse, token);
   const auto steered = [&](const Tensor& context) -> Denoiser {
-    const auto predict = [&](const Tensor& noisy, float t, const Tensor& hint) {
-      return networks.controlled_unet(noisy, t, context, hint, job.strength, token);
+    const auto caches = std::make_shared<std::map<std::pair<std::int64_t, std::int64_t>, FeatureCache>>();
+    const auto predict = [&, caches](const Tensor& noisy, float t, const Tensor& hint, const Tile& first) {
+      FeatureCache& cache = caches->try_emplace({first.y, first.x}, reuse, job.reuse_interval).first->second;
+      return networks.controlled_unet({noisy, t, context, hint, job.strength}, cache, token);
     };
-    if (!tiling.diffusion) return [=, &c_img](const Tensor& noisy, float t) { return predict(noisy, t, c_img); };
+    if (!tiling.diffusion) {
+      return [=, &c_img](const Tensor& noisy, float t) { return predict(noisy, t, c_img, {0, 0, 0, 0}); };
+    }
     return tiled_denoiser(predict, c_img, *tiling.diffusion, job.tiling.batch,
                           job.parity ? BlendCentre::reference : BlendCentre::middle);
   };

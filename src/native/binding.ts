@@ -50,6 +50,9 @@ export interface NetworkSpec {
     | 'srvgg'
     | 'scunet'
     | 'unet'
+    /** Parts of a UNet, see native/nets/unet.h. */
+    | 'unet_decoder'
+    | 'unet_shallow'
     | 'controlnet'
     | 'vae_encoder'
     | 'vae_decoder'
@@ -118,6 +121,9 @@ export interface RestoreJob {
   readonly cfgStop: number;
   readonly strength: number;
   readonly noiseAug: number;
+  /** What predictions take from the one before that was due (native/pipeline/controlled_unet.h), due every n-th time. */
+  readonly reuse: 'none' | 'encoder' | 'deep';
+  readonly reuseInterval: number;
   readonly startPoint: 'noise' | 'cond';
   readonly edm: EdmSpec;
   readonly guidance: {

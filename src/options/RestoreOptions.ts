@@ -209,6 +209,23 @@ export interface RestoreOptions {
    */
   cfgStop?: number | undefined;
   /**
+   * How much work stage 2 leaves out: `quality` none, `balanced` and `fast` what `reuse` and `reuseInterval` say of
+   * them. None with `parity`.
+   * @default 'quality'
+   */
+  speed?: 'quality' | 'balanced' | 'fast' | undefined;
+  /**
+   * What most steps take from an earlier one: `encoder` the features of the UNet's encoder and of the ControlNet,
+   * `deep` also those of its decoder below full size.
+   * @default `none`; `deep` for `balanced` and `fast`
+   */
+  reuse?: 'none' | 'encoder' | 'deep' | undefined;
+  /**
+   * Every how many steps `reuse` computes all features anew. An integer from 2 to 1000.
+   * @default 2 for `balanced`, 3 for `fast`
+   */
+  reuseInterval?: number | undefined;
+  /**
    * Control strength: how strongly stage 2 follows the stage-1 picture. 0 ignores it. A number from 0 to 2.
    * @default 1
    */

@@ -1,7 +1,17 @@
 import type { RestoreOptions } from './RestoreOptions';
 import { GROUPS, type GroupName, groupOf, OPTION_NAMES, type OptionSpec, specOf, type ValueOf } from './table';
 
-type Optional = 'model' | 'stage' | 'captioner' | 'format' | 'onProgress' | 'signal' | 'logger' | 'noise';
+type Optional =
+  | 'model'
+  | 'stage'
+  | 'reuse'
+  | 'reuseInterval'
+  | 'captioner'
+  | 'format'
+  | 'onProgress'
+  | 'signal'
+  | 'logger'
+  | 'noise';
 
 /** Options with every default filled in. */
 export type ResolvedOptions = {

@@ -42,6 +42,8 @@ export function jobOf({ stage, steps = 1, size = 64 }: { stage: 1 | 2; steps?: n
     rescaleCfg: false,
     cfgStart: 0,
     cfgStop: 1,
+    reuse: 'none',
+    reuseInterval: 2,
     edm: { sChurn: 0, sTmin: 0, sTmax: 300, sNoise: 1, eta: 1, order: 1 },
     strength: 1,
     noiseAug: 0,

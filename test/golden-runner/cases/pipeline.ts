@@ -83,6 +83,8 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
     rescaleCfg: args.rescale_cfg,
     cfgStart: 0,
     cfgStop: 1,
+    reuse: 'none',
+    reuseInterval: 2,
     strength: args.strength,
     noiseAug: args.noise_aug,
     startPoint: args.start_point_type,

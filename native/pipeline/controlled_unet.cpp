@@ -1,0 +1,94 @@
+#include "pipeline/controlled_unet.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "nets/unet.h"
+#include "pipeline/networks.h"
+
+namespace diffbir {
+namespace {
+
+/// [1,n,C] -> [count,n,C]
+Tensor repeated(const Tensor& x, std::int64_t count) {
+  Tensor result({count, x.dim(1), x.dim(2)});
+  for (std::int64_t item = 0; item < count; ++item) std::ranges::copy(x.values(), result.data() + item * x.size());
+  return result;
+}
+
+/// ONNX Runtime's values are handles: this is the same tensor, not a copy of it.
+Ort::Value same(const Ort::Value& value) {
+  const auto info = value.GetTensorTypeAndShapeInfo();
+  const auto shape = info.GetShape();
+  const std::size_t bytes = info.GetElementCount() * sizeof(float);
+  return Ort::Value::CreateTensor(value.GetTensorMemoryInfo(), const_cast<void*>(value.GetTensorRawData()), bytes,
+                                  shape.data(), shape.size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
+}
+
+void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& values, std::size_t skipped = 0) {
+  for (std::size_t i = skipped; i < values.size(); ++i) inputs.push_back(same(values[i]));
+}
+
+}  // namespace
+
+ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
+                               const runtime::NetworkOptions& options)
+    : unet_spec_(unet),
+      options_{.threads = options.threads},
+      unet_(build_network(unet, options)),
+      controlnet_(build_network(controlnet, options)) {}
+
+void ControlledUNet::prepare(Reuse reuse, CancellationToken& token) {
+  if (split_ && split_->reuse == reuse) return;
+  split_.reset();
+  if (reuse == Reuse::none) return;
+  runtime::NetworkOptions options = options_;
+  options.token = &token;
+  NetworkSpec rest = unet_spec_;
+  rest.type = reuse == Reuse::encoder ? "unet_decoder" : "unet_shallow";
+  split_.emplace(Split{reuse, build_network(unet_spec_, options, unet_features(unet_spec_, reuse == Reuse::deep)),
+                       build_network(rest, options)});
+}
+
+Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
+  const Tensor timesteps({in.x.dim(0)}, std::vector<float>(static_cast<std::size_t>(in.x.dim(0)), in.t));
+  const Tensor contexts = repeated(in.context, in.x.dim(0));
+  const Tensor strength({1}, {in.strength});
+
+  const bool is_due = cache.reuse_ == Reuse::none || cache.predictions_++ % cache.interval_ == 0;
+  if (is_due) {
+    cache.features_.clear();
+    const Ort::Value inputs[] = {runtime::view(in.x), runtime::view(in.hint), runtime::view(timesteps),
+                                 runtime::view(contexts)};
+    cache.controls_ = controlnet_.run(inputs, token);
+    // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
+    std::ranges::reverse(cache.controls_);
+  }
+
+  std::vector<Ort::Value> inputs;
+  if (is_due || cache.reuse_ == Reuse::deep) inputs.push_back(runtime::view(in.x));
+  inputs.push_back(runtime::view(timesteps));
+  inputs.push_back(runtime::view(contexts));
+  inputs.push_back(runtime::view(strength));
+  if (is_due) {
+    append(inputs, cache.controls_);
+    runtime::Network& network = cache.reuse_ == Reuse::none ? unet_ : split_->whole;
+    std::vector<Ort::Value> outputs = network.run(inputs, token);
+    Tensor out = runtime::to_tensor(outputs.back());
+    outputs.pop_back();
+    cache.features_ = std::move(outputs);
+    if (cache.reuse_ == Reuse::none) cache.controls_.clear();
+    return out;
+  }
+  append(inputs, cache.features_);
+  // The blocks at full size have the last controls, as many as the network has inputs left.
+  append(inputs, cache.controls_, inputs.size() + cache.controls_.size() - split_->rest.input_names().size());
+  return runtime::to_tensor(split_->rest.run(inputs, token).front());
+}
+
+}  // namespace diffbir

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/cancellation.h"
+#include "core/tensor.h"
+#include "pipeline/model.h"
+#include "runtime/network.h"
+
+namespace diffbir {
+
+/// What a prediction may take from an earlier timestep, since features change slowly from step to step.
+enum class Reuse {
+  none,
+  encoder,  // the UNet's encoder and the ControlNet (Li et al. 2024, "Faster diffusion")
+  deep,     // also the UNet's decoder up to the blocks at full size (Ma et al. 2024, "DeepCache")
+};
+
+/// The features of one stream of predictions: of one prompt and one part of the picture.
+class FeatureCache {
+ public:
+  /// Features are computed anew at the first prediction and then at every `interval`-th.
+  FeatureCache(Reuse reuse, int interval) : reuse_(reuse), interval_(interval) {}
+
+ private:
+  friend class ControlledUNet;
+  Reuse reuse_;
+  int interval_;
+  int predictions_ = 0;
+  std::vector<Ort::Value> controls_;  // of the middle block, then of the input blocks from the last to the first
+  std::vector<Ort::Value> features_;
+};
+
+/// UNet and IRControlNet together: one call is one prediction of the steered model.
+class ControlledUNet {
+ public:
+  ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options);
+
+  struct Inputs {
+    const Tensor& x;        // [B,z,h,w] with sides multiples of 8
+    float t;                // 0..999
+    const Tensor& context;  // [1,n,C]
+    const Tensor& hint;     // like x
+    float strength;         // of all control residuals
+  };
+  /// eps or v like x. Takes from the cache what it may and fills it where it is due; all predictions with one cache
+  /// must have one size.
+  Tensor operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
+  /// Builds what reuse needs, unless it is there; frees it for `none`.
+  void prepare(Reuse reuse, CancellationToken& token);
+
+ private:
+  /// The networks of one kind of reuse: the UNet with the features as outputs, and the part of it that is left.
+  struct Split {
+    Reuse reuse;
+    runtime::Network whole;
+    runtime::Network rest;
+  };
+
+  NetworkSpec unet_spec_;
+  runtime::NetworkOptions options_;
+  runtime::Network unet_;
+  runtime::Network controlnet_;
+  std::optional<Split> split_;
+};
+
+}  // namespace diffbir
