@@ -7,6 +7,8 @@
 #include "nets/autoencoder_kl.h"
 #include "nets/clip_text.h"
 #include "nets/controlnet.h"
+#include "nets/parsenet.h"
+#include "nets/retinaface.h"
 #include "nets/rrdbnet.h"
 #include "nets/scunet.h"
 #include "nets/srvgg.h"
@@ -139,6 +141,8 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   if (spec.type == "rrdbnet") return nets::rrdbnet(root(spec), marks);
   if (spec.type == "srvgg") return nets::srvgg(root(spec), marks);
   if (spec.type == "scunet") return nets::scunet(root(spec), marks);
+  if (spec.type == "retinaface") return nets::retinaface(root(spec), marks);
+  if (spec.type == "parsenet") return nets::parsenet(root(spec), marks);
   if (spec.type == "unet") return nets::unet(root(spec), unet_config(spec), marks);
   if (spec.type == "controlnet") return nets::controlnet(root(spec), unet_config(spec), marks);
   if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), autoencoder_config(spec), marks);
@@ -147,6 +151,12 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
     return nets::clip_text(root(spec), {integer(spec, "heads"), integer_or(spec, "layers", 0)}, marks);
   }
   throw Error(ErrorCode::model_mismatch, "Expected a known network type but received " + spec.type);
+}
+
+FaceNetworks& face_networks(Model& model) {
+  auto& faces = model.networks().faces;
+  if (!faces) throw Error(ErrorCode::internal, "Expected a model with face networks");
+  return *faces;
 }
 
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
