@@ -35,13 +35,6 @@ Tile to_tile(Napi::Value value, const std::string& name) {
   return {tile[0], tile[1], tile[2], tile[3]};
 }
 
-std::vector<cv::Point> to_points(Napi::Value value, const std::string& name) {
-  const std::vector<double> numbers = to_doubles(value, name);
-  std::vector<cv::Point> points;
-  for (std::size_t i = 0; i + 1 < numbers.size(); i += 2) points.push_back({numbers[i], numbers[i + 1]});
-  return points;
-}
-
 Napi::Value warp_image(const Napi::CallbackInfo& info) {
   const std::vector<std::uint8_t> border = to_bytes(info[3], "border");
   if (border.size() != 3) refuse(info[3], "border", "three levels");
@@ -69,11 +62,6 @@ Napi::Value resized(const Napi::CallbackInfo& info) {
   return from_image(info.Env(), resize(to_image(info[0], "image"), width, to_integer(info[2], "height", 1, kMaxSide)));
 }
 
-Napi::Value estimate_similarity(const Napi::CallbackInfo& info) {
-  const auto from = to_points(info[0], "from");
-  return from_affine(info.Env(), cv::estimate_similarity(from, to_points(info[1], "to")));
-}
-
 Napi::Value invert_affine(const Napi::CallbackInfo& info) {
   return from_affine(info.Env(), cv::inverse(to_affine(info[0], "m")));
 }
@@ -91,7 +79,7 @@ Napi::Value decode_faces(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value face_alignment(const Napi::CallbackInfo& info) {
-  const auto m = faces::alignment(to_landmarks(info[0], "landmarks"));
+  const auto m = faces::alignment(to_landmarks(info[0], "landmarks"), to_boolean(info[1], "parity"));
   return m ? from_affine(info.Env(), *m) : info.Env().Null();
 }
 
@@ -121,7 +109,6 @@ void add_face_primitives(Napi::Object primitives) {
   set_function(primitives, "gaussianBlur", gaussian_blur);
   set_function(primitives, "resizeLinear", resized<cv::resize_linear>);
   set_function(primitives, "resizeLanczos4", resized<cv::resize_lanczos4>);
-  set_function(primitives, "estimateSimilarity", estimate_similarity);
   set_function(primitives, "invertAffine", invert_affine);
   set_function(primitives, "decodeFaces", decode_faces);
   set_function(primitives, "faceAlignment", face_alignment);

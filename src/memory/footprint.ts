@@ -27,8 +27,10 @@ export interface FaceFootprint {
 /** Bytes for each channel of the widest feature map: it, what it is made of and what becomes of it are there at once. */
 const AUTOENCODER_FACTOR = 24;
 const CLEANER_FACTOR = 32;
-const DETECTOR_FACTOR = 24;
-const PARSER_FACTOR = 24;
+const DETECTOR_FACTOR = 16;
+/** The logits of its classes are as much as four channels. */
+const PARSER_FACTOR = 48;
+const PARSER_LOGITS = 4;
 const FACE_PIXELS = 512 ** 2;
 /** In floats for each channel of the widest concatenation; the skip connections and their controls come on top. */
 const UNET_FACTOR = 6;
@@ -55,7 +57,7 @@ export function faceFootprintOf(spec: ModelSpec): FaceFootprint | undefined {
   return {
     restoration: { ...footprintOf(spec), ...cleanerFootprint(faces.cleaner) },
     detector: DETECTOR_FACTOR * Math.max(first, second),
-    parser: PARSER_FACTOR * parser * FACE_PIXELS,
+    parser: PARSER_FACTOR * (parser + PARSER_LOGITS) * FACE_PIXELS,
   };
 }
 

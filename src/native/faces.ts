@@ -57,7 +57,6 @@ export interface FacePrimitives {
   gaussianBlur(plane: Plane, side: number, sigma: number): Plane;
   resizeLinear(image: NativeImage, width: number, height: number): NativeImage;
   resizeLanczos4(image: NativeImage, width: number, height: number): NativeImage;
-  estimateSimilarity(from: Float64Array, to: Float64Array): Float64Array;
   invertAffine(m: Float64Array): Float64Array;
   decodeFaces(
     boxes: Plane,
@@ -68,7 +67,7 @@ export interface FacePrimitives {
     leastScore: number,
     mostOverlap: number,
   ): Pick<NativeFace, 'box' | 'score' | 'landmarks'>[];
-  faceAlignment(landmarks: Float64Array): Float64Array | null;
+  faceAlignment(landmarks: Float64Array, parity: boolean): Float64Array | null;
   alignedFace(image: NativeImage, toAligned: Float64Array, parity: boolean): NativeImage;
   parseMask(logits: Plane): Plane;
   /** One channel of the background; the red one of the face is not told from the others. */

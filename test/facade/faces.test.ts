@@ -159,6 +159,10 @@ describe('the task unaligned_face', () => {
     expect(small).toBeGreaterThan(640 * 640);
     expect(large / small).toBeCloseTo(2, 1);
     expect(all).toBe(Number.MAX_SAFE_INTEGER);
+    fake.searched = { width: 20, height: 15 };
+    expect((await restorer.restore(raw)).warnings).toEqual([
+      'faces were looked for at 20 x 15 pixels, as memoryBudget allows: small ones may be missed',
+    ]);
     await expect(restorer.restore(raw, { memoryBudget: 64 })).rejects.toMatchObject({ option: 'memoryBudget' });
   });
 });

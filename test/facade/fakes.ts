@@ -29,6 +29,8 @@ export interface FakeNative {
   readonly pastes: PasteFacesJob[];
   /** What `findFaces` finds. */
   faces: NativeFace[];
+  /** The size at which it looks for them, if not that of the result. */
+  searched: FoundFaces['searched'] | undefined;
   cancelled: number;
   disposed: number;
   /** Milliseconds between two steps of a job. */
@@ -60,6 +62,7 @@ export function fakeNative(): FakeNative {
     finds: [],
     pastes: [],
     faces: [],
+    searched: undefined,
     cancelled: 0,
     disposed: 0,
     pace: 1,
@@ -110,9 +113,9 @@ function model(fake: FakeNative): NativeModel {
   };
 }
 
-function foundFaces({ faces }: FakeNative, { image, upscale, mostFaces }: FindFacesJob): FoundFaces {
+function foundFaces({ faces, searched }: FakeNative, { image, upscale, mostFaces }: FindFacesJob): FoundFaces {
   const size = { width: Math.trunc(image.width * upscale), height: Math.trunc(image.height * upscale) };
-  return { size, searched: size, found: faces.length, faces: faces.slice(0, mostFaces) };
+  return { size, searched: searched ?? size, found: faces.length, faces: faces.slice(0, mostFaces) };
 }
 
 /** A face of one colour. */

@@ -77,7 +77,7 @@ describe('estimateAffinePartial2D by LMEDS', () => {
   const cases: { points: number[]; m: number[]; inliers: number[] }[] = vectors.similarity;
 
   test.each(cases.map((one, i) => [i, one] as const))('case %i', (_, { points, m }) => {
-    const found = primitives.faceAlignment(Float64Array.from(points)) as Float64Array;
+    const found = primitives.faceAlignment(Float64Array.from(points), true) as Float64Array;
     // In aligned pixels, at the landmarks.
     const moved = (by: ArrayLike<number>) =>
       Array.from({ length: 10 }, (_, i) => {
@@ -85,7 +85,7 @@ describe('estimateAffinePartial2D by LMEDS', () => {
         const row = (i % 2) * 3;
         return (by[row] as number) * x + (by[row + 1] as number) * y + (by[row + 2] as number);
       });
-    expect(largestDifference(moved(found), moved(m))).toBeLessThan(1e-3);
+    expect(largestDifference(moved(found), moved(m))).toBeLessThan(1e-4);
   });
 
   test('an outlier among the cases is left out', () => {
@@ -104,13 +104,20 @@ describe('estimateAffinePartial2D by LMEDS', () => {
       return (back[row] as number) * x + (back[row + 1] as number) * y + (back[row + 2] as number);
     });
     points[8] = (points[8] as number) + 40;
-    const found = primitives.faceAlignment(points) as Float64Array;
+    const found = primitives.faceAlignment(points, false) as Float64Array;
     expect(largestDifference(found, m)).toBeLessThan(1e-3);
   });
 
+  test('every pair is tried but for parity: OpenCV draws six of the ten', () => {
+    const points = Float64Array.of(140.1, 160, 201.3, 157.3, 164.9, 189, 145.4, 214.6, 190.6, 209.7);
+    // By OpenCV itself 2.31172, of all five landmarks; without the right eye the others fit better.
+    expect(primitives.faceAlignment(points, true)?.[0]).toBeCloseTo(2.3117172, 6);
+    expect(primitives.faceAlignment(points, false)?.[0]).toBeCloseTo(2.4692896, 6);
+  });
+
   test('landmarks at one point have no alignment', () => {
-    expect(primitives.faceAlignment(new Float64Array(10).fill(7))).toBeNull();
-    expect(primitives.faceAlignment(new Float64Array(10).fill(Number.NaN))).toBeNull();
+    expect(primitives.faceAlignment(new Float64Array(10).fill(7), false)).toBeNull();
+    expect(primitives.faceAlignment(new Float64Array(10).fill(Number.NaN), true)).toBeNull();
   });
 });
 

@@ -52,6 +52,14 @@ std::vector<double> squared_distances(const Affine& m, std::span<const Point> fr
   return distances;
 }
 
+std::vector<Pair> all_pairs(std::size_t count) {
+  std::vector<Pair> pairs;
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = i + 1; j < count; ++j) pairs.push_back({i, j});
+  }
+  return pairs;
+}
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t half = values.size() / 2;
@@ -70,21 +78,20 @@ Affine inverse(const Affine& m) {
   return {xx, xy, -xx * m.x0 - xy * m.y0, yx, yy, -yx * m.x0 - yy * m.y0};
 }
 
-Affine estimate_similarity(std::span<const Point> from, std::span<const Point> to) {
+Affine estimate_similarity(std::span<const Point> from, std::span<const Point> to, std::span<const Pair> tried) {
   const std::size_t count = from.size();
   if (count != to.size() || count < 2 || count > most_points) {
     throw Error(ErrorCode::internal, "Expected 2 to 64 pairs of points but received " + std::to_string(count));
   }
+  const std::vector<Pair> all = tried.empty() ? all_pairs(count) : std::vector<Pair>(tried.begin(), tried.end());
   Affine best{};
   double least = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t j = i + 1; j < count; ++j) {
-      const Affine m = least_squares(from, to, {i, j});
-      const double value = median(squared_distances(m, from, to));
-      if ((m.xx == 0 && m.xy == 0) || !(value < least)) continue;
-      least = value;
-      best = m;
-    }
+  for (const auto& [i, j] : all) {
+    const Affine m = least_squares(from, to, {i, j});
+    const double value = median(squared_distances(m, from, to));
+    if ((m.xx == 0 && m.xy == 0) || !(value < least)) continue;
+    least = value;
+    best = m;
   }
   if (!std::isfinite(least)) return {};
 

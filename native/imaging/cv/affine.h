@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -24,11 +25,14 @@ struct Affine {
 /// The way back (invertAffineTransform). All zeros where there is none.
 Affine inverse(const Affine& m);
 
+/// Two points by their numbers.
+using Pair = std::array<std::size_t, 2>;
+
 /// The similarity (turn, uniform scale, shift) that takes `from` to `to`, which have as many points, 2 to 64, as
-/// estimateAffinePartial2D(method=LMEDS) gives it: the median squared distance is the least of all similarities through
-/// two of the points, those points that lie within 2.5 robust standard deviations of it count, and what is given back
-/// is their least-squares similarity. OpenCV tries 13 random pairs; here it is every pair, in order. All zeros where no
-/// two points of `from` differ. Throws Error(internal) for other numbers of points.
-Affine estimate_similarity(std::span<const Point> from, std::span<const Point> to);
+/// estimateAffinePartial2D(method=LMEDS) gives it: of the similarities through the `tried` pairs the one of the least
+/// median squared distance, the points that lie within 2.5 robust standard deviations of it, and their least-squares
+/// similarity. Empty `tried`: every pair, in order; OpenCV tries a few that it draws. All zeros where no two points of
+/// `from` differ. Throws Error(internal) for other numbers of points.
+Affine estimate_similarity(std::span<const Point> from, std::span<const Point> to, std::span<const Pair> tried = {});
 
 }  // namespace diffbir::cv

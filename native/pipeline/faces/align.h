@@ -13,8 +13,9 @@ namespace diffbir::faces {
 inline constexpr std::int64_t aligned_side = 512;
 
 /// The similarity that brings five landmarks to where FFHQ's aligned faces have them; empty where they lie so that
-/// there is none that could be undone.
-std::optional<cv::Affine> alignment(const Landmarks& landmarks);
+/// there is none that could be undone. `parity`: of the similarities through two landmarks, those alone that OpenCV
+/// tries.
+std::optional<cv::Affine> alignment(const Landmarks& landmarks, bool parity);
 
 /// The aligned face, aligned_side pixels square. Beyond the picture it is the gray that the networks were trained with,
 /// (135, 133, 132) in BGR. `parity`: in RGB, since the reference takes that for BGR.

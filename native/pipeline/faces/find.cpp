@@ -107,7 +107,7 @@ FoundFaces find(FaceNetworks& networks, FindJob job, CancellationToken& token) {
   FoundFaces found{{picture.height, picture.width}, result.searched, 0, {}};
   for (const Detection& detection : result.detections) {
     if (!(eye_distance(detection) >= least_eye_distance)) continue;
-    const auto to_aligned = alignment(detection.landmarks);
+    const auto to_aligned = alignment(detection.landmarks, job.parity);
     if (!to_aligned) continue;
     if (++found.found > job.most_faces) continue;
     token.check();
