@@ -56,7 +56,7 @@ test('blending equals that of OpenCV over the whole picture', () => {
   const data = new Uint8Array(512 * 512 * 3);
   for (let i = 0; i < 512 * 512; i++)
     data.fill(Math.trunc(((i % 512) + 2 * Math.trunc(i / 512)) / 6), 3 * i, 3 * i + 3);
-  const mask = planeOf(512, 512, (y, x) => Math.min(1, Math.max(0, (230 - Math.hypot(x - 256, y - 256)) / 60)));
+  const mask = planeOf(512, 512, (y, x) => Math.min(1, Math.max(0, (300 - Math.hypot(x - 256, y - 256)) / 60)));
   const face = { width: 512, height: 512, data };
   const blended = primitives.blendFace(plane(60, 70, 255), Float64Array.from(toAligned), face, mask, true);
   expect(edge).toBeGreaterThan(0);

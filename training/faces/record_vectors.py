@@ -76,7 +76,7 @@ def blend() -> dict:
     back = cv2.invertAffineTransform(to_aligned)
     y, x = np.mgrid[:512, :512]
     face = ((x + 2 * y) // 6 % 256).astype(np.uint8)
-    parse = np.clip((230 - np.hypot(x - 256, y - 256)) / 60, 0, 1).astype(np.float32)
+    parse = np.clip((300 - np.hypot(x - 256, y - 256)) / 60, 0, 1).astype(np.float32)
     background = plane(60, 70) * 255
     size = (70, 60)
     warped = cv2.warpAffine(face, back, size).astype(np.float32)
