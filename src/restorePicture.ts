@@ -3,9 +3,11 @@ import { InvalidOptionError } from './errors';
 import {
   checkFaceOptions,
   DETECT_SHARE,
+  DETECTOR_SHORT_SIDE,
   findFaces,
   type NativeRun,
   type PictureFaces,
+  planFaces,
   type RunStages,
   restoreFaces,
 } from './faces/restoreFaces';
@@ -15,7 +17,6 @@ import { joinAlpha } from './image/raw';
 import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
 import { type LoadedModel, noStage1 } from './loadModel';
-import { planDetector } from './memory/planFaces';
 import { planTiles } from './memory/planTiles';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
@@ -43,12 +44,13 @@ export async function restorePicture(
   if (model.faces) checkFaceOptions(options);
 
   const begin = performance.now();
-  const minShortEdge = stage === 2 ? model.minShortEdge : 1;
+  const enlarged = model.faces && options.parity ? DETECTOR_SHORT_SIDE : 1;
+  const minShortEdge = Math.max(stage === 2 ? model.minShortEdge : 1, enlarged);
   // Refused before it is decoded: what would be too large for the limits, or for the memory.
   const picture = await decode(input, options, (width, height, name) => {
     checkWorkSize({ width, height, name }, options, minShortEdge);
     planTiles({ width, height }, stage, model, options);
-    planDetector({ width, height }, model, options);
+    planFaces({ width, height }, stage, model, options);
   });
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);

@@ -3,6 +3,7 @@ import { InvalidOptionError } from '../errors';
 import type { Picture } from '../image/types';
 import type { LoadedModel } from '../loadModel';
 import { planDetector } from '../memory/planFaces';
+import { type PlanOptions, planTiles } from '../memory/planTiles';
 import type { NativeImage, RestoreJob } from '../native/binding';
 import type { FoundFaces } from '../native/faces';
 import type { ResolvedOptions } from '../options/resolve';
@@ -10,6 +11,7 @@ import { PictureResult } from '../pictureResult';
 import { withStage } from '../progress';
 import type { StageTime } from '../restoreResult';
 import { runTask } from '../runTask';
+import { type Size, workSize } from '../workSize';
 import { type RestoredFace, restoredFace } from './restoredFace';
 
 /** What one run of the two stages gives. */
@@ -42,7 +44,9 @@ export const DETECT_SHARE = 0.03;
 const PASTE_SHARE = 0.02;
 
 /** Sides of an aligned face. */
-export const FACE_SIDE = 512;
+const FACE_SIDE = 512;
+/** The detector enlarges a picture whose short side is below this, with `parity` however long the other is. */
+export const DETECTOR_SHORT_SIDE = 640;
 /** Each is held twice, as it was and restored. */
 const FACE_BYTES = 2 * 3 * FACE_SIDE ** 2;
 
@@ -53,6 +57,14 @@ export function checkFaceOptions({ noise }: Pick<ResolvedOptions, 'noise'>): voi
     'noise',
     "Expected no noise with the task 'unaligned_face': each face is a run of its own",
   );
+}
+
+/** Throws InvalidOptionError where `memoryBudget` is too small for the faces of a picture of this size. */
+export function planFaces(size: Size, stage: 1 | 2, model: LoadedModel, options: PlanOptions): void {
+  if (!model.faces) return;
+  planDetector(size, model, options);
+  const face = { width: FACE_SIDE, height: FACE_SIDE };
+  planTiles(face, stage, { ...model, footprint: model.faces.restoration }, { ...options, upscale: 1 });
 }
 
 /** Looks for faces, and asks the captioner about each. Progress goes from `from` to `to`. */
@@ -113,7 +125,8 @@ export async function restoreFaces(
   const { size } = found;
   const held = found.faces.length * FACE_BYTES;
   // Runs take time by their pixels.
-  const area = Math.max(size.width * size.height, (model.minShortEdge / Math.min(size.width, size.height)) ** 2);
+  const work = workSize(picture, options.upscale, model.minShortEdge);
+  const area = work.width * work.height;
   const total = found.faces.length * FACE_SIDE ** 2 + area;
   const share = (pixels: number) => from + ((to - from) * (1 - PASTE_SHARE) * pixels) / total;
 

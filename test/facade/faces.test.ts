@@ -167,6 +167,16 @@ describe('the task unaligned_face', () => {
   });
 });
 
+it('refuses a picture that parity would enlarge beyond limitWorkPixels for the detector', async () => {
+  const { restorer } = await setUp([], { stage: 1 });
+  const thin = { data: new Uint8Array(3 * 65_000), width: 1, height: 65_000, channels: 3 as const };
+  const limits = { limitWorkPixels: 20_000_000, memoryBudget: 2 ** 20 };
+  await expect(restorer.restore(thin, { ...limits, parity: true })).rejects.toMatchObject({
+    code: 'DIFFBIR_IMAGE_TOO_LARGE',
+  });
+  await restorer.restore(thin, limits);
+});
+
 describe('the manifest', () => {
   it.each(['v2', 'v2.1'])('of the official %s names the face networks', async (version) => {
     const file = path.join('examples', 'models', version);

@@ -1,7 +1,7 @@
 """Records what OpenCV 4 and PyTorch say, for test/faces. Run from the repository's root, with OpenCV 4 (5 warps by other
 rules):
 
-    python training/faces/record_vectors.py test/fixtures/faces
+    python training/faces/record_vectors.py test/fixtures/faces && npx biome format --write test/fixtures/faces
 """
 
 import base64
