@@ -18,10 +18,20 @@ export {
   InvalidOptionError,
   ManifestError,
 } from './errors';
+export type { Point, RestoredFace } from './faces/restoredFace';
 export type { ImageInput, RawImage } from './image/types';
 export { type Inspection, type InspectOptions, inspect } from './inspect';
 export type { CleanerType } from './models/cleanerType';
-export type { CleanerEntry, ModelManifest, ModelSource, NetworkEntry, OtherTask, TaskEntry } from './models/manifest';
+export type {
+  CleanerEntry,
+  FaceEntry,
+  ModelManifest,
+  ModelSource,
+  NetworkEntry,
+  OtherTask,
+  TaskEntry,
+  UnalignedFaceEntry,
+} from './models/manifest';
 export type { ScheduleSpec, Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
 export type { Appearance } from './native/metrics';

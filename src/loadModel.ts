@@ -2,7 +2,7 @@ import path from 'node:path';
 import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
-import { type Footprint, footprintOf } from './memory/footprint';
+import { type FaceFootprint, type Footprint, faceFootprintOf, footprintOf } from './memory/footprint';
 import { type LoadedManifest, readManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import { forTask } from './models/task';
@@ -23,6 +23,8 @@ export interface LoadedModel {
   readonly stages: 1 | 2;
   /** What its networks need while they run. */
   readonly footprint: Footprint;
+  /** The same of its face networks; undefined for other tasks than `unaligned_face`. */
+  readonly faces: FaceFootprint | undefined;
   /** Whether it has a text encoder. */
   readonly readsPrompts: boolean;
   /** Stage 2 enlarges pictures with a shorter side, in pixels. */
@@ -74,6 +76,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     stages,
     hasStage1: hasStage1(manifest),
     footprint: footprintOf(spec),
+    faces: faceFootprintOf(spec),
     readsPrompts,
     minShortEdge: manifest.manifest.minShortEdge ?? MIN_SHORT_EDGE,
     layers,

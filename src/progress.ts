@@ -29,6 +29,16 @@ export function withFraction(
   };
 }
 
+/** The same for work of one stage, from `from` to `to`. */
+export function withStage(
+  report: (progress: RestoreProgress) => void,
+  from: number,
+  to: number,
+): (progress: NativeProgress) => void {
+  return ({ stage, step, steps }) =>
+    report({ stage, step, steps, fraction: from + ((to - from) * step) / Math.max(steps, 1) });
+}
+
 /** The same for loading, which fills the fraction up to `to`. */
 export function withLoadFraction(
   report: (progress: RestoreProgress) => void,

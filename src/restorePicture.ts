@@ -1,5 +1,16 @@
 import { captionedPrompt } from './caption';
 import { InvalidOptionError } from './errors';
+import {
+  checkFaceOptions,
+  DETECT_SHARE,
+  DETECTOR_SHORT_SIDE,
+  findFaces,
+  type NativeRun,
+  type PictureFaces,
+  planFaces,
+  type RunStages,
+  restoreFaces,
+} from './faces/restoreFaces';
 import { decode } from './image/decode';
 import { resizeAlpha } from './image/encode';
 import { joinAlpha } from './image/raw';
@@ -31,20 +42,25 @@ export async function restorePicture(
   if (stage === 2 && !model.readsPrompts) refusePrompts(options, model.name);
   if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
   checkSamples(options, stage);
+  if (model.faces) checkFaceOptions(options);
 
   const begin = performance.now();
-  const minShortEdge = stage === 2 ? model.minShortEdge : 1;
+  const enlarged = model.faces && options.parity ? DETECTOR_SHORT_SIDE : 1;
+  const minShortEdge = Math.max(stage === 2 ? model.minShortEdge : 1, enlarged);
   // Refused before it is decoded: what would be too large for the limits, or for the memory.
   const picture = await decode(input, options, (width, height, name) => {
     checkWorkSize({ width, height, name }, options, minShortEdge);
     planTiles({ width, height }, stage, model, options);
+    planFaces({ width, height }, stage, model, options);
   });
   const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);
 
+  const begun = model.faces ? loadShare + DETECT_SHARE * (1 - loadShare) : loadShare;
+  const faces = model.faces && (await findFaces(model, picture, stage, options, loadShare, begun));
+  const share = (count: number) => begun + ((1 - begun) * count) / samples;
   const prompt = stage === 2 ? await captionedPrompt(picture, options) : options.prompt;
-  const run: Run = { model, stage, picture, read };
-  const share = (count: number) => loadShare + ((1 - loadShare) * count) / samples;
+  const run: Run = { model, stage, picture, read, faces };
   const others: RestoreResult[] = [];
   // The first comes last, since it holds the others.
   for (let k = 1; k < samples; k++) {
@@ -60,29 +76,33 @@ interface Run {
   readonly stage: 1 | 2;
   readonly picture: Picture;
   readonly read: StageTime;
+  readonly faces: PictureFaces | undefined;
 }
 
 async function restoreSample(
-  { model, stage, picture, read }: Run,
+  { model, stage, picture, read, faces: found }: Run,
   options: ResolvedOptions,
   from: number,
   to: number,
   others: readonly RestoreResult[],
 ): Promise<RestoreResult> {
-  const { signal, onProgress, logger } = options;
-  const { job, warnings } = toJob(picture, options, stage, model);
-  const progress = onProgress && withFraction(stage, onProgress, from, to);
-  const { image, times, trace } = await runTask((report) => model.native.restore(job, report), progress, signal);
+  const { signal, logger } = options;
+  const run: RunStages = (...args) => runStages(model, stage, ...args);
+  const restored = found
+    ? await restoreFaces(model, picture, found, options, run, from, to)
+    : { ...(await run(picture, options, from, to)), faces: [], background: undefined };
+  const { image, trace, faces, background } = restored;
+  const times = [read, ...(found ? [found.time] : []), ...restored.times];
+  const warnings = [...(found?.warnings ?? []), ...restored.warnings];
 
   const { width, height } = image;
   const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
   if (signal?.aborted) throw abortError(signal);
-  const parameters = runParameters(model, { ...options, tiling: recordedTiling(job.tiling) }, stage);
+  const parameters = runParameters(model, { ...options, tiling: recordedTiling(restored.tiling) }, stage);
   const saved = options.saveParameters ? toSave(parameters, picture.metadata, warnings) : undefined;
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);
-  for (const time of [read, ...times])
-    logger?.debug(`${picture.name}: ${time.stage} ${time.milliseconds.toFixed(1)} ms`);
+  for (const time of times) logger?.debug(`${picture.name}: ${time.stage} ${time.milliseconds.toFixed(1)} ms`);
   return new RestoreResult({
     data: joinAlpha(image.data, alpha),
     width,
@@ -90,14 +110,35 @@ async function restoreSample(
     channels: alpha ? 4 : 3,
     stage,
     seed: options.seed,
-    times: [read, ...times],
+    times,
     warnings: all,
     trace,
     parameters,
+    faces,
+    background,
     others,
     metadata: { ...picture.metadata, parameters: saved },
     output: { asked: options.format, fallback: picture.format, quality: options.quality },
   });
+}
+
+/** One way through native code: of the picture, or of an aligned face. */
+async function runStages(
+  model: LoadedModel,
+  stage: 1 | 2,
+  picture: Picture,
+  options: ResolvedOptions,
+  from: number,
+  to: number,
+  { isFace, held } = { isFace: false, held: 0 },
+): Promise<NativeRun> {
+  const { signal, onProgress } = options;
+  const footprint = isFace ? model.faces?.restoration : undefined;
+  const planned = footprint ? { ...model, footprint } : model;
+  const { job, warnings } = toJob(picture, { ...options, held }, stage, planned, isFace);
+  const progress = onProgress && withFraction(stage, onProgress, from, to);
+  const result = await runTask((report) => model.native.restore(job, report), progress, signal);
+  return { ...result, warnings, tiling: job.tiling };
 }
 
 /**
@@ -133,9 +174,10 @@ function toSave(parameters: RunParameters | undefined, { xmp }: Metadata, warnin
 /** What native code needs, prompts as tokens. */
 function toJob(
   { rgb, width, height }: Picture,
-  options: ResolvedOptions,
+  options: ResolvedOptions & { readonly held: number },
   stage: 1 | 2,
   model: LoadedModel,
+  isFace: boolean,
 ): { job: RestoreJob; warnings: string[] } {
   const { internals, readsPrompts } = model;
   const warnings: string[] = [];
@@ -152,6 +194,7 @@ function toJob(
   return {
     job: {
       image: { data: rgb, width, height },
+      isFace,
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },

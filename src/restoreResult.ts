@@ -1,3 +1,4 @@
+import type { RestoredFace } from './faces/restoredFace';
 import type { Stage } from './native/binding';
 import type { Tensor } from './options/values';
 import type { RunParameters } from './parameters/runParameters';
@@ -14,6 +15,9 @@ export interface ResultParts extends PictureParts {
   readonly times: readonly StageTime[];
   readonly trace: Readonly<Record<string, Tensor>>;
   readonly parameters: RunParameters | undefined;
+  /** Of the task `unaligned_face`. */
+  readonly faces?: readonly RestoredFace[];
+  readonly background?: PictureResult | undefined;
   /** The other samples of the input. */
   readonly others: readonly RestoreResult[];
 }
@@ -34,6 +38,11 @@ export class RestoreResult extends PictureResult {
   /** What it was made with; undefined where the option `noise` was given. */
   readonly parameters: RunParameters | undefined;
 
+  /** The faces that were restored by themselves, the surest first; empty for other tasks than `unaligned_face`. */
+  readonly faces: readonly RestoredFace[];
+  /** The picture restored as a whole, before the faces were pasted; undefined for other tasks than `unaligned_face`. */
+  readonly background: PictureResult | undefined;
+
   private readonly others: readonly RestoreResult[];
 
   /** @internal */
@@ -43,6 +52,8 @@ export class RestoreResult extends PictureResult {
     this.times = parts.times;
     this.trace = parts.trace;
     this.parameters = parts.parameters;
+    this.faces = parts.faces ?? [];
+    this.background = parts.background;
     this.others = parts.others;
   }
 

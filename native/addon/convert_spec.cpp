@@ -80,6 +80,14 @@ RecordedMath to_recorded_math(Napi::Value value, const std::string& name) {
   return {field(object, name, "roots", to_values), field(object, name, "logs", to_values)};
 }
 
+FaceSpec to_face_spec(const Napi::Object& object, const std::string& name) {
+  FaceSpec spec;
+  spec.cleaner = field(object, name, "cleaner", to_network_spec);
+  spec.detector = field(object, name, "detector", to_network_spec);
+  spec.parser = field(object, name, "parser", to_network_spec);
+  return spec;
+}
+
 }  // namespace
 
 EdmOptions to_edm_options(Napi::Value value, const std::string& name) {
@@ -140,6 +148,8 @@ ModelSpec to_model_spec(Napi::Value value, const std::string& name) {
   spec.cleaner = field(object, name, "cleaner", to_network_spec);
   const Napi::Value stage2 = object.Get("stage2");
   if (!stage2.IsNull()) spec.stage2 = to_stage2_spec(to_object(stage2, name + ".stage2"), name + ".stage2");
+  const Napi::Value faces = object.Get("faces");
+  if (!faces.IsNull()) spec.faces = to_face_spec(to_object(faces, name + ".faces"), name + ".faces");
   spec.threads = static_cast<int>(field(object, name, "threads", to_integer, 1, 1024));
   return spec;
 }

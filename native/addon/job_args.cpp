@@ -57,6 +57,7 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   const Napi::Object object = to_object(value, name);
   RestoreJob job;
   job.image = field(object, name, "image", to_image);
+  job.is_face = field(object, name, "isFace", to_boolean);
   job.stage = static_cast<int>(field(object, name, "stage", to_integer, 1, 2));
   job.upscale = field(object, name, "upscale", to_number);
   job.sampler = field(object, name, "sampler", to_text);

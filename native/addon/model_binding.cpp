@@ -1,36 +1,58 @@
 #include "addon/model_binding.h"
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "addon/convert.h"
+#include "addon/convert_faces.h"
 #include "addon/environment_state.h"
 #include "addon/job.h"
 #include "addon/job_args.h"
 #include "addon/job_queue.h"
 #include "addon/model_handle.h"
 #include "addon/task.h"
+#include "pipeline/faces/find.h"
+#include "pipeline/faces/paste.h"
+#include "pipeline/networks.h"
 #include "pipeline/restore.h"
 
 namespace diffbir {
 
 namespace {
 
-class RestoreTask : public Job {
+/// Work with the model's networks: compute(model, args, token, on_progress), handed out with convert(env, result).
+template <typename Args, typename Compute, typename Convert>
+class ModelTask : public Job {
+  using Result = std::invoke_result_t<Compute, Model&, Args, CancellationToken&, const ProgressCallback&>;
+
  public:
-  RestoreTask(Napi::Env env, std::shared_ptr<ModelHandle> handle, RestoreJob job)
-      : Job(env), handle_(std::move(handle)), job_(std::move(job)) {}
+  ModelTask(Napi::Env env, std::shared_ptr<ModelHandle> handle, Args args, Compute compute, Convert convert)
+      : Job(env), handle_(std::move(handle)), args_(std::move(args)), compute_(compute), convert_(convert) {}
 
  private:
   void run(CancellationToken& token, const ProgressCallback& on_progress) override {
-    result_ = restore(*handle_->model, std::move(job_), token, on_progress);
+    result_ = compute_(*handle_->model, std::move(args_), token, on_progress);
   }
-  Napi::Value result(Napi::Env env) override { return from_restore_result(env, result_); }
+  Napi::Value result(Napi::Env env) override { return convert_(env, result_); }
 
   std::shared_ptr<ModelHandle> handle_;
-  RestoreJob job_;
-  RestoreResult result_;
+  Args args_;
+  Compute compute_;
+  Convert convert_;
+  Result result_{};
 };
+
+faces::FoundFaces find_faces(Model& model, faces::FindJob job, CancellationToken& token,
+                             const ProgressCallback& on_progress) {
+  faces::FoundFaces found = faces::find(face_networks(model), std::move(job), token);
+  on_progress({Stage::detect, 1, 1});
+  return found;
+}
+
+Image paste_faces(Model& model, faces::PasteJob job, CancellationToken& token, const ProgressCallback& on_progress) {
+  return faces::paste(face_networks(model), std::move(job), token, on_progress);
+}
 
 /// Frees the networks when every earlier job has come to its end.
 class DisposeTask : public Job {
@@ -51,17 +73,25 @@ Napi::Object make_model(Napi::Env env, const std::shared_ptr<ModelHandle>& handl
   const Failure disposed{ErrorCode::disposed, "The model was disposed"};
   Napi::Object model = Napi::Object::New(env);
 
-  set_function(model, "restore", [=](const Napi::CallbackInfo& info) -> Napi::Value {
-    RestoreJob args = to_restore_job(info[0], "job");
-    Job& job = Job::open(info.Env(), std::make_unique<RestoreTask>(info.Env(), handle, std::move(args)), info[1]);
-    const Napi::Object task = make_task(info.Env(), job, [queue] { queue->drop_cancelled(); });
-    if (handle->disposed) {
-      job.refuse(disposed);
-    } else {
-      queue->push(job);
-    }
-    return task;
-  });
+  // Sets model[name] to a function (args, onProgress) that queues such work.
+  const auto set_task = [=](const char* name, auto to_args, auto compute, auto convert) {
+    set_function(model, name, [=](const Napi::CallbackInfo& info) -> Napi::Value {
+      auto args = to_args(info[0], "job");
+      using Task = ModelTask<decltype(args), decltype(compute), decltype(convert)>;
+      auto work = std::make_unique<Task>(info.Env(), handle, std::move(args), compute, convert);
+      Job& job = Job::open(info.Env(), std::move(work), info[1]);
+      const Napi::Object task = make_task(info.Env(), job, [queue] { queue->drop_cancelled(); });
+      if (handle->disposed) {
+        job.refuse(disposed);
+      } else {
+        queue->push(job);
+      }
+      return task;
+    });
+  };
+  set_task("restore", to_restore_job, restore, from_restore_result);
+  set_task("findFaces", to_find_job, find_faces, from_found_faces);
+  set_task("pasteFaces", to_paste_job, paste_faces, from_image);
 
   set_function(model, "dispose", [=](const Napi::CallbackInfo& info) -> Napi::Value {
     if (!handle->disposed) queue->clear(disposed);

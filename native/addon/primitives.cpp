@@ -12,6 +12,7 @@ Napi::Object make_primitives(Napi::Env env) {
   add_diffusion_primitives(primitives);
   add_network_primitives(primitives);
   add_tiling_primitives(primitives);
+  add_face_primitives(primitives);
   return primitives;
 }
 

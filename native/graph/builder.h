@@ -92,6 +92,8 @@ class Builder {
   /// its statistics are those of all tiles of the picture. Throws Error(model_mismatch) when the groups do not divide
   /// the channels.
   Value group_norm(const Value& x, const Module& m, float eps, Activation activation);
+  /// nn.BatchNorm2d at inference, by its running statistics. ONNX Runtime folds it into a convolution before it.
+  Value batch_norm(const Value& x, const Module& m, float eps = 1e-5F);
   /// softmax(q k^T / sqrt(C / heads)) v per head; q [B,L,C], k and v [B,S,C] -> [B,L,C].
   Value attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal = false);
 
@@ -116,6 +118,8 @@ class Builder {
   Value reshape(const Value& x, const std::vector<Size>& shape);
   Value reshape_like(const Value& x, const Value& like);
   Value upsample_nearest(const Value& x, std::int64_t factor);
+  /// F.interpolate(mode="nearest") of NCHW to the height and width of `like`.
+  Value resize_nearest_like(const Value& x, const Value& like);
   /// F.pad at the right and bottom of NCHW up to the next multiples of m; mode as in ONNX: reflect, edge, constant.
   Value pad_to_multiples_of(const Value& x, std::int64_t m, const std::string& mode);
   /// The upper left part of NCHW as large as `like`.

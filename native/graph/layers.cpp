@@ -12,6 +12,13 @@ namespace {
 constexpr const char* microsoft = "com.microsoft";
 constexpr std::int64_t to_the_end = INT64_MAX;
 
+/// How Resize takes the pixel that torch takes.
+std::vector<Builder::Attribute> torch_nearest() {
+  return {{"mode", std::string("nearest")},
+          {"coordinate_transformation_mode", std::string("asymmetric")},
+          {"nearest_mode", std::string("floor")}};
+}
+
 }  // namespace
 
 // ---- layers ----
@@ -69,6 +76,14 @@ Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation
   return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
     return std::vector{b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, "diffbir")};
   });
+}
+
+Value Builder::batch_norm(const Value& x, const Module& m, float eps) {
+  const Shape per_channel{m.size("weight", 0)};
+  return op("BatchNormalization",
+            {x, parameter(m, "weight", per_channel), parameter(m, "bias", per_channel),
+             parameter(m, "running_mean", per_channel), parameter(m, "running_var", per_channel)},
+            {{"epsilon", eps}});
 }
 
 Value Builder::attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal) {
@@ -142,13 +157,17 @@ Value Builder::reshape_like(const Value& x, const Value& like) { return op("Resh
 
 Value Builder::upsample_nearest(const Value& x, std::int64_t factor) {
   const auto f = static_cast<float>(factor);
-  const Value y = op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}))},
-                     {{"mode", std::string("nearest")},
-                      {"coordinate_transformation_mode", std::string("asymmetric")},
-                      {"nearest_mode", std::string("floor")}});
+  const Value y = op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}))}, torch_nearest());
   return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
     return std::vector{upsample_nearest_gradient(b, gradient, factor)};
   });
+}
+
+Value Builder::resize_nearest_like(const Value& x, const Value& like) {
+  const auto sizes = [&](const Value& of, std::int64_t first) {
+    return op("Shape", {of}, {{"start", first}, {"end", first + 2}});
+  };
+  return op("Resize", {x, {""}, {""}, concat({sizes(x, 0), sizes(like, 2)}, 0)}, torch_nearest());
 }
 
 Value Builder::pad_to_multiples_of(const Value& x, std::int64_t m, const std::string& mode) {

@@ -16,6 +16,10 @@ const char* to_string(Stage stage) noexcept {
       return "sample";
     case Stage::decode:
       return "decode";
+    case Stage::detect:
+      return "detect";
+    case Stage::paste:
+      return "paste";
     case Stage::finish:
       break;
   }
@@ -25,7 +29,7 @@ const char* to_string(Stage stage) noexcept {
 Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
     : networks_(std::make_unique<Networks>()) {
   const runtime::NetworkOptions options{.threads = spec.threads, .token = &token};
-  const int steps = !spec.stage2 ? 1 : spec.stage2->text_encoder ? 4 : 3;
+  const int steps = (!spec.stage2 ? 1 : spec.stage2->text_encoder ? 4 : 3) + (spec.faces ? 3 : 0);
   int step = 0;
   const auto loaded = [&] {
     on_progress({Stage::load, ++step, steps});
@@ -36,6 +40,15 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
   token.check();
   networks_->cleaner = make_cleaner(spec.cleaner, options);
   loaded();
+  if (spec.faces) {
+    Cleaner cleaner = make_cleaner(spec.faces->cleaner, options);
+    loaded();
+    runtime::Network detector(build_graph(spec.faces->detector), options);
+    loaded();
+    runtime::Network parser(build_graph(spec.faces->parser), options);
+    loaded();
+    networks_->faces.emplace(std::move(cleaner), std::move(detector), std::move(parser));
+  }
   if (!spec.stage2) return;
 
   const Stage2Spec& s = *spec.stage2;

@@ -36,13 +36,21 @@ struct Stage2Spec {
   std::int64_t min_short_edge = 512;  // pixels; smaller pictures are enlarged for stage 2
 };
 
+/// What it takes to restore faces where they are in a picture. Stage 2 is the model's own.
+struct FaceSpec {
+  NetworkSpec cleaner;   // stage 1 of an aligned face
+  NetworkSpec detector;  // retinaface
+  NetworkSpec parser;    // parsenet
+};
+
 struct ModelSpec {
   NetworkSpec cleaner;
   std::optional<Stage2Spec> stage2;  // empty: only stage 1 can run
+  std::optional<FaceSpec> faces;     // empty: pictures are restored as a whole alone
   int threads = 1;
 };
 
-enum class Stage { load, stage1, encode, sample, decode, finish };
+enum class Stage { load, detect, stage1, encode, sample, decode, finish, paste };
 const char* to_string(Stage stage) noexcept;
 
 /// `step` counts from 1 to `steps` inside the stage.

@@ -7,6 +7,8 @@
 #include "nets/autoencoder_kl.h"
 #include "nets/clip_text.h"
 #include "nets/controlnet.h"
+#include "nets/parsenet.h"
+#include "nets/retinaface.h"
 #include "nets/rrdbnet.h"
 #include "nets/scunet.h"
 #include "nets/srvgg.h"
@@ -135,6 +137,8 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   if (spec.type == "rrdbnet") return nets::rrdbnet(root(spec), marks);
   if (spec.type == "srvgg") return nets::srvgg(root(spec), marks);
   if (spec.type == "scunet") return nets::scunet(root(spec), marks);
+  if (spec.type == "retinaface") return nets::retinaface(root(spec), marks);
+  if (spec.type == "parsenet") return nets::parsenet(root(spec), marks);
   if (spec.type == "unet") return nets::unet(root(spec), unet_config(spec), marks);
   if (spec.type == "unet_decoder") return nets::unet_decoder(root(spec), unet_config(spec));
   if (spec.type == "unet_shallow") return nets::unet_shallow(root(spec), unet_config(spec));
@@ -156,6 +160,12 @@ std::set<std::string> unet_features(const NetworkSpec& unet, bool deep) {
   if (deep) return {nets::deep_feature(root(unet))};
   const auto paths = nets::encoder_features(root(unet));
   return {paths.begin(), paths.end()};
+}
+
+FaceNetworks& face_networks(Model& model) {
+  auto& faces = model.networks().faces;
+  if (!faces) throw Error(ErrorCode::internal, "Expected a model with face networks");
+  return *faces;
 }
 
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options) {

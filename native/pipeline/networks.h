@@ -108,9 +108,19 @@ struct Stage2Networks {
   std::int64_t min_short_edge;
 };
 
+struct FaceNetworks {
+  Cleaner cleaner;
+  runtime::Network detector;  // nets::retinaface
+  runtime::Network parser;    // nets::parsenet
+};
+
+/// Those of a model that has them. Throws Error(internal) for one that has none.
+FaceNetworks& face_networks(Model& model);
+
 struct Model::Networks {
   Cleaner cleaner;
   std::optional<Stage2Networks> stage2;
+  std::optional<FaceNetworks> faces;
 };
 
 }  // namespace diffbir

@@ -55,13 +55,6 @@ Tensor fix_colors(const std::string& method, Tensor sample, const Tensor& cond_i
   return sample;
 }
 
-Size output_size(const RestoreJob& job) {
-  const auto scaled = [&](std::int64_t size) {
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(size) * job.upscale));
-  };
-  return {scaled(job.image.height), scaled(job.image.width)};
-}
-
 /// What stage 1 gets to see, moved out of the job: networks that enlarge take the picture as it came.
 Image stage1_input(RestoreJob& job, const Cleaner& cleaner, Size size) {
   Image image = std::exchange(job.image, {});
@@ -88,11 +81,19 @@ CleanOptions clean_options(const RestoreJob& job, const Model::Networks& network
 
 }  // namespace
 
+Size output_size(Size input, double upscale) {
+  const auto scaled = [&](std::int64_t size) {
+    return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(size) * upscale));
+  };
+  return {scaled(input.height), scaled(input.width)};
+}
+
 RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, const ProgressCallback& on_progress) {
   Model::Networks& networks = model.networks();
   if (job.stage == 2 && !networks.stage2) {
     throw Error(ErrorCode::invalid_option, "Expected 1 for stage but received 2: the model has no stage-2 networks");
   }
+  const Cleaner& cleaner = job.is_face ? face_networks(model).cleaner : networks.cleaner;
   token.check();
   Trace trace(job.trace);
   StageClock clock;
@@ -102,10 +103,9 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
     on_progress(progress);
   };
 
-  const Size size = output_size(job);
-  Image lq = stage1_input(job, networks.cleaner, size);
-  Tensor cond_img =
-      clean(networks.cleaner, lq, clean_options(job, networks, {lq.height, lq.width}, size, report), token);
+  const Size size = output_size({job.image.height, job.image.width}, job.upscale);
+  Image lq = stage1_input(job, cleaner, size);
+  Tensor cond_img = clean(cleaner, lq, clean_options(job, networks, {lq.height, lq.width}, size, report), token);
   lq = {};
   trace.record("cond_img", cond_img);
   report({Stage::stage1, 1, 1});

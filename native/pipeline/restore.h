@@ -12,6 +12,7 @@
 #include "diffusion/guidance.h"
 #include "diffusion/sampler.h"
 #include "imaging/pad.h"
+#include "imaging/resize.h"
 #include "imaging/tiling.h"
 #include "pipeline/model.h"
 
@@ -32,6 +33,8 @@ struct TilingOptions {
 /// One restoration, every option resolved by `src/` (names as in behaviour.md 1.1).
 struct RestoreJob {
   Image image;
+  /// Whether it is an aligned face, for whose stage 1 the model has a network of its own (FaceSpec).
+  bool is_face = false;
   int stage = 2;
   double upscale = 1;
   std::string sampler = "spaced";
@@ -62,6 +65,9 @@ struct RestoreJob {
   bool parity = false;
   bool trace = false;
 };
+
+/// Size of what a restoration gives: trunc(side * upscale), at least 1.
+Size output_size(Size input, double upscale);
 
 struct StageTime {
   Stage stage;

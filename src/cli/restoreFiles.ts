@@ -12,6 +12,7 @@ import { packageVersion } from '../versions';
 import { EXIT, type ExitCode } from './exitCodes';
 import type { Plan } from './planOutputs';
 import type { Reporter, Terminal } from './reporter';
+import { backgroundFile, saveFaces } from './saveFaces';
 import { UsageError } from './usageError';
 
 /** Loads the model; tests give another. */
@@ -25,6 +26,8 @@ export interface Run {
   /** The picture whose run is repeated with these options. */
   readonly like?: RunParameters | undefined;
   readonly force: boolean;
+  /** Also write faces and background (saveFaces.ts). */
+  readonly saveFaces: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly signal: AbortSignal;
@@ -89,12 +92,14 @@ async function restoreFile(
   const { force, signal, options } = run;
   const { input, output, sample = 0 } = plan;
   if (!force) await refuseExisting(output);
+  if (!force && run.saveFaces) await refuseExisting(backgroundFile(plan));
   const begin = performance.now();
   // One call a sample, so that each is written as soon as it is there.
   const seed = sampleSeed(BigInt(options.seed ?? OPTIONS.seed.default), sample);
   const result = await restorer.restore(input, { signal, onProgress, seed, samples: 1 });
   await mkdir(path.dirname(output), { recursive: true });
   const info = await result.toFile(output, { force });
+  if (run.saveFaces) await saveFaces(result, plan, { force });
   reportSuccess(run, plan, result, info.size, performance.now() - begin);
 }
 
@@ -114,6 +119,9 @@ function reportSuccess(run: Run, plan: Plan, result: RestoreResult, bytes: numbe
       milliseconds: rounded,
       times,
       warnings,
+      ...(run.options.task === 'unaligned_face' && {
+        faces: result.faces.map(({ box, score, landmarks }) => ({ box, score, landmarks })),
+      }),
     };
     run.terminal.stdout.write(`${JSON.stringify(record)}\n`);
     return;

@@ -51,6 +51,12 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
       .addOption(new Option('--like <IMAGE>', 'take options and seed from a restored picture; typed ones go first'))
       .addOption(new Option('-r, --recursive', 'also pictures in folders below; the tree is kept'))
       .addOption(new Option('-f, --force', 'overwrite existing files'))
+      .addOption(
+        new Option(
+          '--save-faces',
+          'with --task unaligned_face: also write each face and the background, in folders beside OUT',
+        ),
+      )
       .addOption(new Option('--json', 'one JSON object a picture on stdout'))
       .addOption(new Option('-q, --quiet', 'print errors alone')),
   )
@@ -83,14 +89,16 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
 
 async function restoreCommand(cli: Cli, command: Command, words: readonly string[]): Promise<ExitCode> {
   const { out, like: image, recursive = false, force = false, json = false, quiet = false } = command.opts();
+  const { saveFaces = false } = command.opts();
   const typed = typedOptions(command);
   const like = image === undefined ? undefined : await parametersOf(image, cli.signal);
   const options = like ? withTyped({ task: like.task, ...like.options }, typed) : typed;
+  if (saveFaces && options.task !== 'unaligned_face') throw new UsageError('--save-faces needs --task unaligned_face');
   const inputs = await expandInputs(words, { recursive, exclude: out });
   if (inputs.length === 0) throw new UsageError(`No pictures in ${words.join(', ')}`);
   const plans = planOutputs(inputs, out, options.format, options.samples);
   const reporter = createReporter(cli.terminal, quiet || json);
-  return restoreFiles({ ...cli, plans, options, like, force, json, quiet, reporter });
+  return restoreFiles({ ...cli, plans, options, like, force, saveFaces, json, quiet, reporter });
 }
 
 function report(error: unknown, { terminal, signal }: Cli): ExitCode {

@@ -16,9 +16,22 @@ export interface Footprint {
   readonly diffusion: number;
 }
 
+/** What the face networks need; the bytes of the detector for each pixel that it works on, of the parser for one face. */
+export interface FaceFootprint {
+  /** Of the two stages on an aligned face. */
+  readonly restoration: Footprint;
+  readonly detector: number;
+  readonly parser: number;
+}
+
 /** Bytes for each channel of the widest feature map: it, what it is made of and what becomes of it are there at once. */
 const AUTOENCODER_FACTOR = 24;
 const CLEANER_FACTOR = 32;
+const DETECTOR_FACTOR = 16;
+/** The logits of its classes are as much as four channels. */
+const PARSER_FACTOR = 48;
+const PARSER_LOGITS = 4;
+const FACE_PIXELS = 512 ** 2;
 /** In floats for each channel of the widest concatenation; the skip connections and their controls come on top. */
 const UNET_FACTOR = 6;
 /** Pixels of a latent cell. */
@@ -32,6 +45,20 @@ export function footprintOf({ cleaner, stage2 }: Pick<ModelSpec, 'cleaner' | 'st
     encoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeEncoder, 'encoder.down') : 0,
     decoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeDecoder, 'decoder.up') : 0,
     diffusion: stage2 ? unetFootprint(stage2.unet) : 0,
+  };
+}
+
+export function faceFootprintOf(spec: ModelSpec): FaceFootprint | undefined {
+  const { faces } = spec;
+  if (!faces) return undefined;
+  // The first convolution works at a quarter of the area, the first layer at a sixteenth.
+  const first = (shapesOf(faces.detector)('body.conv1')?.[0] ?? UNKNOWN_WIDTH) / 4;
+  const second = (shapesOf(faces.detector)('body.layer1.0.conv3')?.[0] ?? 4 * UNKNOWN_WIDTH) / 16;
+  const parser = shapesOf(faces.parser)('encoder.0.conv2d')?.[0] ?? UNKNOWN_WIDTH;
+  return {
+    restoration: { ...footprintOf(spec), ...cleanerFootprint(faces.cleaner) },
+    detector: DETECTOR_FACTOR * Math.max(first, second),
+    parser: PARSER_FACTOR * (parser + PARSER_LOGITS) * FACE_PIXELS,
   };
 }
 

@@ -42,7 +42,10 @@ export interface PlannedModel {
   readonly minShortEdge: number;
 }
 
-export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' | 'memoryBudget' | 'guidance'>;
+export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' | 'memoryBudget' | 'guidance'> & {
+  /** Bytes that the caller holds beside this picture. @default 0 */
+  readonly held?: number;
+};
 
 /**
  * Sizes of tiles for a picture of `size` pixels, so that its restoration needs at most `memoryBudget`: the picture whole
@@ -146,7 +149,7 @@ class Stages {
 
   /** Bytes that are left for a network beside what the pipeline holds. */
   private free(held: number): number {
-    return this.options.memoryBudget * MIB - held;
+    return this.options.memoryBudget * MIB - held - (this.options.held ?? 0);
   }
 
   /** 0 where the picture fits whole, else the largest tile that does. */

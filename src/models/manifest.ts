@@ -57,7 +57,9 @@ export interface ModelManifest {
   /** Options that this model sets unless the caller does. */
   readonly defaults?: RestoreOptions;
   /** What is different for other tasks than `sr`; an empty object where nothing is. */
-  readonly tasks?: Readonly<Partial<Record<OtherTask, TaskEntry>>>;
+  readonly tasks?: Readonly<Partial<Record<Exclude<OtherTask, 'unaligned_face'>, TaskEntry>>> & {
+    readonly unaligned_face?: UnalignedFaceEntry;
+  };
 }
 
 /** The networks of a task in place of the model's own, and its defaults before the model's. */
@@ -65,6 +67,20 @@ export interface TaskEntry {
   readonly cleaner?: CleanerEntry | 'none';
   readonly controlnet?: NetworkEntry;
   readonly defaults?: RestoreOptions;
+}
+
+/** Faces where they are in a picture: what is behind them is restored by the networks of a TaskEntry. */
+export interface UnalignedFaceEntry extends TaskEntry {
+  readonly face: FaceEntry;
+}
+
+export interface FaceEntry {
+  /** Stage 1 of an aligned face of 512 x 512 pixels. */
+  readonly cleaner: CleanerEntry;
+  /** A RetinaFace on ResNet-50 (`detection_Resnet50_Final.pth`). */
+  readonly detector: NetworkEntry;
+  /** A ParseNet (`parsing_parsenet.pth`). */
+  readonly parser: NetworkEntry;
 }
 
 export type OtherTask = Exclude<Task, 'sr'>;
@@ -80,6 +96,8 @@ export interface LoadedManifest {
   readonly root: string;
   /** Names the manifest in messages. */
   readonly file: string;
+  /** Of the task `unaligned_face`. */
+  readonly face?: FaceEntry | undefined;
 }
 
 export const STAGE2_NETWORKS = ['vae', 'textEncoder', 'unet', 'controlnet'] as const;
@@ -165,9 +183,11 @@ function checkTasks(top: Fields, file: string): NonNullable<ModelManifest['tasks
   const others = TASKS.filter((task): task is OtherTask => task !== 'sr');
   const tasks = top.object('tasks', others);
   const hasStage2 = (top.raw('networks') as ModelManifest['networks']).unet !== undefined;
-  const checked: Partial<Record<OtherTask, TaskEntry>> = {};
+  const checked: Record<string, TaskEntry> = {};
   for (const task of others.filter((name) => tasks.has(name))) {
-    const entry = tasks.object(task, ['cleaner', 'controlnet', 'defaults']);
+    const hasFace = task === 'unaligned_face';
+    const entry = tasks.object(task, ['cleaner', 'controlnet', 'defaults', ...(hasFace ? ['face'] : [])]);
+    if (hasFace) checkFace(entry.object('face', ['cleaner', 'detector', 'parser']));
     if (entry.has('cleaner')) checkCleaner(entry, file, hasStage2);
     if (entry.has('controlnet')) checkNetwork(entry.object('controlnet', ['file', 'prefix', 'config']));
     if (entry.has('controlnet') && !hasStage2)
@@ -196,8 +216,17 @@ function checkCleaner(networks: Fields, file: string, hasStage2: boolean): void 
   if (cleaner === 'none' && hasStage2) return;
   if (cleaner === 'none') throw new ManifestError(file, 'the cleaner is none, and there is no stage 2 either');
   if (typeof cleaner !== 'object') throw networks.error('cleaner', 'an object or "none"', cleaner);
+  checkCleanerEntry(networks);
+}
+
+function checkCleanerEntry(networks: Fields): void {
   const entry = checkNetwork(networks.object('cleaner', ['type', 'file', 'prefix', 'config']));
   if (entry.has('type')) entry.oneOf('type', CLEANER_TYPES);
+}
+
+function checkFace(face: Fields): void {
+  checkCleanerEntry(face);
+  for (const name of ['detector', 'parser']) checkNetwork(face.object(name, ['file', 'prefix', 'config']));
 }
 
 function checkNetwork(network: Fields): Fields {

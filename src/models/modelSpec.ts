@@ -3,7 +3,7 @@ import path from 'node:path';
 import { DiffBIRError, ManifestError } from '../errors';
 import type { ModelSpec, NetworkSpec, WeightTable } from '../native/binding';
 import { CLEANER_TYPES, type CleanerType, detectCleanerType } from './cleanerType';
-import type { LoadedManifest, NetworkEntry } from './manifest';
+import type { CleanerEntry, LoadedManifest, NetworkEntry } from './manifest';
 
 /** Reads the table of tensors of one checkpoint file, see `checkpoint/readCheckpoint.ts`. */
 export type CheckpointReader = (file: string) => Promise<WeightTable>;
@@ -49,18 +49,27 @@ export async function modelSpec(
     return { type, weights, prefix, config: numbersOf(entry.config ?? {}) };
   };
 
+  const cleanerNetwork = async (key: string, entry: CleanerEntry): Promise<NetworkSpec> =>
+    network(entry.type ?? cleanerTypeOf(loaded, key, entry, await tableOf(entry.file)), entry);
+
   const { vae, textEncoder, unet, controlnet } = networks;
   const cleaner =
     networks.cleaner === 'none'
       ? // Native code maps a file for every network, also for one without tensors: one that is mapped anyhow.
         withoutTensors(await tableOf((vae as NetworkEntry).file))
-      : await network(
-          networks.cleaner.type ?? cleanerTypeOf(loaded, networks.cleaner, await tableOf(networks.cleaner.file)),
-          networks.cleaner,
-        );
-  if (stage === 1 || !vae || !unet || !controlnet || !schedule) return { cleaner, stage2: null, threads };
+      : await cleanerNetwork('networks.cleaner', networks.cleaner);
+  const { face } = loaded;
+  const faces = face
+    ? {
+        cleaner: await cleanerNetwork('tasks.unaligned_face.face.cleaner', face.cleaner),
+        detector: await network('retinaface', face.detector),
+        parser: await network('parsenet', face.parser),
+      }
+    : null;
+  if (stage === 1 || !vae || !unet || !controlnet || !schedule) return { cleaner, stage2: null, faces, threads };
   return {
     cleaner,
+    faces,
     stage2: {
       vaeEncoder: await network('vae_encoder', vae, OFFICIAL_PREFIX.vae),
       vaeDecoder: await network('vae_decoder', vae, OFFICIAL_PREFIX.vae),
@@ -80,13 +89,18 @@ function withoutTensors(weights: WeightTable): NetworkSpec {
 }
 
 /** Throws ManifestError for a checkpoint with the keys of no known network: the manifest must then say what it is. */
-function cleanerTypeOf({ file }: LoadedManifest, entry: NetworkEntry, { tensors }: WeightTable): CleanerType {
+function cleanerTypeOf(
+  { file }: LoadedManifest,
+  key: string,
+  entry: NetworkEntry,
+  { tensors }: WeightTable,
+): CleanerType {
   const type = detectCleanerType(tensors, entry.prefix);
   if (type) return type;
   const keys = tensors.slice(0, 3).map(({ name }) => name.slice(0, 100));
   throw new ManifestError(
     file,
-    `networks.cleaner has no type, and ${entry.file} does not have the keys and shapes of ${CLEANER_TYPES.join(', ')}` +
+    `${key} has no type, and ${entry.file} does not have the keys and shapes of ${CLEANER_TYPES.join(', ')}` +
       `${entry.prefix ? ` behind the prefix ${entry.prefix}` : ''} (it begins with ${keys.join(', ') || 'none'}): ` +
       'name another file, or the prefix of its keys',
   );

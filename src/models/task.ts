@@ -11,15 +11,20 @@ export function forTask(loaded: LoadedManifest, task: Task): LoadedManifest {
   const { manifest } = loaded;
   const entry = manifest.tasks?.[task];
   if (!entry) {
+    const lacks =
+      task === 'unaligned_face'
+        ? ' (its manifest lacks tasks.unaligned_face.face with cleaner, detector and parser)'
+        : '';
     const known = ['sr', ...Object.keys(manifest.tasks ?? {})].map((name) => `'${name}'`).join(' or ');
     throw new InvalidOptionError(
       'task',
-      `Expected ${known} for task but received '${task}': the model ${manifest.name} has no networks for that`,
+      `Expected ${known} for task but received '${task}': the model ${manifest.name} has no networks for that${lacks}`,
     );
   }
-  const { defaults, ...networks } = entry;
+  const { defaults, face, ...networks } = { face: undefined, ...entry };
   return {
     ...loaded,
+    face,
     manifest: {
       ...manifest,
       networks: { ...manifest.networks, ...networks },

@@ -5,6 +5,7 @@
  */
 
 import type { BlurKernel, BlurKernelSpec, DegradationOperation, Recipe } from './degradation';
+import type { FacePrimitives, FindFacesJob, FoundFaces, PasteFacesJob } from './faces';
 import type { NativeComparison, NiqeModel, NiqePatches } from './metrics';
 
 /** Element types a checkpoint tensor can have; what native code can use is a subset that it checks itself. */
@@ -56,7 +57,9 @@ export interface NetworkSpec {
     | 'controlnet'
     | 'vae_encoder'
     | 'vae_decoder'
-    | 'clip_text';
+    | 'clip_text'
+    | 'retinaface'
+    | 'parsenet';
   readonly weights: WeightTable;
   /** Prefix of this network's keys in the file, for instance `model.diffusion_model.`; may be empty. */
   readonly prefix: string;
@@ -86,6 +89,13 @@ export interface ModelSpec {
     readonly latentScaleFactor: number;
     readonly minShortEdge: number;
   };
+  /** What restores faces where they are in a picture; null: pictures are restored as a whole alone. */
+  readonly faces: null | {
+    /** Stage 1 of an aligned face. */
+    readonly cleaner: NetworkSpec;
+    readonly detector: NetworkSpec;
+    readonly parser: NetworkSpec;
+  };
   /** Threads of one operator (ONNX Runtime's intra_op); at least 1. */
   readonly threads: number;
 }
@@ -97,7 +107,7 @@ export interface NativeImage {
   readonly data: Uint8Array;
 }
 
-export type Stage = 'load' | 'stage1' | 'encode' | 'sample' | 'decode' | 'finish';
+export type Stage = 'load' | 'detect' | 'stage1' | 'encode' | 'sample' | 'decode' | 'finish' | 'paste';
 
 /** One progress message. `step` counts from 1 to `steps` inside the stage. */
 export interface NativeProgress {
@@ -109,6 +119,8 @@ export interface NativeProgress {
 /** Everything one restoration needs beside the model. Names as in the reference (behaviour.md 1.1). */
 export interface RestoreJob {
   readonly image: NativeImage;
+  /** An aligned face: stage 1 is that of the model's `faces`. */
+  readonly isFace: boolean;
   /** 1: the cleaner alone; 2: both stages. */
   readonly stage: 1 | 2;
   readonly upscale: number;
@@ -197,6 +209,9 @@ export interface NativeTask<T> {
 /** Loaded networks. Jobs of one model run one after the other in the order they were started. */
 export interface NativeModel {
   restore(job: RestoreJob, onProgress: (progress: NativeProgress) => void): NativeTask<NativeResult>;
+  /** These two of a model with `faces`. */
+  findFaces(job: FindFacesJob, onProgress: (progress: NativeProgress) => void): NativeTask<FoundFaces>;
+  pasteFaces(job: PasteFacesJob, onProgress: (progress: NativeProgress) => void): NativeTask<NativeImage>;
   /** Cancels what runs, waits for it and frees the networks. Later calls reject with DIFFBIR_DISPOSED. */
   dispose(): Promise<void>;
 }
@@ -225,7 +240,7 @@ export interface NativeBinding {
 }
 
 /** Synchronous single operations. Shapes, ranges and sources are documented at the C++ functions they call. */
-export interface Primitives {
+export interface Primitives extends FacePrimitives {
   // core/rng: a fresh torch CPU generator answers a sequence of draws
   torchDraws(seed: bigint, draws: readonly TorchDraw[]): (Float32Array | Float64Array | BigInt64Array)[];
   /** Increments of one Brownian motion, drawn from a fresh generator, for [sigma, sigmaNext, sigma, sigmaNext, ...]. */

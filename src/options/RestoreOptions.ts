@@ -94,10 +94,11 @@ export interface RestoreOptions {
   model?: string | ModelSource | undefined;
   /**
    * Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`:
-   * for aligned faces, 512 x 512 after upscale.
+   * for aligned faces, 512 x 512 after upscale. `unaligned_face`: for pictures with faces in them, each of which is
+   * found, restored by itself and pasted back.
    * @default 'sr'
    */
-  task?: 'sr' | 'denoise' | 'face' | undefined;
+  task?: 'sr' | 'denoise' | 'face' | 'unaligned_face' | undefined;
   /**
    * Threads that one operator may use. An integer from 1 to 1024.
    * @default os.availableParallelism()
@@ -311,6 +312,12 @@ export interface RestoreOptions {
    * @default 1
    */
   samples?: number | undefined;
+  /**
+   * How many faces of a picture the task `unaligned_face` restores by themselves, the surest first: each takes the
+   * time of a picture of 512 x 512 pixels. An integer from 1 to 100.
+   * @default 20
+   */
+  maxFaces?: number | undefined;
   /**
    * Format of the output. JPEG has no transparency: it is laid on white.
    * @default the input's, png for raw pixels

@@ -33,6 +33,8 @@ export interface OptionSpec<T = unknown> {
   readonly manifest?: true;
   /** The picture depends on it from this stage on: it is written into the output's metadata (parameters/). */
   readonly recordedFrom?: 1 | 2;
+  /** The task that alone reads it. */
+  readonly onlyFor?: Task;
 }
 
 /**
@@ -68,7 +70,7 @@ export const SAMPLERS = [
   'edm_dpm++_3m_sde',
 ] as const;
 /** What a model can be made for (behaviour.md 1.3). */
-export const TASKS = ['sr', 'denoise', 'face'] as const;
+export const TASKS = ['sr', 'denoise', 'face', 'unaligned_face'] as const;
 export type Task = (typeof TASKS)[number];
 /** What restoration guidance minimises. */
 export const GUIDANCE_LOSSES = ['mse', 'w_mse'] as const;
@@ -208,7 +210,7 @@ export const OPTIONS = {
   task: {
     kind: oneOf(TASKS),
     default: 'sr',
-    doc: 'Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`: for aligned faces, 512 x 512 after upscale.',
+    doc: 'Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`: for aligned faces, 512 x 512 after upscale. `unaligned_face`: for pictures with faces in them, each of which is found, restored by itself and pasted back.',
     scope: 'load',
   },
   threads: {
@@ -474,6 +476,15 @@ export const OPTIONS = {
     default: 1,
     doc: 'How many pictures to make of the input, in stage 2. Sample k, counted from 0, has the seed `seed + k`, as if it were made alone.',
     scope: 'call',
+  },
+  maxFaces: {
+    kind: integer(1, 100),
+    default: 20,
+    doc: 'How many faces of a picture the task `unaligned_face` restores by themselves, the surest first: each takes the time of a picture of 512 x 512 pixels.',
+    scope: 'call',
+    manifest: true,
+    recordedFrom: 1,
+    onlyFor: 'unaligned_face',
   },
   format: {
     kind: oneOf(FORMATS),

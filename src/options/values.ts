@@ -3,7 +3,8 @@ import type { NativeTensor, Stage } from '../native/binding';
 
 /** One progress message of a restoration. */
 export interface RestoreProgress {
-  /** What runs now: `load` (weights and graphs), `stage1`, `encode`, `sample`, `decode` or `finish`. */
+  /** What runs now: `load` (weights and graphs), `detect` (faces), `stage1`, `encode`, `sample`, `decode`, `finish` or `paste`
+   * (faces). */
   readonly stage: Stage;
   /** Counts from 1 to `steps` inside the stage. */
   readonly step: number;

@@ -37,7 +37,8 @@ export function runParameters(
   // An empty list stands for the seed.
   if (options.noise?.length) return undefined;
   const all: Readonly<Record<string, unknown>> = { ...options, stage };
-  const recorded = Object.fromEntries(recordedOptions(stage).map((name) => [name, all[name]]));
+  const read = recordedOptions(stage).filter((name) => (specOf(name).onlyFor ?? task) === task);
+  const recorded = Object.fromEntries(read.map((name) => [name, all[name]]));
   return { version: packageVersion(), model, task, options: recorded as RestoreOptions };
 }
 

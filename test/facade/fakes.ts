@@ -15,6 +15,7 @@ import type {
   RestoreJob,
   Stage,
 } from '../../src/native/binding';
+import type { FindFacesJob, FoundFaces, NativeFace, PasteFacesJob } from '../../src/native/faces';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import { validateOptions } from '../../src/options/validate';
 import { Restorer } from '../../src/restorer';
@@ -24,6 +25,12 @@ export interface FakeNative {
   /** What came through the door. */
   readonly specs: ModelSpec[];
   readonly jobs: RestoreJob[];
+  readonly finds: FindFacesJob[];
+  readonly pastes: PasteFacesJob[];
+  /** What `findFaces` finds. */
+  faces: NativeFace[];
+  /** The size at which it looks for them, if not that of the result. */
+  searched: FoundFaces['searched'] | undefined;
   cancelled: number;
   disposed: number;
   /** Milliseconds between two steps of a job. */
@@ -52,6 +59,10 @@ export function fakeNative(): FakeNative {
     },
     specs: [],
     jobs: [],
+    finds: [],
+    pastes: [],
+    faces: [],
+    searched: undefined,
     cancelled: 0,
     disposed: 0,
     pace: 1,
@@ -61,8 +72,20 @@ export function fakeNative(): FakeNative {
 }
 
 function model(fake: FakeNative): NativeModel {
-  let running: NativeTask<NativeResult> | undefined;
+  let running: NativeTask<unknown> | undefined;
   return {
+    findFaces(job, onProgress) {
+      fake.finds.push(job);
+      const found = task(fake, [['detect', 1]], onProgress, () => foundFaces(fake, job));
+      running = found;
+      return found;
+    },
+    pasteFaces(job, onProgress) {
+      fake.pastes.push(job);
+      const pasted = task(fake, [['paste', job.faces.length]], onProgress, () => job.background);
+      running = pasted;
+      return pasted;
+    },
     restore(job, onProgress) {
       fake.jobs.push(job);
       const stages: [Stage, number][] =
@@ -78,14 +101,31 @@ function model(fake: FakeNative): NativeModel {
               ['decode', 1],
               ['finish', 1],
             ];
-      running = task(fake, stages, onProgress, () => enlarge(job));
-      return running;
+      const restored = task(fake, stages, onProgress, () => enlarge(job));
+      running = restored;
+      return restored;
     },
     async dispose() {
       fake.disposed++;
       running?.cancel();
       await running?.promise.catch(() => {});
     },
+  };
+}
+
+function foundFaces({ faces, searched }: FakeNative, { image, upscale, mostFaces }: FindFacesJob): FoundFaces {
+  const size = { width: Math.trunc(image.width * upscale), height: Math.trunc(image.height * upscale) };
+  return { size, searched: searched ?? size, found: faces.length, faces: faces.slice(0, mostFaces) };
+}
+
+/** A face of one colour. */
+export function fakeFace(level: number, score = 0.9): NativeFace {
+  return {
+    box: Float64Array.of(1, 2, 3, 4),
+    score,
+    landmarks: Float64Array.from({ length: 10 }, (_, i) => i),
+    toAligned: Float64Array.of(1, 0, 0, 0, 1, 0),
+    aligned: { width: 512, height: 512, data: new Uint8Array(512 * 512 * 3).fill(level) },
   };
 }
 
@@ -149,6 +189,11 @@ export const BOTH_STAGES: ModelManifest = {
   ...STAGE1,
   networks: { ...STAGE1.networks, vae: network, textEncoder: network, unet: network, controlnet: network },
   schedule: { parameterization: 'v', zeroSnr: true, linearStart: 0.00085, linearEnd: 0.012, timesteps: 1000 },
+};
+
+export const FACES: ModelManifest = {
+  ...BOTH_STAGES,
+  tasks: { unaligned_face: { face: { cleaner: { type: 'swinir', ...network }, detector: network, parser: network } } },
 };
 
 export function temporaryFolder(): string {

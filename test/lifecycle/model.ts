@@ -13,7 +13,7 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
   const ctx = await openGolden(fileURLToPath(new URL('../golden', import.meta.url)));
   const networks = networksOf(ctx.entry('pipeline/swinir_v2.1_150x200.safetensors'), ctx);
   const cleaner = await networks.swinir();
-  if (stage === 1) return { cleaner, stage2: null, threads: 1 };
+  if (stage === 1) return { cleaner, stage2: null, faces: null, threads: 1 };
   return {
     cleaner,
     stage2: {
@@ -26,6 +26,7 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
       latentScaleFactor: await networks.latentScaleFactor(),
       minShortEdge: 512,
     },
+    faces: null,
     threads: 1,
   };
 }
@@ -34,6 +35,7 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
 export function jobOf({ stage, steps = 1, size = 64 }: { stage: 1 | 2; steps?: number; size?: number }): RestoreJob {
   return {
     image: { width: size, height: size, data: new Uint8Array(size * size * 3).fill(100) },
+    isFace: false,
     stage,
     upscale: 1,
     sampler: 'spaced',

@@ -33,7 +33,10 @@ describe('what is recorded', () => {
     ];
     const objects = ['failOn', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
     expect(recordedOptions(2)).toEqual(OPTION_NAMES.filter((name) => ![...unrelated, ...objects].includes(name)));
-    expect(recordedOptions(1)).toEqual(['stage', 'upscale', 'tiling', 'padding', 'parity', 'keepMetadata']);
+    expect(recordedOptions(1)).toEqual([
+      ...['stage', 'upscale', 'tiling', 'padding', 'parity'],
+      ...['maxFaces', 'keepMetadata'],
+    ]);
   });
 
   it('version, model, stage, defaults', () => {

@@ -65,6 +65,7 @@ async function modelOf(entry: GoldenEntry, ctx: Context): Promise<ModelSpec> {
       latentScaleFactor: await networks.latentScaleFactor(),
       minShortEdge: 512,
     },
+    faces: null,
     threads: THREADS,
   };
 }
@@ -75,6 +76,7 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
   const tiles = (name: string) => ({ tile: tile(name), stride: args[`${name}_tile_stride`] });
   return {
     image,
+    isFace: false,
     stage: 2,
     upscale: entry.params?.upscale ?? enlargedBefore,
     sampler: args.sampler_type,
