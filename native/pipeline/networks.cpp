@@ -49,8 +49,11 @@ nets::AutoencoderConfig autoencoder_config(const NetworkSpec& spec) {
 
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
 
-runtime::Network build(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
-  return runtime::Network(build_graph(spec), options);
+/// Packed weights save time in networks of wide feature maps and few weights (a third of the decoder's), and little in
+/// those that have gigabytes of them (docs/decisions/0008-loading.md).
+runtime::Weights weights_of(const std::string& type) {
+  const bool is_large = type == "unet" || type == "controlnet" || type == "clip_text";
+  return is_large ? runtime::Weights::mapped : runtime::Weights::packed;
 }
 
 /// The first `channels` channels of x [B,C,h,w], times a factor.
@@ -149,10 +152,16 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   throw Error(ErrorCode::model_mismatch, "Expected a known network type but received " + spec.type);
 }
 
+runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
+                               const std::set<std::string>& marks) {
+  options.weights = weights_of(spec.type);
+  return runtime::Network(build_graph(spec, marks), options);
+}
+
 Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
   if (spec.type == "none") return {.run = [](const Tensor& x, CancellationToken&) { return x; }};
 
-  const auto network = std::make_shared<runtime::Network>(build(spec, options));
+  const auto network = std::make_shared<runtime::Network>(build_network(spec, options));
   const auto plain = [network](const Tensor& x, CancellationToken& token) {
     const Ort::Value inputs[] = {runtime::view(x)};
     return runtime::to_tensor(network->run(inputs, token).front());
@@ -192,7 +201,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
 }
 
 TextEncoder::TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options)
-    : network_(build(spec, options)) {}
+    : network_(build_network(spec, options)) {}
 
 Tensor TextEncoder::operator()(std::span<const std::int32_t> ids, CancellationToken& token) {
   const Ort::Value inputs[] = {runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())})};
@@ -203,8 +212,8 @@ Autoencoder::Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder,
                          const runtime::NetworkOptions& options)
     : decoder_spec_(decoder),
       threads_(options.threads),
-      encoder_(build(encoder, options)),
-      decoder_(build(decoder, options)),
+      encoder_(build_network(encoder, options)),
+      decoder_(build_network(decoder, options)),
       scale_factor_(scale_factor) {}
 
 Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
@@ -235,7 +244,7 @@ Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const T
 
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
                                const runtime::NetworkOptions& options)
-    : unet_(build(unet, options)), controlnet_(build(controlnet, options)) {}
+    : unet_(build_network(unet, options)), controlnet_(build_network(controlnet, options)) {}
 
 Tensor ControlledUNet::operator()(const Tensor& x, float t, const Tensor& context, const Tensor& hint, float strength,
                                   CancellationToken& token) {
