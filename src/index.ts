@@ -18,8 +18,10 @@ export {
   InvalidOptionError,
   ManifestError,
 } from './errors';
+export { type Estimate, type EstimateOptions, estimate, type StageEstimate } from './estimate';
 export type { ImageInput, RawImage } from './image/types';
 export { type Inspection, type InspectOptions, inspect } from './inspect';
+export { type InspectModelOptions, inspectModel, type ModelInspection, type NetworkInspection } from './inspectModel';
 export type { CleanerEntry, ModelManifest, ModelSource, NetworkEntry, TaskEntry } from './models/manifest';
 export type { Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';

@@ -64,6 +64,23 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
   return { cleaner, encoder, decoder, diffusion, encoderAtOnce, decoderAtOnce };
 }
 
+/**
+ * Bytes that a picture of `size` pixels needs in the stage that needs most, with the tiles that were planned for it: its
+ * own pixels and floats, and the work of the networks.
+ */
+export function peakBytes(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions, tiles: Tiles): number {
+  const stages = new Stages(size, stage, model, options);
+  const parts = [stages.peak('cleaner', tiles.cleaner.tile, false)];
+  if (stage === 2) {
+    parts.push(stages.peak('encoder', tiles.encoder, tiles.encoderAtOnce));
+    parts.push(stages.peak('diffusion', tiles.diffusion.tile, false));
+    parts.push(stages.peak('decoder', tiles.decoder, tiles.decoderAtOnce));
+  }
+  return Math.max(...parts);
+}
+
+type Part = 'cleaner' | 'encoder' | 'diffusion' | 'decoder';
+
 /** What one picture leaves of the budget, stage by stage. */
 class Stages {
   private readonly work: Size;
@@ -85,40 +102,56 @@ class Stages {
   }
 
   cleaner(): number {
-    const { cleaner, cleanerScale } = this.footprint;
-    const made = area(this.seen) * cleanerScale ** 2;
-    const enlarged = cleanerScale > 1 ? FLOATS * area(this.work) : LEVELS * area(this.work);
-    const free = this.free(2 * LEVELS * this.input + enlarged + (FLOATS + WEIGHTS) * made);
-    return this.largest(
-      this.seen,
-      free,
-      LARGEST,
-      Number.POSITIVE_INFINITY,
-      (tile) => cleaner * inside(this.seen, tile),
-    );
+    const bytes = (tile: number) => this.needed('cleaner', tile);
+    return this.largest(this.seen, this.free('cleaner'), LARGEST, Number.POSITIVE_INFINITY, bytes);
   }
 
   diffusion(): number {
-    const free = this.free(LEVELS * this.input + (FLOATS + LATENTS) * area(this.work));
-    const bytes = (tile: number) => this.footprint.diffusion * inside(this.work, tile);
-    return this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
+    const bytes = (tile: number) => this.needed('diffusion', tile);
+    return this.largest(this.work, this.free('diffusion'), LARGEST_ATTENDED, MOST_ATTENDED, bytes);
   }
 
   /** Tile (as given, where it is), and whether all of them fit at once. */
   autoencoder(half: 'encoder' | 'decoder', given: number): [number, boolean] {
-    const overlap = half === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP;
-    const copies = half === 'encoder' ? FLOATS : 2 * FLOATS + LATENTS / 4;
-    const free = this.free(LEVELS * this.input + copies * area(this.work));
-    const bytes = (tile: number) => this.footprint[half] * inside(this.work, tile + 2 * overlap);
-    const count = (tile: number) =>
-      Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
+    const free = this.free(half);
+    const bytes = (tile: number) => this.needed(half, tile);
     const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
-    return [tile, count(tile) <= MOST_AT_ONCE && count(tile) * bytes(tile) <= free];
+    const count = this.count(tile);
+    return [tile, count <= MOST_AT_ONCE && count * bytes(tile) <= free];
   }
 
-  /** Bytes that are left for a network beside what the pipeline holds. */
-  private free(held: number): number {
-    return this.options.memoryBudget * MIB - held;
+  /** Of a stage, in bytes. A tile of 0: the picture whole. `atOnce`: all tiles are in memory. */
+  peak(part: Part, tile: number, atOnce: boolean): number {
+    const size = tile || Math.max(this.seen.width, this.seen.height, this.work.width, this.work.height);
+    return this.held(part) + this.needed(part, size) * (atOnce && tile > 0 ? this.count(tile) : 1);
+  }
+
+  private count(tile: number): number {
+    return Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
+  }
+
+  /** Bytes of a network's work on one tile. */
+  private needed(part: Part, tile: number): number {
+    if (part === 'cleaner') return this.footprint.cleaner * inside(this.seen, tile);
+    const overlap = part === 'encoder' ? ENCODER_OVERLAP : part === 'decoder' ? DECODER_OVERLAP : 0;
+    return this.footprint[part] * inside(this.work, tile + 2 * overlap);
+  }
+
+  /** Bytes of the pictures that the pipeline holds beside the network. */
+  private held(part: Part): number {
+    const input = LEVELS * this.input;
+    const work = area(this.work);
+    if (part === 'encoder') return input + FLOATS * work;
+    if (part === 'diffusion') return input + (FLOATS + LATENTS) * work;
+    if (part === 'decoder') return input + (2 * FLOATS + LATENTS / 4) * work;
+    const { cleanerScale } = this.footprint;
+    const made = area(this.seen) * cleanerScale ** 2;
+    return 2 * input + (cleanerScale > 1 ? FLOATS : LEVELS) * work + (FLOATS + WEIGHTS) * made;
+  }
+
+  /** Bytes that are left for a network. */
+  private free(part: Part): number {
+    return this.options.memoryBudget * MIB - this.held(part);
   }
 
   /** 0 where the picture fits whole, else the largest tile that does. */
