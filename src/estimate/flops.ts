@@ -53,7 +53,7 @@ function weightsOf({ weights, prefix }: NetworkSpec): Weights {
   const found = new Map<string, readonly number[]>();
   for (const { name, shape } of weights.tensors) {
     const inside = name.slice(prefix.length);
-    const isWeight = /(^|[._])weight$/.test(inside) && !inside.includes('embedding');
+    const isWeight = /(^|[._])weight$/.test(inside) && inside !== 'token_embedding.weight';
     if (name.startsWith(prefix) && isWeight && shape.length >= 2) found.set(inside, shape);
   }
   return found;
