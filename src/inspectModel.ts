@@ -1,7 +1,7 @@
 import { ITEM_SIZE } from './checkpoint/tensorEntry';
 import { type Estimate, estimateWith, measure } from './estimate';
 import { openModel } from './loadModel';
-import { type ModelSource, readManifest } from './models/manifest';
+import type { ModelSource } from './models/manifest';
 import { elements, type NetworkRole, networksOf, parametersOf } from './models/networks';
 import type { DType, NetworkSpec } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
@@ -60,10 +60,10 @@ export async function inspectModel(
 ): Promise<ModelInspection> {
   const checked = { ...validateOptions(options, { only: INSPECT_MODEL_OPTIONS }), model };
   const { internals } = await import('./internals');
-  const { manifest } = await readManifest(model);
   const open = await openModel(checked, internals);
   const networks = networksOf(open.spec).map(([role, network]) => describe(role, network));
   const gflops = await measure(open, internals, checked);
+  const { manifest } = open;
   return {
     name: open.name,
     description: manifest.description,

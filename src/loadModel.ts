@@ -3,7 +3,7 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type Footprint, footprintOf } from './memory/footprint';
-import { type LoadedManifest, readManifest } from './models/manifest';
+import { type LoadedManifest, type ModelManifest, readManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import { forTask } from './models/task';
 import type { ModelSpec, NativeModel } from './native/binding';
@@ -37,6 +37,8 @@ export interface LoadedModel {
 /** A model whose files have been read, and nothing built yet. */
 export interface OpenModel extends Omit<LoadedModel, 'native'> {
   readonly spec: ModelSpec;
+  /** As it is for the task. */
+  readonly manifest: ModelManifest;
 }
 
 /** Defaults of a model without a text encoder, whose conditional and unconditional predictions are the same. */
@@ -71,6 +73,7 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
   stopIfAborted();
   return {
     spec,
+    manifest: manifest.manifest,
     name: manifest.manifest.name,
     task,
     stages,
@@ -88,7 +91,7 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
  * Rejects as openModel does, and with DIFFBIR_MODEL_MISMATCH.
  */
 export async function loadModel(options: RestoreOptions, internals: Internals, loadShare = 1): Promise<LoadedModel> {
-  const { spec, ...model } = await openModel(options, internals);
+  const { spec, manifest: _, ...model } = await openModel(options, internals);
   const binding = internals.loadBinding();
   const progress = options.onProgress && withLoadFraction(options.onProgress, loadShare);
   const native = await runTask((report) => binding.createModel(spec, report), progress, options.signal);
