@@ -18,9 +18,12 @@ export {
   InvalidOptionError,
   ManifestError,
 } from './errors';
+export { type Estimate, type EstimateOptions, estimate, type StageEstimate } from './estimate';
 export type { Point, RestoredFace } from './faces/restoredFace';
 export type { ImageInput, RawImage } from './image/types';
 export { type Inspection, type InspectOptions, inspect } from './inspect';
+export { type InspectModelOptions, inspectModel, type ModelInspection, type NetworkInspection } from './inspectModel';
+export type { WeightMemory } from './memory/weights';
 export type { CleanerType } from './models/cleanerType';
 export type {
   CleanerEntry,
@@ -32,7 +35,8 @@ export type {
   TaskEntry,
   UnalignedFaceEntry,
 } from './models/manifest';
-export type { ScheduleSpec, Stage } from './native/binding';
+export type { NetworkRole } from './models/networks';
+export type { DType, ScheduleSpec, Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
 export type { Appearance } from './native/metrics';
 export type { Guidance, RestoreOptions, Tiling } from './options/RestoreOptions';
@@ -44,3 +48,4 @@ export { restore } from './restore';
 export type { RestoreResult, StageTime } from './restoreResult';
 export { type BatchItem, Restorer } from './restorer';
 export { versions } from './versions';
+export type { Size } from './workSize';

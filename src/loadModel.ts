@@ -3,10 +3,10 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type FaceFootprint, type Footprint, faceFootprintOf, footprintOf } from './memory/footprint';
-import { type LoadedManifest, readManifest } from './models/manifest';
+import { type LoadedManifest, type ModelManifest, readManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import { forTask } from './models/task';
-import type { NativeModel } from './native/binding';
+import type { ModelSpec, NativeModel } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
 import type { Task } from './options/table';
@@ -36,6 +36,13 @@ export interface LoadedModel {
   readonly internals: Internals;
 }
 
+/** A model whose files have been read, and nothing built yet. */
+export interface OpenModel extends Omit<LoadedModel, 'native'> {
+  readonly spec: ModelSpec;
+  /** As it is for the task. */
+  readonly manifest: ModelManifest;
+}
+
 /** Defaults of a model without a text encoder, whose conditional and unconditional predictions are the same. */
 const WITHOUT_PROMPTS = { prompt: '', negativePrompt: '', cfgScale: 1 } as const satisfies RestoreOptions;
 
@@ -45,12 +52,12 @@ export function embeddedModel(): string {
 }
 
 /**
- * Reads the manifest, opens the checkpoints and builds the networks. `options` must have been validated.
- * Rejects with ManifestError, CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND, DIFFBIR_MODEL_MISMATCH.
+ * Reads the manifest and the checkpoints' tables of tensors. `options` must have been validated.
+ * Rejects with ManifestError, CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND.
  */
-export async function loadModel(options: RestoreOptions, internals: Internals, loadShare = 1): Promise<LoadedModel> {
+export async function openModel(options: RestoreOptions, internals: Internals): Promise<OpenModel> {
   // What belongs to this call alone is no default of later ones.
-  const { signal, onProgress, ...lasting } = options;
+  const { signal, onProgress: _, ...lasting } = options;
   const stopIfAborted = () => {
     if (signal?.aborted) throw abortError(signal);
   };
@@ -66,11 +73,9 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   if (stages === 1 && !hasStage1(manifest)) throw noStage1(manifest.manifest.name);
   const spec = await modelSpec(manifest, { stage: stages, threads }, internals.readCheckpoint);
   stopIfAborted();
-  const binding = internals.loadBinding();
-  const progress = onProgress && withLoadFraction(onProgress, loadShare);
-  const native = await runTask((report) => binding.createModel(spec, report), progress, signal);
   return {
-    native,
+    spec,
+    manifest: manifest.manifest,
     name: manifest.manifest.name,
     task,
     stages,
@@ -82,6 +87,18 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     layers,
     internals,
   };
+}
+
+/**
+ * Reads the manifest, opens the checkpoints and builds the networks. `options` must have been validated.
+ * Rejects as openModel does, and with DIFFBIR_MODEL_MISMATCH.
+ */
+export async function loadModel(options: RestoreOptions, internals: Internals, loadShare = 1): Promise<LoadedModel> {
+  const { spec, manifest: _, ...model } = await openModel(options, internals);
+  const binding = internals.loadBinding();
+  const progress = options.onProgress && withLoadFraction(options.onProgress, loadShare);
+  const native = await runTask((report) => binding.createModel(spec, report), progress, options.signal);
+  return { ...model, native };
 }
 
 export function noStage1(name: string): InvalidOptionError {

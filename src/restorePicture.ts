@@ -17,7 +17,7 @@ import { joinAlpha } from './image/raw';
 import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
 import { type LoadedModel, noStage1 } from './loadModel';
-import { planTiles } from './memory/planTiles';
+import { featuresFit, planTiles } from './memory/planTiles';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
 import { MAX_PARAMETERS, type RunParameters, runParameters, toJson } from './parameters/runParameters';
@@ -191,6 +191,13 @@ function toJob(
   const { upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint } = options;
   const { guidance, fidelity, padding, parity, colorFix, seed, noise = [], trace } = options;
   const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
+  const tiling = planTiles({ width, height }, stage, model, options);
+  const { reuseInterval, ...asked } = reuseOf(options);
+  let { reuse } = asked;
+  if (stage === 2 && reuse !== 'none' && !featuresFit({ width, height }, model, options, tiling, reuse)) {
+    warnings.push('memoryBudget is too small to reuse features: every step computes all');
+    reuse = 'none';
+  }
   return {
     job: {
       image: { data: rgb, width, height },
@@ -198,10 +205,10 @@ function toJob(
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
-      ...reuseOf(options),
+      ...{ reuse, reuseInterval },
       ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },
-      tiling: planTiles({ width, height }, stage, model, options),
+      tiling,
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),
     },

@@ -33,6 +33,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set_function(exports, "degrade", start_degrade);
   set_function(exports, "compare", start_compare);
   set_function(exports, "niqePatches", start_niqe_patches);
+  set_function(exports, "measureSpeed", start_measure_speed);
   exports.Set("primitives", make_primitives(env));
   return exports;
 }

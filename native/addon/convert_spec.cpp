@@ -1,6 +1,11 @@
 // Conversions of the resolved structs that describe a model.
 #include <array>
+#include <functional>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "addon/convert.h"
 
@@ -52,15 +57,43 @@ NetworkConfig to_network_config(Napi::Value value, const std::string& name) {
   return config;
 }
 
-Stage2Spec to_stage2_spec(const Napi::Object& object, const std::string& name) {
-  Stage2Spec spec;
-  spec.vae_encoder = field(object, name, "vaeEncoder", to_network_spec);
-  spec.vae_decoder = field(object, name, "vaeDecoder", to_network_spec);
-  if (!object.Get("textEncoder").IsNull()) {
-    spec.text_encoder = field(object, name, "textEncoder", to_network_spec);
+NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
+                            std::shared_ptr<const WeightTable> weights) {
+  NetworkSpec spec;
+  spec.type = field(object, name, "type", to_text);
+  spec.weights = std::move(weights);
+  spec.prefix = field(object, name, "prefix", to_text);
+  spec.config = field(object, name, "config", to_network_config);
+  return spec;
+}
+
+/// The networks of a model. Those that name one and the same table share its mapping: a Stable Diffusion file holds
+/// four of them, and thousands of tensors.
+class NetworkSpecs {
+ public:
+  NetworkSpec operator()(Napi::Value value, const std::string& name) {
+    const Napi::Object object = to_object(value, name);
+    const Napi::Value table = object.Get("weights");
+    for (const auto& [given, weights] : tables_) {
+      if (given.StrictEquals(table)) return to_network_spec(object, name, weights);
+    }
+    tables_.emplace_back(table, field(object, name, "weights", to_weight_table));
+    return to_network_spec(object, name, tables_.back().second);
   }
-  spec.unet = field(object, name, "unet", to_network_spec);
-  spec.controlnet = field(object, name, "controlnet", to_network_spec);
+
+ private:
+  std::vector<std::pair<Napi::Value, std::shared_ptr<const WeightTable>>> tables_;
+};
+
+Stage2Spec to_stage2_spec(const Napi::Object& object, const std::string& name, NetworkSpecs& networks) {
+  Stage2Spec spec;
+  spec.vae_encoder = field(object, name, "vaeEncoder", std::ref(networks));
+  spec.vae_decoder = field(object, name, "vaeDecoder", std::ref(networks));
+  if (!object.Get("textEncoder").IsNull()) {
+    spec.text_encoder = field(object, name, "textEncoder", std::ref(networks));
+  }
+  spec.unet = field(object, name, "unet", std::ref(networks));
+  spec.controlnet = field(object, name, "controlnet", std::ref(networks));
   spec.schedule = field(object, name, "schedule", to_schedule_config);
   spec.latent_scale_factor = static_cast<float>(field(object, name, "latentScaleFactor", to_number));
   spec.min_short_edge = field(object, name, "minShortEdge", to_integer, 1, 512);
@@ -80,11 +113,11 @@ RecordedMath to_recorded_math(Napi::Value value, const std::string& name) {
   return {field(object, name, "roots", to_values), field(object, name, "logs", to_values)};
 }
 
-FaceSpec to_face_spec(const Napi::Object& object, const std::string& name) {
+FaceSpec to_face_spec(const Napi::Object& object, const std::string& name, NetworkSpecs& networks) {
   FaceSpec spec;
-  spec.cleaner = field(object, name, "cleaner", to_network_spec);
-  spec.detector = field(object, name, "detector", to_network_spec);
-  spec.parser = field(object, name, "parser", to_network_spec);
+  spec.cleaner = field(object, name, "cleaner", std::ref(networks));
+  spec.detector = field(object, name, "detector", std::ref(networks));
+  spec.parser = field(object, name, "parser", std::ref(networks));
   return spec;
 }
 
@@ -134,22 +167,18 @@ std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std:
 
 NetworkSpec to_network_spec(Napi::Value value, const std::string& name) {
   const Napi::Object object = to_object(value, name);
-  NetworkSpec spec;
-  spec.type = field(object, name, "type", to_text);
-  spec.weights = field(object, name, "weights", to_weight_table);
-  spec.prefix = field(object, name, "prefix", to_text);
-  spec.config = field(object, name, "config", to_network_config);
-  return spec;
+  return to_network_spec(object, name, field(object, name, "weights", to_weight_table));
 }
 
 ModelSpec to_model_spec(Napi::Value value, const std::string& name) {
   const Napi::Object object = to_object(value, name);
+  NetworkSpecs networks;
   ModelSpec spec;
-  spec.cleaner = field(object, name, "cleaner", to_network_spec);
+  spec.cleaner = field(object, name, "cleaner", std::ref(networks));
   const Napi::Value stage2 = object.Get("stage2");
-  if (!stage2.IsNull()) spec.stage2 = to_stage2_spec(to_object(stage2, name + ".stage2"), name + ".stage2");
+  if (!stage2.IsNull()) spec.stage2 = to_stage2_spec(to_object(stage2, name + ".stage2"), name + ".stage2", networks);
   const Napi::Value faces = object.Get("faces");
-  if (!faces.IsNull()) spec.faces = to_face_spec(to_object(faces, name + ".faces"), name + ".faces");
+  if (!faces.IsNull()) spec.faces = to_face_spec(to_object(faces, name + ".faces"), name + ".faces", networks);
   spec.threads = static_cast<int>(field(object, name, "threads", to_integer, 1, 1024));
   return spec;
 }

@@ -9,6 +9,7 @@
 #include "addon/convert_metrics.h"
 #include "addon/job.h"
 #include "addon/task.h"
+#include "runtime/speed.h"
 
 namespace diffbir {
 
@@ -32,7 +33,7 @@ class PictureTask : public Job {
 
 template <typename Compute, typename Convert>
 Napi::Value start(Napi::Env env, Compute compute, Convert convert) {
-  using Value = decltype(compute(std::declval<const CancellationToken&>()));
+  using Value = decltype(compute(std::declval<CancellationToken&>()));
   using Task = PictureTask<Value, Compute, Convert>;
   Job& job = Job::open(env, std::make_unique<Task>(env, std::move(compute), convert), env.Undefined());
   const Napi::Object task = make_task(env, job);
@@ -71,6 +72,13 @@ Napi::Value start_niqe_patches(const Napi::CallbackInfo& info) {
   return start(
       info.Env(), [image = std::move(image)](const CancellationToken&) { return niqe_patches(image); },
       from_niqe_patches);
+}
+
+Napi::Value start_measure_speed(const Napi::CallbackInfo& info) {
+  const auto threads = static_cast<int>(to_integer(info[0], "threads", 1, 1024));
+  return start(
+      info.Env(), [threads](CancellationToken& token) { return runtime::measure_speed(threads, token); },
+      Napi::Number::New);
 }
 
 }  // namespace diffbir

@@ -4,7 +4,7 @@
 
 namespace diffbir {
 
-// Work on whole pictures that needs no model, as tasks of src/native/binding.ts: off the JavaScript thread, without
+// Work that needs no model, as tasks of src/native/binding.ts: off the JavaScript thread, without
 // progress. Pixels are copied before each returns.
 
 /// degrade({ image, recipe, seed }): a NativeImage.
@@ -15,5 +15,8 @@ Napi::Value start_compare(const Napi::CallbackInfo& info);
 
 /// niqePatches(image): { features, sharpness }, from which the model of NIQE is fitted.
 Napi::Value start_niqe_patches(const Napi::CallbackInfo& info);
+
+/// measureSpeed(threads): a number.
+Napi::Value start_measure_speed(const Napi::CallbackInfo& info);
 
 }  // namespace diffbir

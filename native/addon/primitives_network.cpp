@@ -50,8 +50,8 @@ Napi::Value create_network(const Napi::CallbackInfo& info) {
   std::set<std::string> marks;
   for (std::uint32_t i = 0; i < names.Length(); ++i) marks.insert(to_text(names[i], "outputs"));
 
-  const auto network = std::make_shared<runtime::Network>(
-      build_graph(spec, marks), runtime::NetworkOptions{.threads = threads, .token = nullptr});
+  const auto network =
+      std::make_shared<runtime::Network>(build_network(spec, runtime::NetworkOptions{.threads = threads}, marks));
   Napi::Object handle = Napi::Object::New(info.Env());
   set_function(handle, "run", [network](const Napi::CallbackInfo& call) { return run_network(call, *network); });
   return handle;

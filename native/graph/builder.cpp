@@ -122,7 +122,10 @@ Value Builder::parameter(const Module& m, const std::string& name, const Shape& 
                                                   view.shape.size());
     add_initializer(key, std::move(tensor));
   } else {
-    add_initializer(key, owned_tensor<float>(view.shape, view.to_float32()));
+    Ort::AllocatorWithDefaultOptions allocator;
+    auto tensor = Ort::Value::CreateTensor<float>(allocator, view.shape.data(), view.shape.size());
+    view.to_float32({tensor.GetTensorMutableData<float>(), element_count(view.shape)});
+    add_initializer(key, std::move(tensor));
   }
   return {key};
 }

@@ -30,9 +30,12 @@ Ort::Value same(const Ort::Value& value) {
                                   shape.data(), shape.size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
 }
 
-void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& values, std::size_t skipped = 0) {
-  for (std::size_t i = skipped; i < values.size(); ++i) inputs.push_back(same(values[i]));
+void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& values) {
+  for (const Ort::Value& value : values) inputs.push_back(same(value));
 }
+
+/// Inputs of the blocks at full size before features and controls: x, t, context, strength.
+constexpr std::size_t scalars_and_x = 4;
 
 }  // namespace
 
@@ -82,12 +85,17 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
     Tensor out = runtime::to_tensor(outputs.back());
     outputs.pop_back();
     cache.features_ = std::move(outputs);
-    if (cache.reuse_ == Reuse::none) cache.controls_.clear();
+    if (cache.reuse_ == Reuse::none) {
+      cache.controls_.clear();
+    } else if (cache.reuse_ == Reuse::deep) {
+      // The blocks at full size have the last controls, as many as their network has inputs left.
+      const std::size_t used = split_->rest.input_names().size() - scalars_and_x - cache.features_.size();
+      cache.controls_.erase(cache.controls_.begin(), cache.controls_.end() - static_cast<std::ptrdiff_t>(used));
+    }
     return out;
   }
   append(inputs, cache.features_);
-  // The blocks at full size have the last controls, as many as the network has inputs left.
-  append(inputs, cache.controls_, inputs.size() + cache.controls_.size() - split_->rest.input_names().size());
+  append(inputs, cache.controls_);
   return runtime::to_tensor(split_->rest.run(inputs, token).front());
 }
 

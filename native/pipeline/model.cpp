@@ -1,6 +1,7 @@
 #include "pipeline/model.h"
 
 #include "pipeline/networks.h"
+#include "runtime/environment.h"
 
 namespace diffbir {
 
@@ -65,6 +66,9 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
                             std::move(controlled_unet), NoiseSchedule(s.schedule), s.min_short_edge);
 }
 
-Model::~Model() = default;
+Model::~Model() {
+  networks_.reset();
+  runtime::return_free_memory();
+}
 
 }  // namespace diffbir

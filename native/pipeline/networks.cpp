@@ -51,6 +51,13 @@ nets::AutoencoderConfig autoencoder_config(const NetworkSpec& spec) {
 
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
 
+/// Packed weights save time in networks of wide feature maps and few weights (a third of the decoder's), and little in
+/// those that have gigabytes of them (docs/decisions/0008-loading.md).
+runtime::Weights weights_of(const std::string& type) {
+  const bool is_large = type.starts_with("unet") || type == "controlnet" || type == "clip_text";
+  return is_large ? runtime::Weights::mapped : runtime::Weights::packed;
+}
+
 /// The first `channels` channels of x [B,C,h,w], times a factor.
 Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
   Tensor result({x.dim(0), channels, x.dim(2), x.dim(3)});
@@ -153,6 +160,7 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
 
 runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks) {
+  options.weights = weights_of(spec.type);
   return runtime::Network(build_graph(spec, marks), options);
 }
 

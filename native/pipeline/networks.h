@@ -23,7 +23,8 @@ namespace diffbir {
 /// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit.
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks = {});
 
-/// Builds the network. `marks` as for build_graph(), whose errors it throws.
+/// Builds the network. The large ones (UNet, ControlNet, text encoder) compute with the mapped checkpoint, the others
+/// with packed copies, whatever `options` say. Throws what build_graph() throws.
 runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks = {});
 

@@ -87,7 +87,13 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
       custom_ops_(std::make_unique<CustomOps>()) {
   Ort::SessionOptions session_options;
   session_options.SetIntraOpNumThreads(options.threads);
-  session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
+  if (options.weights == Weights::packed) {
+    session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
+  } else {
+    // The level above turns the weights of convolutions into blocks, and packing copies matrices into panels.
+    session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_EXTENDED);
+    session_options.AddConfigEntry("session.disable_prepacking", "1");
+  }
   session_options.AddConfigEntry("session.use_env_allocators", "1");
   session_options.Add(custom_ops_->domain);
   std::optional<CancellationToken::Registration> registration;
@@ -99,6 +105,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
     throw Error(ErrorCode::runtime_failed,
                 "ONNX Runtime could not build the network of " + source() + ": " + error.what());
   }
+  return_free_memory();
 }
 
 Network::~Network() = default;

@@ -23,8 +23,18 @@ Ort::Value view(const std::int64_t& number);
 /// Copies a float32 result out of ONNX Runtime's memory.
 Tensor to_tensor(const Ort::Value& value);
 
+/// What a network computes with.
+enum class Weights {
+  /// Copies in the layouts that are fastest for ONNX Runtime's kernels, made when the network is built.
+  packed,
+  /// The checkpoint's own bytes, where they lie in the mapped file (float32; other types are converted once). Nothing
+  /// is copied, a network is built at once, and the system can drop the pages and read them again.
+  mapped,
+};
+
 struct NetworkOptions {
   int threads = 1;
+  Weights weights = Weights::packed;
   /// Cancels the building of the network; may be null.
   CancellationToken* token = nullptr;
 };

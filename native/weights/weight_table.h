@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,6 +43,8 @@ struct WeightView {
   bool aligned() const;
   /// Converts and gathers into float32.
   std::vector<float> to_float32() const;
+  /// The same into memory for as many values as the shape has.
+  void to_float32(std::span<float> values) const;
 };
 
 /// A checkpoint file mapped read-only, with its tensors by official key name. Copies nothing.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "core/error.h"
 #include "core/half.h"
@@ -37,20 +38,18 @@ float* gather(const WeightView& view, std::size_t axis, const std::byte* at, flo
 }
 
 template <typename Stored, typename Convert>
-std::vector<float> convert_all(const WeightView& view, Convert convert) {
-  std::vector<float> values(element_count(view.shape));
-  if (values.empty()) return values;
+void convert_all(const WeightView& view, std::span<float> values, Convert convert) {
+  if (values.empty()) return;
   if (view.contiguous()) {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = convert(load<Stored>(view.data + i * sizeof(Stored)));
   } else {
     gather<Stored>(view, 0, view.data, values.data(), convert);
   }
-  return values;
 }
 
 template <typename Stored>
-std::vector<float> convert_all(const WeightView& view) {
-  return convert_all<Stored>(view, [](Stored value) { return static_cast<float>(value); });
+void convert_all(const WeightView& view, std::span<float> values) {
+  convert_all<Stored>(view, values, [](Stored value) { return static_cast<float>(value); });
 }
 
 }  // namespace
@@ -69,27 +68,33 @@ bool WeightView::contiguous() const {
 bool WeightView::aligned() const { return reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) == 0; }
 
 std::vector<float> WeightView::to_float32() const {
+  std::vector<float> values(element_count(shape));
+  to_float32(values);
+  return values;
+}
+
+void WeightView::to_float32(std::span<float> values) const {
   switch (dtype) {
     case DType::float64:
-      return convert_all<double>(*this);
+      return convert_all<double>(*this, values);
     case DType::float32:
-      return convert_all<float>(*this);
+      return convert_all<float>(*this, values);
     case DType::float16:
-      return convert_all<std::uint16_t>(*this, half_to_float);
+      return convert_all<std::uint16_t>(*this, values, [](std::uint16_t half) { return half_to_float(half); });
     case DType::bfloat16:
-      return convert_all<std::uint16_t>(*this, bfloat16_to_float);
+      return convert_all<std::uint16_t>(*this, values, [](std::uint16_t half) { return bfloat16_to_float(half); });
     case DType::int64:
-      return convert_all<std::int64_t>(*this);
+      return convert_all<std::int64_t>(*this, values);
     case DType::int32:
-      return convert_all<std::int32_t>(*this);
+      return convert_all<std::int32_t>(*this, values);
     case DType::int16:
-      return convert_all<std::int16_t>(*this);
+      return convert_all<std::int16_t>(*this, values);
     case DType::int8:
-      return convert_all<std::int8_t>(*this);
+      return convert_all<std::int8_t>(*this, values);
     case DType::uint8:
-      return convert_all<std::uint8_t>(*this);
+      return convert_all<std::uint8_t>(*this, values);
     case DType::boolean:
-      return convert_all<std::uint8_t>(*this, [](std::uint8_t value) { return value != 0 ? 1.0F : 0.0F; });
+      return convert_all<std::uint8_t>(*this, values, [](std::uint8_t value) { return value != 0 ? 1.0F : 0.0F; });
   }
   throw Error(ErrorCode::internal, "unknown dtype");
 }

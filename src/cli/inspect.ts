@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
 import { DiffBIRError } from '../errors';
 import { type Inspection, inspect } from '../inspect';
+import { MANIFEST_FILE } from '../models/manifest';
 import { groupOf } from '../options/table';
 import { EXIT, type ExitCode } from './exitCodes';
 import { expandInputs } from './expandInputs';
@@ -15,6 +18,7 @@ interface Context {
 const FOOTER = `
 What a picture was made with stands in its XMP, unless it was restored with --no-save-parameters.
 To make it again: diffbir restore IN -o OUT --like IMAGE, with the --model that is named.
+A picture or folder that is called model: ./model
 `;
 
 /** Adds `diffbir inspect`; `done` gets its exit code. */
@@ -27,7 +31,7 @@ export function addInspectCommand(program: Command, context: Context, done: (cod
     .addHelpText('after', FOOTER)
     .action(async (words: string[]) => {
       const inputs = await expandInputs(words, { recursive: false, exclude: '' });
-      if (inputs.length === 0) throw new UsageError(`No pictures in ${words.join(', ')}`);
+      if (inputs.length === 0) throw new UsageError(noPictures(words));
       let code: ExitCode = EXIT.ok;
       for (const { file } of inputs) {
         if (!(await inspectFile(file, context, command.opts().json))) code = EXIT.failed;
@@ -35,6 +39,11 @@ export function addInspectCommand(program: Command, context: Context, done: (cod
       done(context.signal.aborted ? EXIT.interrupted : code);
     });
   return command;
+}
+
+function noPictures(words: readonly string[]): string {
+  const model = words.find((word) => existsSync(path.join(word, MANIFEST_FILE)));
+  return `No pictures in ${words.join(', ')}${model === undefined ? '' : `: a model is printed by inspect model ${model}`}`;
 }
 
 async function inspectFile(input: string, { terminal, signal }: Context, json: boolean): Promise<boolean> {
@@ -71,7 +80,7 @@ function shown(input: string, { format, width, height, parameters }: Inspection)
 }
 
 /** Text of a file must not steer the terminal. */
-function printable(value: unknown): string {
+export function printable(value: unknown): string {
   const text = typeof value === 'string' && value !== '' && value === value.trim() ? value : undefined;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
   if (text !== undefined && !/[\u0000-\u001f\u007f-\u009f]/.test(text)) return text;

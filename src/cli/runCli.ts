@@ -3,10 +3,12 @@ import { InvalidOptionError } from '../errors';
 import { packageVersion } from '../versions';
 import { addCompareCommand } from './compare';
 import { addDegradeCommand } from './degrade';
+import { addEstimateCommand } from './estimate';
 import { EXIT, type ExitCode } from './exitCodes';
 import { expandInputs } from './expandInputs';
 import { addFlags, typedOptions } from './flags';
 import { addInspectCommand } from './inspect';
+import { addInspectModelCommand } from './inspectModel';
 import { parametersOf, withTyped } from './like';
 import { planOutputs } from './planOutputs';
 import { createReporter, type Terminal } from './reporter';
@@ -67,12 +69,15 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
   const done = (code: ExitCode) => {
     exitCode = code;
   };
+  const inspect = addInspectCommand(program, cli, done);
   for (const command of [
     program,
     restore,
     addDegradeCommand(program, cli, done),
     addCompareCommand(program, cli, done),
-    addInspectCommand(program, cli, done),
+    inspect,
+    addInspectModelCommand(inspect, cli, done),
+    addEstimateCommand(program, cli, done),
   ]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

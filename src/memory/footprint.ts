@@ -14,6 +14,8 @@ export interface Footprint {
   readonly decoder: number;
   /** UNet and ControlNet together. */
   readonly diffusion: number;
+  /** What `reuse` keeps of one prompt from step to step, at most. */
+  readonly features: { readonly encoder: number; readonly deep: number };
 }
 
 /** What the face networks need; the bytes of the detector for each pixel that it works on, of the parser for one face. */
@@ -44,7 +46,7 @@ export function footprintOf({ cleaner, stage2 }: Pick<ModelSpec, 'cleaner' | 'st
     ...cleanerFootprint(cleaner),
     encoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeEncoder, 'encoder.down') : 0,
     decoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeDecoder, 'decoder.up') : 0,
-    diffusion: stage2 ? unetFootprint(stage2.unet) : 0,
+    ...(stage2 ? unetFootprint(stage2.unet) : { diffusion: 0, features: { encoder: 0, deep: 0 } }),
   };
 }
 
@@ -79,10 +81,11 @@ function widest(network: NetworkSpec, levels: string): number {
   }
 }
 
-function unetFootprint(unet: NetworkSpec): number {
+function unetFootprint(unet: NetworkSpec): Pick<Footprint, 'diffusion' | 'features'> {
   const shape = shapesOf(unet);
   // Every input block leaves a skip connection, and the ControlNet a control of the same size for it.
   let skips = 0;
+  let fullSize = 0;
   const areas: number[] = [];
   for (let block = 0; ; block++) {
     const halving = shape(`input_blocks.${block}.0.op`);
@@ -90,13 +93,18 @@ function unetFootprint(unet: NetworkSpec): number {
     if (!last) break;
     areas.push((areas.at(-1) ?? 1) / (halving ? 4 : 1));
     skips += (last[0] ?? 0) * (areas.at(-1) ?? 1);
+    if (areas.at(-1) === 1) fullSize += last[0] ?? 0;
   }
   let widestInput = 0;
   for (const [block, area] of areas.reverse().entries()) {
     widestInput = Math.max(widestInput, (shape(`output_blocks.${block}.0.in_layers.2`)?.[1] ?? 0) * area);
   }
-  const floats = 2 * skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS;
-  return (4 * floats) / CELL_PIXELS;
+  const bytes = (floats: number) => (4 * floats) / CELL_PIXELS;
+  return {
+    diffusion: bytes(2 * skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS),
+    // What comes from below full size is a part of the widest concatenation there.
+    features: { encoder: bytes(2 * skips), deep: bytes(fullSize + widestInput) },
+  };
 }
 
 /** A restoration network is widest where it makes the pixels of its output. */

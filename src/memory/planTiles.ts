@@ -73,9 +73,44 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
   return { cleaner, encoder, decoder, diffusion, batch: tiling.batch, encoderAtOnce, decoderAtOnce };
 }
 
+/**
+ * Bytes that a picture of `size` pixels needs in the stage that needs most, with the tiles that were planned for it: its
+ * own pixels and floats, and the work of the networks.
+ */
+export function peakBytes(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions, tiles: Tiles): number {
+  const stages = new Stages(size, stage, model, options);
+  const parts = [stages.peak('cleaner', tiles.cleaner.tile, false)];
+  if (stage === 2) {
+    parts.push(stages.peak('encoder', tiles.encoder, tiles.encoderAtOnce));
+    parts.push(stages.peak('diffusion', tiles.diffusion.tile, false));
+    parts.push(stages.peak('decoder', tiles.decoder, tiles.decoderAtOnce));
+  }
+  return Math.max(...parts);
+}
+
+/** Whether what `reuse` keeps between the steps fits beside the tiles that were planned. */
+export function featuresFit(
+  size: Size,
+  model: PlannedModel,
+  options: PlanOptions & Pick<ResolvedOptions, 'cfgScale'>,
+  tiles: Tiles,
+  reuse: 'encoder' | 'deep',
+): boolean {
+  const stages = new Stages(size, 2, model, options);
+  const { tile, stride } = tiles.diffusion;
+  const { width, height } = stages.work;
+  const isCut = tile > 0 && Math.max(width, height) > tile;
+  // What overlaps is kept twice, and each prompt has its own.
+  const pixels = width * height * (isCut ? (tile / stride) ** 2 : 1) * (options.cfgScale === 1 ? 1 : 2);
+  const peak = stages.peak('diffusion', isCut ? tile : 0, false) + pixels * model.footprint.features[reuse];
+  return peak <= options.memoryBudget * MIB - (options.held ?? 0);
+}
+
+type Part = 'cleaner' | 'encoder' | 'diffusion' | 'decoder';
+
 /** What one picture leaves of the budget, stage by stage. */
 class Stages {
-  private readonly work: Size;
+  readonly work: Size;
   /** What the cleaner gets to see. */
   private readonly seen: Size;
   private readonly input: number;
@@ -94,36 +129,22 @@ class Stages {
   }
 
   cleaner(): number {
-    const { cleaner, cleanerScale } = this.footprint;
-    const made = area(this.seen) * cleanerScale ** 2;
-    const enlarged = cleanerScale > 1 ? FLOATS * area(this.work) : LEVELS * area(this.work);
-    const free = this.free(2 * LEVELS * this.input + enlarged + (FLOATS + WEIGHTS) * made);
-    return this.largest(
-      this.seen,
-      free,
-      LARGEST,
-      Number.POSITIVE_INFINITY,
-      (tile) => cleaner * inside(this.seen, tile) * this.inOneCall(this.seen, tile),
-    );
+    const bytes = (tile: number) => this.needed('cleaner', tile);
+    return this.largest(this.seen, this.free('cleaner'), LARGEST, Number.POSITIVE_INFINITY, bytes);
   }
 
   diffusion(): number {
-    const free = this.free(LEVELS * this.input + (FLOATS + LATENTS) * area(this.work));
-    const bytes = (tile: number) =>
-      this.footprint.diffusion * inside(this.work, tile) * this.inOneCall(this.work, tile);
-    return this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
+    const bytes = (tile: number) => this.needed('diffusion', tile);
+    return this.largest(this.work, this.free('diffusion'), LARGEST_ATTENDED, MOST_ATTENDED, bytes);
   }
 
   /** Tile (as given, where it is), and whether all of them fit at once. */
   autoencoder(half: 'encoder' | 'decoder', given: number): [number, boolean] {
-    const overlap = half === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP;
-    const copies = half === 'encoder' ? FLOATS : 2 * FLOATS + LATENTS / 4;
-    const free = this.free(LEVELS * this.input + copies * area(this.work));
-    const bytes = (tile: number) => this.footprint[half] * inside(this.work, tile + 2 * overlap);
-    const count = (tile: number) =>
-      Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
+    const free = this.free(half);
+    const bytes = (tile: number) => this.needed(half, tile);
     const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
-    return [tile, count(tile) <= MOST_AT_ONCE && count(tile) * bytes(tile) <= free];
+    const count = this.count(tile);
+    return [tile, count <= MOST_AT_ONCE && count * bytes(tile) <= free];
   }
 
   /** The gradient of guidance in rgb space takes the decoder whole and back, its attention written out. */
@@ -131,7 +152,7 @@ class Stages {
     const pixels = area(this.work);
     const attention = 4 * (pixels / CELL_PIXELS) ** 2;
     const bytes = GRADIENT_FACTOR * this.footprint.decoder * pixels + GRADIENT_ATTENTIONS * attention;
-    const free = this.free(LEVELS * this.input + (2 * FLOATS + LATENTS) * pixels);
+    const free = this.free('decoder');
     if (bytes <= free) return;
     const { memoryBudget } = this.options;
     const needed = Math.ceil(memoryBudget + (bytes - free) / MIB);
@@ -147,9 +168,40 @@ class Stages {
     return tile < Math.max(width, height) ? this.options.tiling.batch : 1;
   }
 
-  /** Bytes that are left for a network beside what the pipeline holds. */
-  private free(held: number): number {
-    return this.options.memoryBudget * MIB - held - (this.options.held ?? 0);
+  /** Of a stage, in bytes. A tile of 0: the picture whole. `atOnce`: all tiles are in memory. */
+  peak(part: Part, tile: number, atOnce: boolean): number {
+    const size = tile || Math.max(this.seen.width, this.seen.height, this.work.width, this.work.height);
+    return this.held(part) + this.needed(part, size) * (atOnce && tile > 0 ? this.count(tile) : 1);
+  }
+
+  private count(tile: number): number {
+    return Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
+  }
+
+  /** Bytes of a network's work on one tile. */
+  private needed(part: Part, tile: number): number {
+    if (part === 'cleaner') return this.footprint.cleaner * inside(this.seen, tile) * this.inOneCall(this.seen, tile);
+    if (part === 'diffusion')
+      return this.footprint.diffusion * inside(this.work, tile) * this.inOneCall(this.work, tile);
+    const overlap = part === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP;
+    return this.footprint[part] * inside(this.work, tile + 2 * overlap);
+  }
+
+  /** Bytes of the pictures that the pipeline holds beside the network. */
+  private held(part: Part): number {
+    const input = LEVELS * this.input;
+    const work = area(this.work);
+    if (part === 'encoder') return input + FLOATS * work;
+    if (part === 'diffusion') return input + (FLOATS + LATENTS) * work;
+    if (part === 'decoder') return input + (2 * FLOATS + LATENTS / 4) * work;
+    const { cleanerScale } = this.footprint;
+    const made = area(this.seen) * cleanerScale ** 2;
+    return 2 * input + (cleanerScale > 1 ? FLOATS : LEVELS) * work + (FLOATS + WEIGHTS) * made;
+  }
+
+  /** Bytes that are left for a network. */
+  private free(part: Part): number {
+    return this.options.memoryBudget * MIB - this.held(part) - (this.options.held ?? 0);
   }
 
   /** 0 where the picture fits whole, else the largest tile that does. */

@@ -235,6 +235,8 @@ export interface NativeBinding {
   compare(reference: NativeImage, picture: NativeImage, niqe: NiqeModel): NativeTask<NativeComparison>;
   /** What the model of NIQE is fitted from. */
   niqePatches(image: NativeImage): NativeTask<NiqePatches>;
+  /** GFLOP/s of ONNX Runtime in a product of large matrices, in less than a second (native/runtime/speed.h). */
+  measureSpeed(threads: number): NativeTask<number>;
   /** Single operations of the pipeline, for the golden runner and the tests. */
   readonly primitives: Primitives;
 }

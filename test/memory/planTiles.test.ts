@@ -3,12 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { InvalidOptionError } from '../../src/errors';
 import { defaultMemoryBudget } from '../../src/memory/budget';
 import { type Footprint, footprintOf } from '../../src/memory/footprint';
-import { type PlanOptions, planTiles } from '../../src/memory/planTiles';
+import { featuresFit, type PlanOptions, planTiles } from '../../src/memory/planTiles';
 import { resolveOptions } from '../../src/options/resolve';
 import { goldenSpec } from '../lifecycle/model';
 
 const MIB = 2 ** 20;
-const footprint: Footprint = { cleaner: 1024, cleanerScale: 1, encoder: 384, decoder: 768, diffusion: 100 };
+const footprint: Footprint = {
+  ...{ cleaner: 1024, cleanerScale: 1, encoder: 384, decoder: 768, diffusion: 100 },
+  features: { encoder: 50, deep: 20 },
+};
 const LARGE = { width: 8000, height: 6000 };
 const AUTOMATIC = { cleaner: 0, cleanerStride: 0, encoder: 0, decoder: 0, diffusion: 0, diffusionStride: 0, batch: 1 };
 
@@ -127,9 +130,24 @@ describe('planTiles', () => {
     expect(refused).toThrow(InvalidOptionError);
     expect(refused).toThrow('guidance.space');
     expect(plan(size, { guidance: { ...guidance, scale: 0 }, memoryBudget: 2000 }).decoder).toBe(0);
-    // 768 x 1.6 bytes for each pixel, 4 of the attention's 16384 x 16384 floats, 35 of the pipeline.
-    expect(() => plan(size, { guidance, memoryBudget: 5361 })).not.toThrow();
-    expect(() => plan(size, { guidance, memoryBudget: 5359 })).toThrow('MiB for memoryBudget');
+    // 768 x 1.6 bytes for each pixel, 4 of the attention's 16384 x 16384 floats, 29 of the pipeline.
+    expect(() => plan(size, { guidance, memoryBudget: 5354 })).not.toThrow();
+    expect(() => plan(size, { guidance, memoryBudget: 5353 })).toThrow('MiB for memoryBudget');
+  });
+
+  it('features are kept where they fit beside the tiles: for each prompt, and twice where tiles overlap', () => {
+    const size = { width: 2048, height: 2048 };
+    const fits = (memoryBudget: number, reuse: 'encoder' | 'deep', cfgScale = 1, diffusion = 0) => {
+      const options = { ...resolveOptions(), cfgScale, memoryBudget, tiling: { ...AUTOMATIC, diffusion } };
+      const model = { footprint, minShortEdge: 512 };
+      return featuresFit(size, model, options, planTiles(size, 2, model, { ...options, memoryBudget: 9999 }), reuse);
+    };
+    // 2048 x 2048 pixels are 4 Mi: 23 bytes of the pipeline, 100 of the network, 50 or 20 of the features, each 4 MiB.
+    expect([fits(692, 'encoder'), fits(691, 'encoder')]).toEqual([true, false]);
+    expect([fits(572, 'deep'), fits(571, 'deep')]).toEqual([true, false]);
+    expect([fits(892, 'encoder', 4), fits(891, 'encoder', 4)]).toEqual([true, false]);
+    // A tile of 512 is 25 MiB; half of it overlaps on each axis.
+    expect([fits(917, 'encoder', 1, 512), fits(916, 'encoder', 1, 512)]).toEqual([true, false]);
   });
 
   it('stage 1 needs less than both', () => {

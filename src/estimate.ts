@@ -1,0 +1,165 @@
+import { expected } from './errors';
+import { type StageWork, workOf } from './estimate/work';
+import type { ImageInput, RawImage } from './image/types';
+import { inspect } from './inspect';
+import type { Internals } from './internals';
+import { noStage1, type OpenModel, openModel } from './loadModel';
+import { peakBytes, planTiles } from './memory/planTiles';
+import { type WeightMemory, weightMemory } from './memory/weights';
+import type { NetworkSpec, RestoreJob } from './native/binding';
+import type { RestoreOptions } from './options/RestoreOptions';
+import { type ResolvedOptions, resolveOptions } from './options/resolve';
+import type { OptionName } from './options/table';
+import { validateOptions } from './options/validate';
+import { runTask } from './runTask';
+import { checkWorkSize, outputSize, type Size, workSize } from './workSize';
+
+/** The options that time and memory depend on. */
+export const ESTIMATE_OPTIONS = [
+  'model',
+  'task',
+  'threads',
+  'stage',
+  'upscale',
+  'sampler',
+  'steps',
+  'cfgScale',
+  'guidance',
+  'tiling',
+  'memoryBudget',
+  'parity',
+  'samples',
+  'limitWorkPixels',
+  'signal',
+] as const satisfies readonly OptionName[];
+
+export type EstimateOptions = Pick<RestoreOptions, (typeof ESTIMATE_OPTIONS)[number]>;
+
+/** What a restoration will take. Sizes in pixels, memory in bytes, times in seconds. Times are estimates. */
+export interface Estimate {
+  readonly model: string;
+  readonly stage: 1 | 2;
+  readonly input: Size;
+  readonly output: Size;
+  /** What the networks work on: enlarged to the model's `minShortEdge` and padded to multiples of 64. */
+  readonly work: Size;
+  /** Tile sizes that will be used, as `memoryBudget` allows; 0: the picture whole. Name them in `tiling` to keep them. */
+  readonly tiling: {
+    readonly cleaner: number;
+    readonly encoder: number;
+    readonly diffusion: number;
+    readonly decoder: number;
+  };
+  readonly stages: readonly StageEstimate[];
+  readonly memory: WeightMemory & {
+    /** Pictures, and the work of the network that needs most: what `memoryBudget` bounds. */
+    readonly work: number;
+    /** Node.js and ONNX Runtime without a model, about. */
+    readonly base: number;
+    /** The sum: the highest resident memory to expect. */
+    readonly peak: number;
+  };
+  /** What the times stand on: GFLOP/s of a product of large matrices, measured just before. */
+  readonly speed: { readonly gflops: number; readonly threads: number };
+  /** Time of the restoration without loading the model. What else the machine does changes it, and small networks. */
+  readonly seconds: number;
+}
+
+export interface StageEstimate extends Omit<StageWork, 'type'> {
+  readonly seconds: number;
+}
+
+/** Measured: Node.js 20 with sharp and ONNX Runtime 1.29, and the code of a session. */
+const BASE = 150 * 2 ** 20;
+
+/**
+ * Share of the speed of a matrix product that networks reach. Measured in the published sizes at 512 x 512 pixels, time of
+ * one core, against 240 GFLOP/s: UNet 0.84, ControlNet 0.80, VAE encoder 0.88 and decoder 0.90, SwinIR 0.50.
+ */
+const SHARE = 0.8;
+const SHARE_OF_WINDOWS = 0.5;
+
+/**
+ * Says before a restoration what it will take (for `unaligned_face` without its faces, each a picture of 512 x 512 more): size, tiles, memory, floating-point operations, and a time from a
+ * calibration of a third of a second. Reads the headers of the model's files; builds no network and decodes no picture.
+ *
+ * Rejects with InvalidOptionError (also for a `memoryBudget` that does not do), InvalidImageError, ManifestError,
+ * CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND.
+ * @param input a picture file, or its size
+ * @example
+ * const { seconds, memory } = await estimate({ width: 1024, height: 768 }, { model: './diffbir-v2.1', steps: 20 });
+ */
+export async function estimate(
+  input: Exclude<ImageInput, RawImage> | Size,
+  options: EstimateOptions = {},
+): Promise<Estimate> {
+  const checked = validateOptions(options, { only: ESTIMATE_OPTIONS });
+  const { signal } = checked;
+  const size = isSize(input) ? checkSize(input) : await inspect(input, signal ? { signal } : {});
+  const { internals } = await import('./internals');
+  const model = await openModel(checked, internals);
+  return estimateWith(model, size, resolveOptions(...model.layers), await measure(model, internals, checked));
+}
+
+/** The estimate for a model that is open already, at a speed that is known already. */
+export function estimateWith(
+  model: OpenModel,
+  { width, height }: Size,
+  options: ResolvedOptions,
+  gflops: number,
+): Estimate {
+  const stage = options.stage ?? model.stages;
+  if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
+  const input = { width, height };
+  const minShortEdge = stage === 2 ? model.minShortEdge : 1;
+  checkWorkSize({ ...input, name: 'The picture' }, options, minShortEdge);
+  const tiles = planTiles(input, stage, model, options);
+  const { primitives } = model.internals.loadBinding();
+  const stages = workOf(model, { stage, size: input, tiles }, options, primitives).map(({ type, ...work }) => ({
+    ...work,
+    seconds: work.flop / (gflops * 1e9 * shareOf(type)),
+  }));
+  const weights = weightMemory(model.spec);
+  const work = peakBytes(input, stage, model, options, tiles);
+  return {
+    model: model.name,
+    stage,
+    input,
+    output: { width: outputSize(width, options.upscale), height: outputSize(height, options.upscale) },
+    work: workSize(input, options.upscale, minShortEdge),
+    tiling: tileSizes(tiles),
+    stages,
+    memory: { ...weights, work, base: BASE, peak: weights.mapped + weights.copied + work + BASE },
+    speed: { gflops, threads: options.threads },
+    seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
+}
+
+/** GFLOP/s of this machine with the threads that a restoration would have. */
+export function measure(
+  { layers }: OpenModel,
+  { loadBinding }: Internals,
+  { signal }: Pick<RestoreOptions, 'signal'>,
+): Promise<number> {
+  const { threads } = resolveOptions(...layers);
+  return runTask(() => loadBinding().measureSpeed(threads), undefined, signal);
+}
+
+function tileSizes({ cleaner, encoder, decoder, diffusion }: RestoreJob['tiling']): Estimate['tiling'] {
+  return { cleaner: cleaner.tile, encoder, diffusion: diffusion.tile, decoder };
+}
+
+function shareOf(type: NetworkSpec['type']): number {
+  return type === 'swinir' || type === 'scunet' ? SHARE_OF_WINDOWS : SHARE;
+}
+
+function isSize(input: unknown): input is Size {
+  return typeof input === 'object' && input !== null && 'width' in input && !('data' in input);
+}
+
+function checkSize({ width, height }: Size): Size {
+  for (const [name, value] of Object.entries({ width, height })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw expected('a number of pixels', name, value);
+  }
+  return { width, height };
+}

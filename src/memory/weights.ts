@@ -1,0 +1,27 @@
+import { elements, networksOf, parametersOf } from '../models/networks';
+import type { ModelSpec, NetworkSpec } from '../native/binding';
+
+/** Bytes of a loaded model. */
+export interface WeightMemory {
+  /** Mapped from the files: the system reads the pages when they are needed, and can drop them again. */
+  readonly mapped: number;
+  /** Copies that the process has to itself. */
+  readonly copied: number;
+}
+
+/** Networks that compute with the mapped file (native/pipeline/networks.cpp); the others have packed copies. */
+const MAPPED: readonly NetworkSpec['type'][] = ['unet', 'controlnet', 'clip_text'];
+const FLOAT = 4;
+
+/** float32 stays where it is in the networks that can use it so; everything else becomes float32 in memory. */
+export function weightMemory(spec: Pick<ModelSpec, 'cleaner' | 'stage2'>): WeightMemory {
+  let [mapped, copied] = [0, 0];
+  for (const [, network] of networksOf(spec)) {
+    for (const { dtype, shape } of parametersOf(network)) {
+      const bytes = FLOAT * elements(shape);
+      if (dtype === 'float32' && MAPPED.includes(network.type)) mapped += bytes;
+      else copied += bytes;
+    }
+  }
+  return { mapped, copied };
+}

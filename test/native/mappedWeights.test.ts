@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Layout } from '../../bench/full-size/layout';
+import { SD21, unetLayout } from '../../bench/full-size/stableDiffusion';
+import { writeTorchFile } from '../../bench/full-size/torchFile';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
+import { type ModelSource, Restorer } from '../../src/index';
+import { loadBinding } from '../../src/native/loadBinding';
+import { temporaryFolder } from '../checkpoint/build';
+
+const root = path.resolve(import.meta.dirname, '..', 'golden', 'ckpt');
+const folder = temporaryFolder();
+/** Bytes that the process has to itself. */
+const anonymous = () => Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+
+describe.skipIf(process.platform !== 'linux')('weights', () => {
+  it('of a UNet are not copied when it is built', async () => {
+    const layout = Layout.empty();
+    unetLayout(layout, { ...SD21.unet, model_channels: 96 });
+    const file = path.join(folder, 'unet.ckpt');
+    writeTorchFile(file, layout.tensors, { dtype: 'float32', seed: 1 });
+    const weights = await readCheckpoint(file);
+    const { primitives } = loadBinding();
+    const before = anonymous();
+    const spec = { type: 'unet', weights, prefix: '', config: { num_head_channels: 32 } } as const;
+    const network = primitives.createNetwork(spec, 1, []);
+    expect(weights.fileSize).toBeGreaterThan(200e6);
+    expect(anonymous() - before).toBeLessThan(0.2 * weights.fileSize);
+    expect(network.run).toBeTypeOf('function');
+  });
+
+  it('are mapped once for all networks of a file', async () => {
+    const sd = { file: 'sd_b_zsnr_half.ckpt', config: { num_head_channels: 32, heads: 2, layers: 3 } };
+    const model: ModelSource = {
+      root,
+      formatVersion: 1,
+      name: 'golden',
+      networks: {
+        cleaner: { file: 'swinir_a.ckpt', config: { num_heads: [4, 8] } },
+        ...{ vae: sd, textEncoder: sd, unet: sd },
+        controlnet: { file: 'controlnet_b_half.pt', config: sd.config },
+      },
+      schedule: { parameterization: 'v', zeroSnr: true, linearStart: 0.00085, linearEnd: 0.012, timesteps: 1000 },
+    };
+    const restorer = await Restorer.create({ model, threads: 1 });
+    const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
+    await restorer.dispose();
+    expect(maps.filter((line) => line.endsWith(sd.file)).length).toBe(1);
+  });
+});
