@@ -13,14 +13,18 @@ export {
   AbortError,
   CheckpointError,
   DiffBIRError,
+  DownloadError,
   type ErrorCode,
   InvalidImageError,
   InvalidOptionError,
   ManifestError,
 } from './errors';
+export type { PulledFile, PullProgress } from './hub/pullWeights';
 export type { ImageInput, RawImage } from './image/types';
 export { type Inspection, type InspectOptions, inspect } from './inspect';
 export type { CleanerEntry, ModelManifest, ModelSource, NetworkEntry, TaskEntry } from './models/manifest';
+export { type OfficialFile, type OfficialModelInfo, officialModels } from './models/officialModels';
+export type { OfficialModelName } from './models/registry';
 export type { Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
 export type { Appearance } from './native/metrics';
@@ -29,6 +33,7 @@ export type { OutputFormat, Task } from './options/table';
 export type { Captioner, Logger, RestoreProgress, Tensor } from './options/values';
 export type { RunParameters } from './parameters/runParameters';
 export type { OutputInfo, OutputOptions, PictureResult } from './pictureResult';
+export { type PullOptions, type PullResult, pull } from './pull';
 export { restore } from './restore';
 export type { RestoreResult, StageTime } from './restoreResult';
 export { type BatchItem, Restorer } from './restorer';

@@ -3,8 +3,9 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type Footprint, footprintOf } from './memory/footprint';
-import { type LoadedManifest, readManifest } from './models/manifest';
+import type { LoadedManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
+import { openModel } from './models/openModel';
 import { forTask } from './models/task';
 import type { NativeModel } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
@@ -44,7 +45,8 @@ export function embeddedModel(): string {
 
 /**
  * Reads the manifest, opens the checkpoints and builds the networks. `options` must have been validated.
- * Rejects with ManifestError, CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND, DIFFBIR_MODEL_MISMATCH.
+ * Rejects with ManifestError, CheckpointError, DownloadError, AbortError, DIFFBIR_MODEL_NOT_FOUND,
+ * DIFFBIR_MODEL_MISMATCH.
  */
 export async function loadModel(options: RestoreOptions, internals: Internals, loadShare = 1): Promise<LoadedModel> {
   // What belongs to this call alone is no default of later ones.
@@ -53,8 +55,9 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     if (signal?.aborted) throw abortError(signal);
   };
   stopIfAborted();
-  const { task } = resolveOptions(lasting);
-  const manifest = forTask(await readManifest(options.model ?? embeddedModel()), task);
+  const opened = await openModel(options.model ?? embeddedModel(), options);
+  const { task } = resolveOptions(lasting, opened.tasks ? { task: opened.tasks[0] } : {});
+  const manifest = forTask(opened, task);
   stopIfAborted();
   const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
   const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];

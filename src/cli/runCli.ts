@@ -9,6 +9,7 @@ import { addFlags, typedOptions } from './flags';
 import { addInspectCommand } from './inspect';
 import { parametersOf, withTyped } from './like';
 import { planOutputs } from './planOutputs';
+import { addPullCommand, type Pull } from './pull';
 import { createReporter, type Terminal } from './reporter';
 import { type CreateRestorer, restoreFiles } from './restoreFiles';
 import { UsageError } from './usageError';
@@ -19,6 +20,8 @@ export interface Cli {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly createRestorer: CreateRestorer;
+  /** Downloads a model; tests give another. */
+  readonly pull?: Pull;
 }
 
 const FOOTER = `
@@ -31,7 +34,7 @@ Exit codes: ${EXIT.ok} all restored, ${EXIT.failed} the model or a picture faile
 Examples:
   $ diffbir restore old.jpg -o restored.jpg
   $ diffbir restore photos -o restored --recursive --stage 1
-  $ diffbir restore 'scans/*.tif' -o out --model ./diffbir-v2.1 --steps 30 --json
+  $ diffbir restore 'scans/*.tif' -o out --model v2.1 --steps 30 --json
   $ diffbir restore other.jpg -o other.png --like restored.jpg
 `;
 
@@ -67,6 +70,7 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
     addDegradeCommand(program, cli, done),
     addCompareCommand(program, cli, done),
     addInspectCommand(program, cli, done),
+    addPullCommand(program, cli, done),
   ]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

@@ -80,6 +80,10 @@ export interface LoadedManifest {
   readonly root: string;
   /** Names the manifest in messages. */
   readonly file: string;
+  /** What it is made for, where that is not all that the manifest names; the first is what it does unasked. */
+  readonly tasks?: readonly [Task, ...Task[]];
+  /** Finds a checkpoint that does not lie in `root`, and returns its path. */
+  locate?(file: string): Promise<string>;
 }
 
 export const STAGE2_NETWORKS = ['vae', 'textEncoder', 'unet', 'controlnet'] as const;

@@ -7,17 +7,16 @@ import type { LoadedManifest } from './manifest';
  * `sr` is what the model does by itself. Throws InvalidOptionError for a task that the model has nothing for.
  */
 export function forTask(loaded: LoadedManifest, task: Task): LoadedManifest {
-  if (task === 'sr') return loaded;
-  const { manifest } = loaded;
-  const entry = manifest.tasks?.[task];
-  if (!entry) {
-    const known = ['sr', ...Object.keys(manifest.tasks ?? {})].map((name) => `'${name}'`).join(' or ');
+  const { manifest, tasks = ['sr', ...Object.keys(manifest.tasks ?? {})] } = loaded;
+  if (!tasks.includes(task)) {
+    const known = tasks.map((name) => `'${name}'`).join(' or ');
     throw new InvalidOptionError(
       'task',
       `Expected ${known} for task but received '${task}': the model ${manifest.name} has no networks for that`,
     );
   }
-  const { defaults, ...networks } = entry;
+  if (task === 'sr') return loaded;
+  const { defaults, ...networks } = manifest.tasks?.[task] ?? {};
   return {
     ...loaded,
     manifest: {

