@@ -76,8 +76,9 @@ async function receive(
     headers: from > 0 ? { range: `bytes=${from}-`, ...(validator && { 'if-range': validator }) } : {},
     signal,
   });
+  let at = from;
   try {
-    let at = startOf(answer, from, remote);
+    at = startOf(answer, from, remote);
     if (at !== from) {
       await handle.truncate(0);
       onBytes(0);
@@ -90,6 +91,9 @@ async function receive(
       onBytes(at);
     }
     if (at < size) throw new Transient(`${shown(url)} ended after ${at} of ${size} bytes`);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ECONNRESET') throw cause;
+    throw new Transient(`the connection to ${shown(url)} was cut after ${at} of ${size} bytes`, undefined, { cause });
   } finally {
     answer.destroy();
   }

@@ -66,9 +66,15 @@ async function send(hub: Hub, url: URL, { method, headers, signal }: Call): Prom
   // Without TLS to the host itself, it is the proxy that is spoken to.
   const { protocol } = url.protocol === 'http:' && proxy ? proxy : url;
   return new Promise((resolve, reject) => {
-    const sent = (protocol === 'https:' ? https : http).request(options, resolve);
+    let answer: http.IncomingMessage | undefined;
+    const sent = (protocol === 'https:' ? https : http).request(options, (begun) => {
+      answer = begun;
+      resolve(begun);
+    });
     sent
-      .on('timeout', () => sent.destroy(timedOut(`nothing came from ${url.host} for ${hub.stallMs / 1000} s`)))
+      .on('timeout', () => {
+        (answer ?? sent).destroy(timedOut(`nothing came from ${url.host} for ${hub.stallMs / 1000} s`));
+      })
       .on('error', reject)
       .end();
   });
