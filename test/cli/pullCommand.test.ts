@@ -58,7 +58,7 @@ describe('diffbir pull', () => {
 
   it('has a bar on a terminal, which goes away', async () => {
     const { stderr } = await cli(['v2.1'], { isTTY: true });
-    expect(stderr).toMatch(/━ 100 % {2}12\.0 kB of 12\.0 kB/);
+    expect(stderr).toMatch(/ 100 % {2}12\.0 kB of 12\.0 kB/);
     expect(stderr.endsWith('\r\x1b[K')).toBe(true);
     expect((await cli(['v2.1', '--quiet'], { isTTY: true })).stderr).not.toContain('%');
   });
