@@ -41,7 +41,7 @@ export function refusal(url: URL, { statusCode = 0, headers }: IncomingMessage):
     return new Unusable('DIFFBIR_DOWNLOAD_FAILED', `${said}: there is no such file`, true);
   }
   if (statusCode === 401 || statusCode === 403) {
-    const advice = 'it needs HF_TOKEN with access to it, or its licence to be accepted on its page first';
+    const advice = 'it needs HF_TOKEN, a valid one with access to it, or its licence to be accepted on its page first';
     return new Unusable('DIFFBIR_ACCESS_DENIED', `${said}: ${advice}`);
   }
   return new Unusable('DIFFBIR_DOWNLOAD_FAILED', said);

@@ -45,7 +45,14 @@ class Thrown extends Error {
   }
 }
 
-/** What a place offers, and why the places before it do not do. */
+/** One file that is missing, with the reasons for which places did not do so far. */
+interface Wanted {
+  readonly file: string;
+  readonly weight: Weight;
+  readonly reasons: Unusable[];
+}
+
+/** What the place of this index has. */
 interface Offer {
   readonly remote: RemoteFile;
   readonly index: number;
@@ -63,35 +70,34 @@ export async function pullWeights(
 ): Promise<PulledFile[]> {
   try {
     const found = new Map<string, string>();
+    const missing: Wanted[] = [];
     for (const [file, weight] of weights) {
       const there = await findCached(hub, weight);
       if (there) found.set(file, there);
+      else missing.push({ file, weight, reasons: [] });
     }
-    const missing = [...weights].filter(([file]) => !found.has(file));
     refuseOffline(hub, missing);
-    const offers = new Map<string, Offer & { reasons: Unusable[] }>();
-    for (const [file, weight] of missing) {
-      const reasons: Unusable[] = [];
-      offers.set(file, { ...(await nextOffer(hub, file, weight, 0, reasons, signal)), reasons });
-    }
+    const jobs: { wanted: Wanted; offer: Offer }[] = [];
+    for (const wanted of missing) jobs.push({ wanted, offer: await nextOffer(hub, wanted, 0, signal) });
     await checkFreeSpace(
       hub,
-      [...offers].map(([file, { remote }]) => [file, remote] as const),
+      jobs.map(({ wanted, offer }) => [wanted.file, offer.remote] as const),
     );
-    const total = [...offers.values()].reduce((sum, { remote }) => sum + remote.size, 0);
+    const total = jobs.reduce((sum, { offer }) => sum + offer.remote.size, 0);
     let before = 0;
-    for (const [file, { reasons, ...offer }] of offers) {
-      const report = (fileReceived: number) => {
-        const fileBytes = offer.remote.size;
+    for (const { wanted, offer } of jobs) {
+      const { file } = wanted;
+      const fileBytes = offer.remote.size;
+      const report = (fileReceived: number) =>
         tell(onProgress, { file, fileReceived, fileBytes, received: before + fileReceived, total });
-      };
-      found.set(file, await fetchWeight(hub, file, weights.get(file) as Weight, offer, reasons, signal, report));
-      before += offer.remote.size;
+      found.set(file, await fetchWeight(hub, wanted, offer, signal, report));
+      before += fileBytes;
     }
     return await Promise.all(
       [...weights.keys()].map(async (file) => {
         const at = found.get(file) as string;
-        return { file, path: at, bytes: (await stat(at)).size, isNew: offers.has(file) };
+        const isNew = jobs.some(({ wanted }) => wanted.file === file);
+        return { file, path: at, bytes: (await stat(at)).size, isNew };
       }),
     );
   } catch (error) {
@@ -108,21 +114,19 @@ function tell(onProgress: Pulling['onProgress'], progress: PullProgress): void {
   }
 }
 
-function refuseOffline(hub: Hub, missing: readonly (readonly [string, Weight])[]): void {
+function refuseOffline(hub: Hub, missing: readonly Wanted[]): void {
   const [first] = missing;
   if (!hub.offline || !first) return;
-  const all = missing.map(([file]) => file).join(', ');
+  const all = missing.map(({ file }) => file).join(', ');
   const reason = `HF_HUB_OFFLINE forbids to download what the cache does not have (${all}; looked in ${hub.cache})`;
-  throw new DownloadError('DIFFBIR_OFFLINE', first[0], reason);
+  throw new DownloadError('DIFFBIR_OFFLINE', first.file, reason);
 }
 
 /** The first place from `index` on that has the file. Throws DownloadError with every reason where none has. */
 async function nextOffer(
   hub: Hub,
-  file: string,
-  weight: Weight,
+  { file, weight, reasons }: Wanted,
   index: number,
-  reasons: Unusable[],
   signal: AbortSignal | undefined,
 ): Promise<Offer> {
   for (let i = index; i < weight.places.length; i++) {
@@ -139,20 +143,18 @@ async function nextOffer(
 
 async function fetchWeight(
   hub: Hub,
-  file: string,
-  weight: Weight,
+  wanted: Wanted,
   first: Offer,
-  reasons: Unusable[],
   signal: AbortSignal | undefined,
   report: (bytes: number) => void,
 ): Promise<string> {
-  for (let offer = first; ; offer = await nextOffer(hub, file, weight, offer.index + 1, reasons, signal)) {
+  for (let offer = first; ; offer = await nextOffer(hub, wanted, offer.index + 1, signal)) {
     try {
-      return await fetchFrom(hub, weight, offer.remote, signal, report);
+      return await fetchFrom(hub, wanted.weight, offer.remote, signal, report);
     } catch (error) {
       if (signal?.aborted || error instanceof Thrown || error instanceof DiffBIRError) throw error;
-      await refuseBadDisk(hub, file, offer.remote, error);
-      reasons.push(reasonOf(error));
+      await refuseBadDisk(hub, wanted.file, offer.remote, error);
+      wanted.reasons.push(reasonOf(error));
     }
   }
 }
@@ -193,9 +195,7 @@ async function refuseBadDisk(hub: Hub, file: string, remote: RemoteFile, cause: 
 
 function reasonOf(error: unknown): Unusable {
   if (error instanceof Unusable) return error;
-  const { message, code = '' } = error as NodeJS.ErrnoException;
-  // Where a host has several addresses, Node's error for all of them together has no text.
-  const reason = new Unusable('DIFFBIR_DOWNLOAD_FAILED', message || code);
+  const reason = new Unusable('DIFFBIR_DOWNLOAD_FAILED', (error as Error).message);
   reason.cause = error;
   return reason;
 }

@@ -72,7 +72,8 @@ async function askHub(hub: Hub, url: URL, signal: AbortSignal | undefined): Prom
   const { statusCode = 0, headers } = answer;
   if (statusCode >= 400) throw refusal(url, answer);
   const etag = bareEtag(textOf(headers['x-linked-etag']) ?? textOf(headers.etag));
-  refuseHtml(url, headers['content-type']);
+  // A redirect's own text is nobody's file.
+  if (statusCode < 300) refuseHtml(url, headers['content-type']);
   // Both become names of files and folders.
   if (!etag || !/^[\w-][\w.-]{0,127}$/.test(etag) || !commit || !/^[0-9a-f]{40}$/.test(commit)) {
     throw new Unusable('DIFFBIR_DOWNLOAD_FAILED', `${shown(url)} does not answer like a hub: no usable etag or commit`);

@@ -75,7 +75,11 @@ async function send(hub: Hub, url: URL, { method, headers, signal }: Call): Prom
       .on('timeout', () => {
         (answer ?? sent).destroy(timedOut(`nothing came from ${url.host} for ${hub.stallMs / 1000} s`));
       })
-      .on('error', reject)
+      .on('error', (error: NodeJS.ErrnoException) => {
+        // Where a host has several addresses, Node's error for all of them together has no text.
+        error.message ||= `${error.code} ${url.host}`;
+        reject(error);
+      })
       .end();
   });
 }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DiffBIRError } from '../errors';
 import { findCached } from '../hub/cache';
@@ -10,7 +11,7 @@ import { forTask } from './task';
 /** A file of an official model. */
 export interface OfficialFile {
   readonly file: string;
-  /** Size in bytes: exact where the file is there, else to about three digits. */
+  /** Size in bytes: exact where the file is there, else known to at least three digits. */
   readonly bytes: number;
   /** Terms of use. */
   readonly license: string;
@@ -40,7 +41,9 @@ async function filesOf(hub: Hub, name: OfficialModelName): Promise<OfficialFile[
   return Promise.all(
     [...weights].map(async ([file, weight]) => {
       const { size, about, license, origin } = weight;
-      return { file, bytes: size ?? about, license, origin, path: await findCached(hub, weight) };
+      const found = await findCached(hub, weight);
+      const bytes = found ? (await stat(found)).size : (size ?? about);
+      return { file, bytes, license, origin, path: found };
     }),
   );
 }

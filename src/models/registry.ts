@@ -43,8 +43,9 @@ const kair = (name: string): UrlPlace => ({ url: `https://github.com/cszn/KAIR/r
 
 /**
  * Every file that the manifests in `models/v*` name. Repositories: the reference's list (behaviour.md 1.4), with copies
- * where the first one is gone. Sizes and hashes: the hub's own pages on these files, and for those of KAIR the records of
- * several projects that agree; a file without one is held to what the hub itself announces.
+ * where the first one is gone. Sizes and hashes: the hub's own pages on these files, and for those of KAIR, whose host
+ * tells none, records of other projects (several for SCUNet, one for BSRNet). A file without a hash is held to the one
+ * that the hub announces.
  */
 export const WEIGHTS: Readonly<Record<string, Weight>> = {
   'general_swinir_v1.ckpt': {
@@ -115,11 +116,10 @@ export const WEIGHTS: Readonly<Record<string, Weight>> = {
     about: 1.45e9,
   },
   'v2.pth': {
-    places: [hub('lxq007/DiffBIR-v2', 'v2.pth'), hub('camenduru/DiffBIR-v2', 'v2.pth')],
+    places: [hub('lxq007/DiffBIR-v2', 'v2.pth')],
     license: DIFFBIR,
     origin: 'DiffBIR v2, IRControlNet',
     about: 1.45e9,
-    sha256: 'c023992d042a4e966a335b084fae7a4e38b3ac3d0df819398c839ff371ebaba5',
   },
   'DiffBIR_v2.1.pt': {
     places: [hub('lxq007/DiffBIR-v2', 'DiffBIR_v2.1.pt')],

@@ -77,6 +77,17 @@ describe('a download', () => {
     expect(fake.ranges()).toEqual([undefined, 'bytes=1000-', 'bytes=2000-']);
   });
 
+  it('goes on where an answer without a length ended early', async () => {
+    let answered = 0;
+    fake.deliveryFault = (_, response) => {
+      if (answered++ > 0) return false;
+      response.writeHead(200).end(file.subarray(0, 1000));
+      return true;
+    };
+    isWhole(await pull());
+    expect(fake.ranges()).toEqual([undefined, 'bytes=1000-']);
+  });
+
   it('gives up after a few cuts without getting on, and keeps what came', async () => {
     fake.deliveryFault = cutsAfter(file, 100, 99);
     expect(await refused()).toMatchObject({
