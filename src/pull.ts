@@ -1,9 +1,10 @@
 import { expected } from './errors';
 import { type Hub, hubFrom } from './hub/hub';
 import { type PulledFile, type PullProgress, pullWeights } from './hub/pullWeights';
+import type { Weight } from './hub/weight';
 import type { LoadedManifest } from './models/manifest';
 import { officialManifest, weightsOf } from './models/officialModels';
-import { isOfficialModelName, OFFICIAL_MODEL_NAMES, type OfficialModelName, type Weight } from './models/registry';
+import { isOfficialModelName, OFFICIAL_MODEL_NAMES, type OfficialModelName } from './models/registry';
 import { OPTIONS } from './options/table';
 import { check, ownMembers } from './options/validate';
 
@@ -35,12 +36,7 @@ export interface PullResult {
  * await restore('old.jpg', { model: 'v2.1' });
  */
 export async function pull(name: OfficialModelName, options: PullOptions = {}): Promise<PullResult> {
-  return pullWith(
-    () => hubFrom(process.env),
-    (loaded) => weightsOf(loaded),
-    name,
-    options,
-  );
+  return pullWith(() => hubFrom(process.env), weightsOf, name, options);
 }
 
 /** `pull` from another hub and with other files behind it: for tests. */

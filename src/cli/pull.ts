@@ -1,7 +1,7 @@
 import { Argument, type Command, Option } from 'commander';
 import { DiffBIRError } from '../errors';
 import { type OfficialModelInfo, officialModels } from '../models/officialModels';
-import { OFFICIAL_MODEL_NAMES } from '../models/registry';
+import { OFFICIAL_MODEL_NAMES, type OfficialModelName } from '../models/registry';
 import { pull } from '../pull';
 import { EXIT, type ExitCode } from './exitCodes';
 import { createReporter, type Reporter, type Terminal } from './reporter';
@@ -37,7 +37,7 @@ export function addPullCommand(program: Command, context: Context, done: (code: 
     .addOption(new Option('--json', 'one JSON object a file (with --list a model) on stdout'))
     .addOption(new Option('-q, --quiet', 'print errors alone'))
     .addHelpText('after', FOOTER)
-    .action(async (names: (typeof OFFICIAL_MODEL_NAMES)[number][]) => {
+    .action(async (names: OfficialModelName[]) => {
       const { list = false, json = false, quiet = false } = command.opts();
       if (names.length === 0 && !list) throw new UsageError(`Name a model: ${OFFICIAL_MODEL_NAMES.join(', ')}`);
       if (list) {
@@ -65,7 +65,7 @@ interface Run extends Context {
 }
 
 /** One model that fails does not stop the others. */
-async function pullModel(name: (typeof OFFICIAL_MODEL_NAMES)[number], run: Run): Promise<boolean> {
+async function pullModel(name: OfficialModelName, run: Run): Promise<boolean> {
   const { terminal, signal, reporter, json, isQuiet } = run;
   const meter = createTransferMeter(reporter, isQuiet);
   try {

@@ -43,7 +43,10 @@ export function createReporter({ stderr, env }: Terminal, quiet: boolean): Repor
     stderr.write(`\r${paint('━'.repeat(filled))}${'─'.repeat(BAR - filled)}${text.slice(0, room)}\x1b[K`);
   };
   return {
-    progress: (label, { stage, step, steps, fraction }) => bar(fraction, `${stage} ${step}/${steps}  ${label}`),
+    progress: (label, { stage, step, steps, fraction }) =>
+      stage === 'download'
+        ? bar(step / steps, `${step} of ${steps} MiB downloaded`)
+        : bar(fraction, `${stage} ${step}/${steps}  ${label}`),
     bar,
     hasBar: true,
     line(text) {

@@ -1,9 +1,9 @@
 import { copyFile, mkdir, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type HubPlace, isHubPlace, type UrlPlace, type Weight } from '../models/registry';
 import { writeFileAtomic } from '../output/writeFile';
 import type { Hub } from './hub';
 import type { RemoteFile } from './remoteFile';
+import { type HubPlace, isHubPlace, type UrlPlace, type Weight } from './weight';
 
 /** Folders of commits have their full names. */
 const COMMIT = /^[0-9a-f]{40}$/;

@@ -14,8 +14,8 @@ const PAGE = /^\s*<(!doctype|html|\?xml)/i;
 
 /**
  * Downloads a file into `partial`, and goes on there if a part of this very file is in it already. The file is complete,
- * synced to the disk and checked when the promise resolves. A part stays where the connection fails for good, the disk is
- * full or the signal fires; content that is wrong is deleted.
+ * synced to the disk and checked when the promise resolves. A part stays where the server fails, the disk is full or the
+ * signal fires; a whole file with wrong content is deleted.
  * Rejects with Unusable, Transient, AbortError, the error of the connection or of the file system.
  * @param onBytes told how many bytes of the file are there
  */
@@ -42,10 +42,6 @@ export async function downloadTo(
     };
     await withRetries(hub, signal, () => receive(hub, handle, at, remote, signal, counted), gotOn);
     await handle.sync();
-  } catch (error) {
-    // A page or too many bytes are no part of the file.
-    if (error instanceof Unusable) await handle.truncate(0);
-    throw error;
   } finally {
     await handle.close();
   }

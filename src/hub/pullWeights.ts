@@ -2,7 +2,6 @@ import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DiffBIRError, DownloadError } from '../errors';
 import { abortError } from '../jobQueue';
-import type { Weight } from '../models/registry';
 import { adopt, findCached, keep, workplaceOf } from './cache';
 import { downloadTo } from './download';
 import { Unusable, withRetries } from './failures';
@@ -10,6 +9,7 @@ import { checkFreeSpace, diskFull, nearestFolder } from './freeSpace';
 import type { Hub } from './hub';
 import { withLock } from './lock';
 import { type RemoteFile, remoteFile } from './remoteFile';
+import type { Weight } from './weight';
 
 /** How far a download is. */
 export interface PullProgress {
@@ -118,7 +118,8 @@ function refuseOffline(hub: Hub, missing: readonly Wanted[]): void {
   const [first] = missing;
   if (!hub.offline || !first) return;
   const all = missing.map(({ file }) => file).join(', ');
-  const reason = `HF_HUB_OFFLINE forbids to download what the cache does not have (${all}; looked in ${hub.cache})`;
+  const looked = `looked in ${hub.cache} and ${hub.ownCache}`;
+  const reason = `HF_HUB_OFFLINE forbids to download what no cache has (${all}; ${looked})`;
   throw new DownloadError('DIFFBIR_OFFLINE', first.file, reason);
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isHubPlace, type Place, type Weight } from '../models/registry';
 import { refusal, Unusable } from './failures';
 import type { Hub } from './hub';
 import { request, shown } from './request';
+import { isHubPlace, type Place, type Weight } from './weight';
 
 /** The largest file that is believed; the largest official one has 5 GB. */
 const MAX_BYTES = 2 ** 37;

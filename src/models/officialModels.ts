@@ -3,9 +3,10 @@ import path from 'node:path';
 import { DiffBIRError } from '../errors';
 import { findCached } from '../hub/cache';
 import { type Hub, hubFrom } from '../hub/hub';
+import type { Weight } from '../hub/weight';
 import { packageRoot } from '../packageRoot';
 import { type LoadedManifest, readManifest } from './manifest';
-import { OFFICIAL_MODEL_NAMES, OFFICIAL_MODELS, type OfficialModelName, WEIGHTS, type Weight } from './registry';
+import { OFFICIAL_MODEL_NAMES, OFFICIAL_MODELS, type OfficialModelName, WEIGHTS } from './registry';
 import { forTask } from './task';
 
 /** A file of an official model. */

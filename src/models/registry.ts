@@ -1,39 +1,5 @@
+import type { HubPlace, UrlPlace, Weight } from '../hub/weight';
 import { TASKS, type Task } from '../options/table';
-
-/** A file of a repository on the Hugging Face hub, or of one that speaks its protocol (`HF_ENDPOINT`). */
-export interface HubPlace {
-  readonly repo: string;
-  readonly path: string;
-  /** Branch, tag or commit. */
-  readonly revision: string;
-}
-
-/** A file on another host. */
-export interface UrlPlace {
-  readonly url: string;
-}
-
-export type Place = HubPlace | UrlPlace;
-
-export function isHubPlace(place: Place): place is HubPlace {
-  return 'repo' in place;
-}
-
-/** One checkpoint file of the official models. */
-export interface Weight {
-  /** Where it can be had, the best first. */
-  readonly places: readonly Place[];
-  /** Terms of use. */
-  readonly license: string;
-  /** Who made it, and what it is. */
-  readonly origin: string;
-  /** Size in bytes to about three digits, to tell people before a server has told us. */
-  readonly about: number;
-  /** Exact size in bytes, where it is on record. */
-  readonly size?: number;
-  /** SHA-256 of the file, where it is on record. */
-  readonly sha256?: string;
-}
 
 const DIFFBIR = 'Apache-2.0';
 const STABLE_DIFFUSION = 'CreativeML Open RAIL++-M';

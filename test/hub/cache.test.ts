@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findCached } from '../../src/hub/cache';
 import { type Hub, hubFrom } from '../../src/hub/hub';
 import { pullWeights } from '../../src/hub/pullWeights';
-import type { Weight } from '../../src/models/registry';
+import type { Weight } from '../../src/hub/weight';
 import { temporaryFolder } from '../facade/fakes';
 import {
   answers,

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DownloadError } from '../../src/errors';
 import type { Hub } from '../../src/hub/hub';
 import { pullWeights } from '../../src/hub/pullWeights';
-import type { Weight } from '../../src/models/registry';
+import type { Weight } from '../../src/hub/weight';
 import { temporaryFolder } from '../facade/fakes';
 import { content, createFakeHub, environment, type FakeHub, impatient, sha256, weight } from './fakeHub';
 

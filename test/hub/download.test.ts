@@ -195,6 +195,20 @@ describe('a download', () => {
   });
 
   it.each([
+    ['an HTML page', answers(200, { 'content-type': 'text/html' })],
+    ['a closed door', answers(403)],
+    ['no such range', answers(416)],
+    ['another range', answers(206, { 'content-range': 'bytes 0-1/5000' })],
+  ])('keeps its part where %s comes in place of the rest', async (_, fault) => {
+    leave(file.subarray(0, 3000));
+    fake.deliveryFault = fault;
+    await refused();
+    fake.deliveryFault = undefined;
+    isWhole(await pull());
+    expect(fake.ranges().at(-1)).toBe('bytes=3000-');
+  });
+
+  it.each([
     ['more than announced', { length: 5000 + 7, body: 5000 + 7 }],
     ['more than announced, without a length', { length: undefined, body: 5000 + 7 }],
     ['a shorter file', { length: 77, body: 77 }],

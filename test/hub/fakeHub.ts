@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type Environment, type Hub, hubFrom } from '../../src/hub/hub';
-import type { Weight } from '../../src/models/registry';
+import type { Weight } from '../../src/hub/weight';
 import { temporaryFolder } from '../facade/fakes';
 
 export const COMMIT = 'c0ffee'.padEnd(40, '0');

@@ -1,8 +1,9 @@
 /** The registry and the manifests that it is a registry of (behaviour.md 1.3 and 1.4). */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { isHubPlace } from '../../src/hub/weight';
 import { officialManifest, weightsOf } from '../../src/models/officialModels';
-import { isHubPlace, OFFICIAL_MODEL_NAMES, WEIGHTS } from '../../src/models/registry';
+import { OFFICIAL_MODEL_NAMES, WEIGHTS } from '../../src/models/registry';
 import { forTask } from '../../src/models/task';
 
 const SD = 'v2-1_512-ema-pruned.ckpt';
