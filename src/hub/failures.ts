@@ -56,8 +56,8 @@ function retryAfter(header: string | undefined): number | undefined {
 
 /**
  * Repeats what fails for the moment: after the wait that the server asks for, else after one that doubles, with chance in
- * it so that not all clients come back at once. Throws the last error, AbortError when the signal fires, and at once what
- * waiting does not mend.
+ * it so that not all clients come back at once. Throws the last error, AbortError when the signal fires while it waits,
+ * and at once what waiting does not mend.
  * @param gotOn whether anything was achieved since it was asked last: the count then starts anew
  */
 export async function withRetries<T>(
@@ -70,7 +70,6 @@ export async function withRetries<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (signal?.aborted) throw abortError(signal);
       if (!isTransient(error)) throw error;
       failures = gotOn() ? 1 : failures + 1;
       const asked = error instanceof Transient ? error.waitMs : undefined;

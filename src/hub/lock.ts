@@ -89,8 +89,9 @@ async function takeAway(file: string, stale: Holder | undefined): Promise<void> 
     await rename(file, away);
     const moved = await holderOf(away);
     if (moved?.id !== stale?.id) await link(away, file);
-  } catch {
-    // Another was faster.
+  } catch (error) {
+    // Another was faster: the lock is gone, or a new one is there.
+    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   } finally {
     await rm(away, { force: true });
   }

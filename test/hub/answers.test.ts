@@ -66,6 +66,11 @@ describe('an answer', () => {
     isWhole(await pull(weight(NAME, { places })));
   });
 
+  it('with an HTML page is named as one: it may be that of a login', async () => {
+    fake.hubFault = answers(200, { 'content-type': 'text/html' });
+    expect((await refusal()).message).toContain('answers with an HTML page in place of the file');
+  });
+
   it('404 of every place names them all', async () => {
     fake.files.clear();
     const error = await refusal(weight(NAME, { places }));
