@@ -21,8 +21,6 @@ export function createTransferMeter(
     if (isQuiet) return;
     const at = now();
     const last = marks.at(-1);
-    // A server that sends a file from its start takes back what was counted.
-    if (last && received < last.received) marks.length = 0;
     if (!last || at - last.at >= 100) marks.push({ at, received });
     while (marks.length > 2 && at - (marks[0] as (typeof marks)[0]).at > WINDOW) marks.shift();
     const first = marks[0] ?? { at, received };

@@ -188,6 +188,9 @@ describe('pull', () => {
       ['v1-general', false],
       ['v1-face', false],
     ]);
+    // What is there has its own size: these files are empty.
+    expect(models[1]?.files[0]?.bytes).toBe(0);
+    expect(models[0]?.files[0]?.bytes).toBe(90.2e6);
   });
 
   it('refuses files that are not the official ones', async () => {
