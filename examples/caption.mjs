@@ -1,6 +1,6 @@
 // Restores a picture with a caption of it before the prompt, as the reference does with LLaVA or RAM++.
 // Needs two packages and a model with both stages: npm install diffbir @huggingface/transformers
-// node caption.mjs old.jpg restored.png ./diffbir-v2.1
+// node caption.mjs old.jpg restored.png v2.1
 import { pipeline, RawImage } from '@huggingface/transformers';
 import { restore } from 'diffbir';
 

@@ -4,11 +4,12 @@
  */
 
 /** Which class an error code uses; the class decides the extra members, see below. */
-type Kind = 'base' | 'option' | 'image' | 'checkpoint' | 'manifest' | 'abort';
+type Kind = 'base' | 'option' | 'image' | 'checkpoint' | 'manifest' | 'download' | 'abort';
 
 /** Code -> the HTTP status a server answers with, and the class. */
 const CODES = {
   DIFFBIR_INVALID_OPTION: { status: 400, kind: 'option' },
+  DIFFBIR_ACCESS_DENIED: { status: 403, kind: 'download' },
   DIFFBIR_MODEL_NOT_FOUND: { status: 404, kind: 'base' },
   DIFFBIR_DISPOSED: { status: 409, kind: 'base' },
   DIFFBIR_OUTPUT_EXISTS: { status: 409, kind: 'base' },
@@ -23,7 +24,12 @@ const CODES = {
   DIFFBIR_RUNTIME_FAILED: { status: 500, kind: 'base' },
   DIFFBIR_NUMERIC: { status: 500, kind: 'base' },
   DIFFBIR_OUTPUT_FAILED: { status: 500, kind: 'base' },
+  DIFFBIR_CACHE_FAILED: { status: 500, kind: 'download' },
   DIFFBIR_INTERNAL: { status: 500, kind: 'base' },
+  DIFFBIR_DOWNLOAD_FAILED: { status: 502, kind: 'download' },
+  DIFFBIR_WRONG_CHECKSUM: { status: 502, kind: 'download' },
+  DIFFBIR_OFFLINE: { status: 503, kind: 'download' },
+  DIFFBIR_DISK_FULL: { status: 507, kind: 'download' },
   DIFFBIR_OUT_OF_MEMORY: { status: 507, kind: 'base' },
 } as const satisfies Record<string, { status: number; kind: Kind }>;
 
@@ -90,6 +96,33 @@ export class ManifestError extends DiffBIRError {
   constructor(file: string, reason: string, options?: ErrorOptions) {
     super('DIFFBIR_INVALID_MANIFEST', file && !reason.includes(file) ? `${file}: ${reason}` : reason, options);
     this.file = file;
+  }
+}
+
+/** Codes of what can go wrong with a download. */
+export type DownloadErrorCode = {
+  [C in ErrorCode]: (typeof CODES)[C]['kind'] extends 'download' ? C : never;
+}[ErrorCode];
+
+/** A file of an official model cannot be had; the message names the file, the reason and what to do. */
+export class DownloadError extends DiffBIRError {
+  override name = 'DownloadError';
+  /** Name of the file, for instance `v2.pth`. */
+  readonly file: string;
+  /** With `DIFFBIR_DISK_FULL`: bytes that are still needed, and bytes that are free. */
+  readonly neededBytes: number | undefined;
+  readonly freeBytes: number | undefined;
+
+  constructor(
+    code: DownloadErrorCode,
+    file: string,
+    reason: string,
+    options?: ErrorOptions & { readonly neededBytes?: number; readonly freeBytes?: number },
+  ) {
+    super(code, `${file}: ${reason}`, options);
+    this.file = file;
+    this.neededBytes = options?.neededBytes;
+    this.freeBytes = options?.freeBytes;
   }
 }
 

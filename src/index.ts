@@ -13,6 +13,7 @@ export {
   AbortError,
   CheckpointError,
   DiffBIRError,
+  DownloadError,
   type ErrorCode,
   InvalidImageError,
   InvalidOptionError,
@@ -20,6 +21,7 @@ export {
 } from './errors';
 export { type Estimate, type EstimateOptions, estimate, type StageEstimate } from './estimate';
 export type { Point, RestoredFace } from './faces/restoredFace';
+export type { PulledFile, PullProgress } from './hub/pullWeights';
 export type { ImageInput, RawImage } from './image/types';
 export { type Inspection, type InspectOptions, inspect } from './inspect';
 export { type InspectModelOptions, inspectModel, type ModelInspection, type NetworkInspection } from './inspectModel';
@@ -36,6 +38,8 @@ export type {
   UnalignedFaceEntry,
 } from './models/manifest';
 export type { NetworkRole } from './models/networks';
+export { type OfficialFile, type OfficialModelInfo, officialModels } from './models/officialModels';
+export type { OfficialModelName } from './models/registry';
 export type { DType, ScheduleSpec, Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
 export type { Appearance } from './native/metrics';
@@ -44,6 +48,7 @@ export type { OutputFormat, Task } from './options/table';
 export type { Captioner, Logger, RestoreProgress, Tensor } from './options/values';
 export type { RunParameters } from './parameters/runParameters';
 export type { OutputInfo, OutputOptions, PictureResult } from './pictureResult';
+export { type PullOptions, type PullResult, pull } from './pull';
 export { restore } from './restore';
 export type { RestoreResult, StageTime } from './restoreResult';
 export { type BatchItem, Restorer } from './restorer';

@@ -36,7 +36,7 @@ const MAX_XMP = 4 << 20;
  * InvalidOptionError, AbortError.
  * @example
  * const { task, options } = (await inspect('restored.png')).parameters ?? {};
- * const again = await restore('old.jpg', { model: './diffbir-v2.1', task, ...options });
+ * const again = await restore('old.jpg', { model: 'v2.1', task, ...options });
  */
 export async function inspect(input: Exclude<ImageInput, RawImage>, options: InspectOptions = {}): Promise<Inspection> {
   checkInput(input);

@@ -3,7 +3,8 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type FaceFootprint, type Footprint, faceFootprintOf, footprintOf } from './memory/footprint';
-import { type LoadedManifest, type ModelManifest, readManifest } from './models/manifest';
+import { findModel } from './models/findModel';
+import type { LoadedManifest, ModelManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import { forTask } from './models/task';
 import type { ModelSpec, NativeModel } from './native/binding';
@@ -53,7 +54,7 @@ export function embeddedModel(): string {
 
 /**
  * Reads the manifest and the checkpoints' tables of tensors. `options` must have been validated.
- * Rejects with ManifestError, CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND.
+ * Rejects with ManifestError, CheckpointError, DownloadError, AbortError, DIFFBIR_MODEL_NOT_FOUND.
  */
 export async function openModel(options: RestoreOptions, internals: Internals): Promise<OpenModel> {
   // What belongs to this call alone is no default of later ones.
@@ -62,8 +63,9 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
     if (signal?.aborted) throw abortError(signal);
   };
   stopIfAborted();
-  const { task } = resolveOptions(lasting);
-  const manifest = forTask(await readManifest(options.model ?? embeddedModel()), task);
+  const found = await findModel(options.model ?? embeddedModel(), options);
+  const { task } = resolveOptions(lasting, found.tasks ? { task: found.tasks[0] } : {});
+  const manifest = forTask(found, task);
   stopIfAborted();
   const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
   const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];

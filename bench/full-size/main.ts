@@ -18,7 +18,7 @@ const { values, positionals } = parseArgs({
 const [dir, version = 'v2.1'] = positionals;
 if (dir === undefined) throw new Error('Expected the folder to write to: npm run full-size -- DIR [v2.1|v2|v1]');
 
-const source = path.join(packageRoot(), 'examples', 'models', version, MANIFEST_FILE);
+const source = path.join(packageRoot(), 'models', version, MANIFEST_FILE);
 const files = filesOf(JSON.parse(readFileSync(source, 'utf8')));
 const options: TorchFileOptions = { dtype: values.half ? 'float16' : 'float32', seed: Number(values.seed) };
 const folder = path.join(dir, version);

@@ -52,7 +52,7 @@ nets::AutoencoderConfig autoencoder_config(const NetworkSpec& spec) {
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
 
 /// Packed weights save time in networks of wide feature maps and few weights (a third of the decoder's), and little in
-/// those that have gigabytes of them (docs/decisions/0008-loading.md).
+/// those that have gigabytes of them (docs/decisions/0011-loading.md).
 runtime::Weights weights_of(const std::string& type) {
   const bool is_large = type.starts_with("unet") || type == "controlnet" || type == "clip_text";
   return is_large ? runtime::Weights::mapped : runtime::Weights::packed;

@@ -10,6 +10,10 @@ export interface Terminal {
 /** Tells a person how far the work is. All on stderr: stdout has the results alone. */
 export interface Reporter {
   progress(label: string, progress: RestoreProgress): void;
+  /** How full the bar is, 0 to 1, and what stands behind it. */
+  bar(fraction: number, text: string): void;
+  /** Whether anybody sees the bar. */
+  readonly hasBar: boolean;
   /** A line that stays. */
   line(text: string): void;
   /** Takes away what does not stay. */
@@ -24,21 +28,27 @@ const INTERVAL = 80;
 export function createReporter({ stderr, env }: Terminal, quiet: boolean): Reporter {
   const line = (text: string) => void stderr.write(`${text}\n`);
   const hasBar = stderr.isTTY === true && !env.CI && env.TERM !== 'dumb';
-  if (quiet || !hasBar) return { progress() {}, line, clear() {} };
+  if (quiet || !hasBar) return { progress() {}, bar() {}, hasBar: false, line, clear() {} };
 
   const paint = env.NO_COLOR ? (text: string) => text : (text: string) => `\x1b[36m${text}\x1b[39m`;
   let shown = 0;
   const clear = () => void stderr.write('\r\x1b[K');
+  const bar = (fraction: number, words: string) => {
+    const now = performance.now();
+    if (now - shown < INTERVAL && fraction < 1) return;
+    shown = now;
+    const filled = Math.round(fraction * BAR);
+    const text = ` ${String(Math.floor(fraction * 100)).padStart(3)} %  ${words}`;
+    const room = Math.max((stderr.columns ?? 80) - BAR - 3, 0);
+    stderr.write(`\r${paint('━'.repeat(filled))}${'─'.repeat(BAR - filled)}${text.slice(0, room)}\x1b[K`);
+  };
   return {
-    progress(label, { stage, step, steps, fraction }) {
-      const now = performance.now();
-      if (now - shown < INTERVAL && fraction < 1) return;
-      shown = now;
-      const filled = Math.round(fraction * BAR);
-      const text = ` ${String(Math.floor(fraction * 100)).padStart(3)} %  ${stage} ${step}/${steps}  ${label}`;
-      const room = Math.max((stderr.columns ?? 80) - BAR - 3, 0);
-      stderr.write(`\r${paint('━'.repeat(filled))}${'─'.repeat(BAR - filled)}${text.slice(0, room)}\x1b[K`);
-    },
+    progress: (label, { stage, step, steps, fraction }) =>
+      stage === 'download'
+        ? bar(step / steps, `${step} of ${steps} MiB downloaded`)
+        : bar(fraction, `${stage} ${step}/${steps}  ${label}`),
+    bar,
+    hasBar: true,
     line(text) {
       clear();
       line(text);

@@ -11,6 +11,7 @@ import { addInspectCommand } from './inspect';
 import { addInspectModelCommand } from './inspectModel';
 import { parametersOf, withTyped } from './like';
 import { planOutputs } from './planOutputs';
+import { addPullCommand, type Pull } from './pull';
 import { createReporter, type Terminal } from './reporter';
 import { type CreateRestorer, restoreFiles } from './restoreFiles';
 import { UsageError } from './usageError';
@@ -21,6 +22,8 @@ export interface Cli {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly createRestorer: CreateRestorer;
+  /** Downloads a model; tests give another. */
+  readonly pull?: Pull;
 }
 
 const FOOTER = `
@@ -33,7 +36,7 @@ Exit codes: ${EXIT.ok} all restored, ${EXIT.failed} the model or a picture faile
 Examples:
   $ diffbir restore old.jpg -o restored.jpg
   $ diffbir restore photos -o restored --recursive --stage 1
-  $ diffbir restore 'scans/*.tif' -o out --model ./diffbir-v2.1 --steps 30 --json
+  $ diffbir restore 'scans/*.tif' -o out --model v2.1 --steps 30 --json
   $ diffbir restore other.jpg -o other.png --like restored.jpg
 `;
 
@@ -78,6 +81,7 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
     inspect,
     addInspectModelCommand(inspect, cli, done),
     addEstimateCommand(program, cli, done),
+    addPullCommand(program, cli, done),
   ]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

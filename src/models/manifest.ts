@@ -98,6 +98,10 @@ export interface LoadedManifest {
   readonly file: string;
   /** Of the task `unaligned_face`. */
   readonly face?: FaceEntry | undefined;
+  /** What it is made for, where that is not all that the manifest names; the first is what it does unasked. */
+  readonly tasks?: readonly [Task, ...Task[]];
+  /** Finds a checkpoint that does not lie in `root`, and returns its path. */
+  locate?(file: string): Promise<string>;
 }
 
 export const STAGE2_NETWORKS = ['vae', 'textEncoder', 'unet', 'controlnet'] as const;

@@ -39,7 +39,7 @@ export async function modelSpec(
   const tables = new Map<string, Promise<WeightTable>>();
 
   const tableOf = async (relative: string): Promise<WeightTable> => {
-    const file = await checkpointPath(loaded, relative);
+    const file = await (loaded.locate?.(relative) ?? checkpointPath(loaded, relative));
     if (!tables.has(file)) tables.set(file, readCheckpoint(file));
     return tables.get(file) as Promise<WeightTable>;
   };

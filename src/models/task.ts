@@ -7,21 +7,20 @@ import type { LoadedManifest } from './manifest';
  * `sr` is what the model does by itself. Throws InvalidOptionError for a task that the model has nothing for.
  */
 export function forTask(loaded: LoadedManifest, task: Task): LoadedManifest {
-  if (task === 'sr') return loaded;
-  const { manifest } = loaded;
-  const entry = manifest.tasks?.[task];
-  if (!entry) {
+  const { manifest, tasks = ['sr', ...Object.keys(manifest.tasks ?? {})] } = loaded;
+  if (!tasks.includes(task)) {
+    const known = tasks.map((name) => `'${name}'`).join(' or ');
     const lacks =
       task === 'unaligned_face'
         ? ' (its manifest lacks tasks.unaligned_face.face with cleaner, detector and parser)'
         : '';
-    const known = ['sr', ...Object.keys(manifest.tasks ?? {})].map((name) => `'${name}'`).join(' or ');
     throw new InvalidOptionError(
       'task',
       `Expected ${known} for task but received '${task}': the model ${manifest.name} has no networks for that${lacks}`,
     );
   }
-  const { defaults, face, ...networks } = { face: undefined, ...entry };
+  if (task === 'sr') return loaded;
+  const { defaults, face, ...networks } = { defaults: {}, face: undefined, ...manifest.tasks?.[task] };
   return {
     ...loaded,
     face,

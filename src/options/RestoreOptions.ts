@@ -88,10 +88,17 @@ export interface Tiling {
 /** Options of `restore()` and `Restorer`. An option that is `undefined` counts as absent. */
 export interface RestoreOptions {
   /**
-   * Folder of a model (with `model.json`), or a manifest object with its `root` folder.
+   * Folder of a model (with `model.json`), the name of an official model (`v2.1`, `v2`, `v1-general`, `v1-face`),
+   * or a manifest object with its `root` folder. A folder of that name goes before the official model.
    * @default the embedded model
    */
   model?: string | ModelSource | undefined;
+  /**
+   * Download what an official model still lacks, up to 7 GB. Without it a missing file is an error that names the
+   * command to run.
+   * @default false
+   */
+  download?: boolean | undefined;
   /**
    * Which of the networks of a model to load. `sr`: for photographs, at any upscale. `denoise`: for noise. `face`:
    * for aligned faces, 512 x 512 after upscale. `unaligned_face`: for pictures with faces in them, each of which is

@@ -194,17 +194,23 @@ export const OPTIONS = {
     kind: {
       ...custom<string | ModelSource>(
         'string | ModelSource',
-        'a path of a folder with model.json, or a manifest object with its root folder,',
+        'a path of a folder with model.json, the name of an official model, or a manifest object with its root folder,',
         (value) =>
           typeof value === 'string'
             ? value !== '' && !value.includes('\0')
             : typeof value === 'object' && value !== null,
       ),
-      placeholder: '<folder>',
+      placeholder: '<folder|name>',
       fromWord: (word: string) => word,
     },
     defaultDoc: 'the embedded model',
-    doc: 'Folder of a model (with `model.json`), or a manifest object with its `root` folder.',
+    doc: 'Folder of a model (with `model.json`), the name of an official model (`v2.1`, `v2`, `v1-general`, `v1-face`), or a manifest object with its `root` folder. A folder of that name goes before the official model.',
+    scope: 'load',
+  },
+  download: {
+    kind: boolean(),
+    default: false,
+    doc: 'Download what an official model still lacks, up to 7 GB. Without it a missing file is an error that names the command to run.',
     scope: 'load',
   },
   task: {

@@ -3,9 +3,11 @@ import type { NativeTensor, Stage } from '../native/binding';
 
 /** One progress message of a restoration. */
 export interface RestoreProgress {
-  /** What runs now: `load` (weights and graphs), `detect` (faces), `stage1`, `encode`, `sample`, `decode`, `finish` or `paste`
-   * (faces). */
-  readonly stage: Stage;
+  /**
+   * What runs now: `load` (weights and graphs), `detect` (faces), `stage1`, `encode`, `sample`, `decode`, `finish` or
+   * `paste` (faces); before them, with `download: true`, `download`, whose steps are MiB of one file.
+   */
+  readonly stage: Stage | 'download';
   /** Counts from 1 to `steps` inside the stage. */
   readonly step: number;
   readonly steps: number;

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../facade/fakes';
+import { content, createFakeHub, environment, sha256 } from '../hub/fakeHub';
 import { image } from '../image/pictures';
 
 const MAIN = path.join(import.meta.dirname, 'fakeMain.ts');
 
 /** Starts the command line as a process of its own. */
-function start(args: readonly string[], env: Record<string, string> = {}) {
+function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'restore', ...args], {
     env: { ...process.env, ...env },
   });
@@ -69,6 +70,29 @@ describe('the process', () => {
       expect(readdirSync(output).length).toBeLessThan(5);
     },
   );
+
+  it('SIGINT in a download leaves its part, and the same command goes on there', async () => {
+    const fake = await createFakeHub();
+    const { input, output } = await pictures(1);
+    const direct = { HTTP_PROXY: '', http_proxy: '', ALL_PROXY: '', all_proxy: '' };
+    const env: NodeJS.ProcessEnv = { ...direct, ...environment(fake) };
+    const cleaner = content(50_000);
+    fake.files.set('lxq007/DiffBIR-v2/realesrgan_s4_swinir_100k.pth', cleaner);
+    fake.pace = 20;
+    const command = [input, '-o', output, '--model', 'v2.1', '--stage', '1', '--download'];
+    const { child, ended } = start(command, env);
+    const blobs = path.join(env.HF_HOME ?? '', 'hub', 'models--lxq007--DiffBIR-v2', 'blobs');
+    const part = path.join(blobs, `${sha256(cleaner)}.diffbir.incomplete`);
+    await until(() => existsSync(part) && statSync(part).size > 5000);
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, stdout: '' });
+    const came = statSync(part).size;
+    fake.pace = 0;
+    expect((await start(command, env).ended).code).toBe(0);
+    expect(fake.ranges()).toEqual([undefined, `bytes=${came}-`]);
+    expect(readdirSync(blobs)).toEqual([sha256(cleaner)]);
+    await fake.close();
+  });
 
   it('a reader that goes away ends it quietly', async () => {
     const { input, output } = await pictures(20);

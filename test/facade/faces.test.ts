@@ -179,7 +179,7 @@ it('refuses a picture that parity would enlarge beyond limitWorkPixels for the d
 
 describe('the manifest', () => {
   it.each(['v2', 'v2.1'])('of the official %s names the face networks', async (version) => {
-    const file = path.join('examples', 'models', version);
+    const file = path.join('models', version);
     const { face } = forTask(await readManifest(file), 'unaligned_face');
     expect(face).toMatchObject({
       cleaner: { type: 'swinir', file: 'face_swinir_v1.ckpt' },
@@ -188,7 +188,7 @@ describe('the manifest', () => {
     });
   });
 
-  it.each([path.join('examples', 'models', 'v1'), path.join('models', 'tiny')])('of %s has none', async (model) => {
+  it.each([path.join('models', 'v1'), path.join('models', 'tiny')])('of %s has none', async (model) => {
     const refused = (async () => forTask(await readManifest(model), 'unaligned_face'))();
     await expect(refused).rejects.toMatchObject({
       option: 'task',

@@ -1,4 +1,4 @@
-/** Tasks and versions, as in the matrix of the reference (behaviour.md 1.3), with the manifests in examples/models. */
+/** Tasks and versions, as in the matrix of the reference (behaviour.md 1.3), with the manifests in models. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ const tasked = {
 
 /** The manifest of a version beside empty files of the names that it needs. */
 function official(version: string): string {
-  const text = readFileSync(path.join('examples', 'models', version, 'model.json'), 'utf8');
+  const text = readFileSync(path.join('models', version, 'model.json'), 'utf8');
   const folder = path.join(temporaryFolder(), version);
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'model.json'), text);

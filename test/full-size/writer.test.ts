@@ -62,7 +62,7 @@ describe('the full-size models', () => {
   });
 
   it('name the tensors of Stable Diffusion as the reference asks for them', () => {
-    const manifest = readFileSync(path.resolve(import.meta.dirname, '../../examples/models/v2.1/model.json'), 'utf8');
+    const manifest = readFileSync(path.resolve(import.meta.dirname, '../../models/v2.1/model.json'), 'utf8');
     const sd = filesOf(JSON.parse(manifest)).get('sd2.1-base-zsnr-laionaes5.ckpt');
     const config = { unet_cfg: SD21.unet, vae_cfg: { ddconfig: SD21.vae }, clip_cfg: { text_cfg: SD21.text } };
     expect(sd?.tensors.map(({ name }) => name).sort()).toEqual(sdKeys(config).sort());

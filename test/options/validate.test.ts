@@ -136,7 +136,7 @@ describe('names', () => {
   });
 
   it('a name like no other lists the known ones, and a huge one stays short', () => {
-    expect(refusal({ qqqqqqqqqq: 1 }).message).toContain('Known: model, task, threads');
+    expect(refusal({ qqqqqqqqqq: 1 }).message).toContain('Known: model, download, task');
     expect(refusal({ ['x'.repeat(1e6)]: 1 }).message.length).toBeLessThan(1000);
   });
 

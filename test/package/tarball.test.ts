@@ -87,6 +87,7 @@ describe.skipIf(!isBuilt)('the packed tarball in an empty folder', () => {
 
   it('the command is there', () => {
     expect(run('npx', '--no-install', 'diffbir', 'restore', '--help')).toContain('--cfg-scale <n>');
+    expect(run('npx', '--no-install', 'diffbir', 'pull', '--list')).toMatch(/^v2\.1: \d/m);
   });
 
   it('its packages need no install script, and it brings licences and model card', () => {

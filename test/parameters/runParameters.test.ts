@@ -20,6 +20,7 @@ describe('what is recorded', () => {
   it('every option that the picture depends on, and none that it does not', () => {
     const unrelated = [
       'model',
+      'download',
       'task',
       'threads',
       'format',
