@@ -120,7 +120,7 @@ describe('diffbir pull', () => {
   it('--list prints models, files, sizes, terms and what is there, without the network', async () => {
     const { code, stdout } = await cli(['--list']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^v2\.1: 6\.79 GB, not downloaded$/m);
+    expect(stdout).toMatch(/^v2\.1: 6\.99 GB, not downloaded$/m);
     expect(stdout).toMatch(/^ {4}v2-1_512-ema-pruned\.ckpt +5\.21 GB {2}CreativeML Open RAIL\+\+-M$/m);
     expect((await cli(['--list', 'v1-face'])).stdout.match(/^\S.*:/gm)).toEqual(['v1-face:']);
     const models = (await cli(['--list', '--json'])).stdout

@@ -179,7 +179,7 @@ describe('pull', () => {
   it('finds a whole model without a request, and lists it as there', async () => {
     await leave('v2');
     const { name, files } = await pull('v2');
-    expect([name, files.length, files.every(({ isNew }) => !isNew)]).toEqual(['v2', 5, true]);
+    expect([name, files.length, files.every(({ isNew }) => !isNew)]).toEqual(['v2', 7, true]);
     expect(hub.seen).toEqual([]);
     const models = await officialModels();
     expect(models.map((model) => [model.name, model.files.every((file) => file.path)])).toEqual([
