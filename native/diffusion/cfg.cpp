@@ -1,5 +1,6 @@
 #include "diffusion/cfg.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
@@ -10,7 +11,7 @@
 namespace diffbir {
 
 double cfg_scale_at(const CfgOptions& options, float t) {
-  const double done = (999.0 - static_cast<double>(t)) / 999.0;
+  const double done = std::clamp((999.0 - static_cast<double>(t)) / 999.0, 0.0, 1.0);
   if (done < options.start || done > options.stop) return 1;
   if (!options.rescale || !(options.scale > 1)) return options.scale;
   const double progress = std::pow((1000.0 - static_cast<double>(t)) / 1000.0, 5.0);
