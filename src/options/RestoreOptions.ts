@@ -79,7 +79,7 @@ export interface Tiling {
   diffusionStride?: number | undefined;
   /**
    * Tiles of stage 1 or of the diffusion model that go through their networks in one call. Each needs memory of its
-   * own; on a CPU it saves no time. An integer from 1 to 64.
+   * own; on a CPU the time hardly changes. An integer from 1 to 64.
    * @default 1
    */
   batch?: number | undefined;

@@ -168,7 +168,7 @@ export const TILING = {
   batch: {
     kind: integer(1, 64),
     default: 1,
-    doc: 'Tiles of stage 1 or of the diffusion model that go through their networks in one call. Each needs memory of its own; on a CPU it saves no time.',
+    doc: 'Tiles of stage 1 or of the diffusion model that go through their networks in one call. Each needs memory of its own; on a CPU the time hardly changes.',
     scope: 'call',
   },
 } as const satisfies Record<string, OptionSpec>;
