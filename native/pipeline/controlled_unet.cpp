@@ -58,6 +58,11 @@ void ControlledUNet::prepare(Reuse reuse, CancellationToken& token) {
                        build_network(rest, options)});
 }
 
+void ControlledUNet::release_pages() const noexcept {
+  unet_.release_pages();
+  controlnet_.release_pages();
+}
+
 Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
   const Tensor timesteps({in.x.dim(0)}, std::vector<float>(static_cast<std::size_t>(in.x.dim(0)), in.t));
   const Tensor contexts = repeated(in.context, in.x.dim(0));

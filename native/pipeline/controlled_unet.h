@@ -48,6 +48,8 @@ class ControlledUNet {
   /// eps or v like x. Takes from the cache what it may and fills it where it is due; all predictions with one cache
   /// must have one size.
   Tensor operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
+  /// runtime::Network::release_pages() of its networks, whose files the parts for reuse share: sampling is over.
+  void release_pages() const noexcept;
   /// Builds what reuse needs, unless it is there; frees it for `none`.
   void prepare(Reuse reuse, CancellationToken& token);
 

@@ -165,6 +165,7 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   };
   const Tensor final_latent = sample(model, std::move(x), networks.schedule, options, noise);
   trace.record("final_latent", final_latent);
+  networks.controlled_unet.release_pages();
 
   const Tensor z = crop(final_latent, encoded.dim(2), encoded.dim(3));
   Tensor decoded = cropped(networks.autoencoder.decode(z, token, tiling.decoder), cond_img.dim(2), cond_img.dim(3));

@@ -106,6 +106,11 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
                 "ONNX Runtime could not build the network of " + source() + ": " + error.what());
   }
   return_free_memory();
+  release_pages();
+}
+
+void Network::release_pages() const noexcept {
+  for (const auto& table : weights_) table->release_pages();
 }
 
 Network::~Network() = default;

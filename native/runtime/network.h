@@ -50,6 +50,9 @@ class Network {
   const std::vector<std::string>& input_names() const noexcept { return inputs_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }
 
+  /// Gives the pages of its checkpoints back to the system: of a network that is not run again soon.
+  void release_pages() const noexcept;
+
   std::int64_t group_norms() const noexcept { return group_norms_; }
 
   /// The tiles that run through this network in lock-step; networks without group normalisation look at none.

@@ -18,6 +18,10 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
+  /// Gives the pages that have been read back to the system; what is touched again is read again. On Windows the system
+  /// takes them itself when memory runs short.
+  void release_pages() const noexcept;
+
  private:
   std::span<const std::byte> bytes_;
 };

@@ -104,4 +104,6 @@ std::optional<WeightView> WeightTable::find(const std::string& name) const {
   return found->second;
 }
 
+void WeightTable::release_pages() const noexcept { mapping_->release_pages(); }
+
 }  // namespace diffbir

@@ -60,6 +60,9 @@ class WeightTable {
   const std::string& file() const noexcept { return file_; }
   std::optional<WeightView> find(const std::string& name) const;
 
+  /// MappedFile::release_pages().
+  void release_pages() const noexcept;
+
  private:
   std::string file_;
   std::unique_ptr<const MappedFile> mapping_;

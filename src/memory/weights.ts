@@ -3,7 +3,10 @@ import type { ModelSpec, NetworkSpec } from '../native/binding';
 
 /** Bytes of a loaded model. */
 export interface WeightMemory {
-  /** Mapped from the files: the system reads the pages when they are needed, and can drop them again. */
+  /**
+   * Mapped from the files, at most at a time: the system reads the pages when they are needed and can drop them, and each
+   * stage gives back its own at its end.
+   */
   readonly mapped: number;
   /** Copies that the process has to itself. */
   readonly copied: number;
@@ -15,13 +18,14 @@ const FLOAT = 4;
 
 /** float32 stays where it is in the networks that can use it so; everything else becomes float32 in memory. */
 export function weightMemory(spec: Pick<ModelSpec, 'cleaner' | 'stage2'>): WeightMemory {
-  let [mapped, copied] = [0, 0];
+  let [prompts, sampling, copied] = [0, 0, 0];
   for (const [, network] of networksOf(spec)) {
     for (const { dtype, shape } of parametersOf(network)) {
       const bytes = FLOAT * elements(shape);
-      if (dtype === 'float32' && MAPPED.includes(network.type)) mapped += bytes;
-      else copied += bytes;
+      if (dtype !== 'float32' || !MAPPED.includes(network.type)) copied += bytes;
+      else if (network.type === 'clip_text') prompts += bytes;
+      else sampling += bytes;
     }
   }
-  return { mapped, copied };
+  return { mapped: Math.max(prompts, sampling), copied };
 }
