@@ -42,6 +42,7 @@ export async function restorePicture(
   if (stage === 2 && !model.readsPrompts) refusePrompts(options, model.name);
   if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
   checkSamples(options, stage);
+  checkInterval(options);
   if (model.faces) checkFaceOptions(options);
 
   const begin = performance.now();
@@ -214,6 +215,14 @@ function toJob(
     },
     warnings,
   };
+}
+
+function checkInterval({ cfgStart, cfgStop }: ResolvedOptions): void {
+  if (cfgStart <= cfgStop) return;
+  throw new InvalidOptionError(
+    'cfgStart',
+    `Expected at most the cfgStop of ${cfgStop} for cfgStart but received ${cfgStart}: guidance would never be in force`,
+  );
 }
 
 function refusePrompts(options: ResolvedOptions, model: string): void {

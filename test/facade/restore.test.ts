@@ -50,6 +50,30 @@ describe('one restoration', () => {
     expect(fake.jobs[0]).toMatchObject({ sampler: 'edm_lms', edm, guidance: { loss: 'mse' } });
   });
 
+  it('hands the interval of guidance through, and refuses one that is empty', async () => {
+    const fake = fakeNative();
+    const restorer = await fakeRestorer(fake, { cfgStop: 0.75 });
+    await restorer.restore(raw, { cfgStart: 0.75 });
+    expect(fake.jobs[0]).toMatchObject({ cfgStart: 0.75, cfgStop: 0.75 });
+    await expect(restorer.restore(raw, { cfgStart: 0.8 })).rejects.toMatchObject({
+      option: 'cfgStart',
+      message: 'Expected at most the cfgStop of 0.75 for cfgStart but received 0.8: guidance would never be in force',
+    });
+  });
+
+  it('hands on what speed says of reuse', async () => {
+    const fake = fakeNative();
+    const restorer = await fakeRestorer(fake, { speed: 'fast' });
+    expect((await restorer.restore(raw)).warnings).toEqual([]);
+    await restorer.restore(raw, { reuse: 'encoder', reuseInterval: 9 });
+    await restorer.restore(raw, { parity: true });
+    expect(fake.jobs.map(({ reuse, reuseInterval }) => [reuse, reuseInterval])).toEqual([
+      ['deep', 3],
+      ['encoder', 9],
+      ['none', 3],
+    ]);
+  });
+
   it('warns of a prompt that is cut, and tells the logger', async () => {
     const lines: string[] = [];
     const logger = {
