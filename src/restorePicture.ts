@@ -99,7 +99,8 @@ async function restoreSample(
   const { width, height } = image;
   const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, image));
   if (signal?.aborted) throw abortError(signal);
-  const parameters = runParameters(model, { ...options, tiling: recordedTiling(restored.tiling) }, stage);
+  const { tiling, ...reused } = restored.planned;
+  const parameters = runParameters(model, { ...options, ...reused, tiling: recordedTiling(tiling) }, stage);
   const saved = options.saveParameters ? toSave(parameters, picture.metadata, warnings) : undefined;
   const all = [...picture.warnings, ...warnings];
   for (const warning of all) logger?.warn(`${picture.name}: ${warning}`);
@@ -139,7 +140,8 @@ async function runStages(
   const { job, warnings } = toJob(picture, { ...options, held }, stage, planned, isFace);
   const progress = onProgress && withFraction(stage, onProgress, from, to);
   const result = await runTask((report) => model.native.restore(job, report), progress, signal);
-  return { ...result, warnings, tiling: job.tiling };
+  const { tiling, reuse, reuseInterval } = job;
+  return { ...result, warnings, planned: { tiling, reuse, reuseInterval } };
 }
 
 /**

@@ -20,7 +20,8 @@ export interface NativeRun {
   readonly times: readonly StageTime[];
   readonly trace: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>;
   readonly warnings: readonly string[];
-  readonly tiling: RestoreJob['tiling'];
+  /** What was planned, since another machine would plan otherwise. */
+  readonly planned: Pick<RestoreJob, 'tiling' | 'reuse' | 'reuseInterval'>;
 }
 
 /** Runs the two stages on a picture, or on an aligned face of one; progress goes from `from` to `to`. */

@@ -229,7 +229,8 @@ export interface RestoreOptions {
    */
   reuse?: 'none' | 'encoder' | 'deep' | undefined;
   /**
-   * Every how many steps `reuse` computes all features anew. An integer from 2 to 1000.
+   * Every how many predictions `reuse` computes all features anew; most samplers make one a step. An integer from 2
+   * to 1000.
    * @default 2 for `balanced`, 3 for `fast`
    */
   reuseInterval?: number | undefined;

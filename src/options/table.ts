@@ -357,7 +357,7 @@ export const OPTIONS = {
   reuseInterval: {
     kind: integer(2, 1000),
     defaultDoc: '2 for `balanced`, 3 for `fast`',
-    doc: 'Every how many steps `reuse` computes all features anew.',
+    doc: 'Every how many predictions `reuse` computes all features anew; most samplers make one a step.',
     scope: 'call',
     manifest: true,
     recordedFrom: 2,

@@ -2,8 +2,11 @@ import { getEventListeners } from 'node:events';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { AbortError, InvalidOptionError } from '../../src/errors';
+import { loadModel } from '../../src/loadModel';
+import { validateOptions } from '../../src/options/validate';
 import type { RestoreProgress } from '../../src/options/values';
 import { restoreWith } from '../../src/restore';
+import { Restorer } from '../../src/restorer';
 import { image, pixels } from '../image/pictures';
 import { BOTH_STAGES, fakeNative, fakeRestorer, modelFolder, nativeError, STAGE1 } from './fakes';
 
@@ -72,6 +75,27 @@ describe('one restoration', () => {
       ['encoder', 9],
       ['none', 3],
     ]);
+  });
+
+  it('features that do not fit the memory are not kept: the result says so, and its parameters do not claim them', async () => {
+    const fake = fakeNative();
+    const tensors = Object.entries({
+      'input_blocks.0.0.weight': [40_000, 4, 3, 3],
+      'input_blocks.1.0.out_layers.3.weight': [40_000, 40_000, 3, 3],
+      'output_blocks.0.0.in_layers.2.weight': [40_000, 80_000, 3, 3],
+    }).map(([name, shape]) => ({ name, shape, dtype: 'float32' as const, strides: [], offset: 0, end: 0 }));
+    const internals = {
+      ...fake.internals,
+      readCheckpoint: async (file: string) => ({ file, fileSize: 0, tensors }),
+    };
+    const restorer = new Restorer(await loadModel(validateOptions({ model: modelFolder() }), internals));
+    const result = await restorer.restore(raw, { speed: 'fast', memoryBudget: 3000 });
+    expect(result.warnings).toEqual(['memoryBudget is too small to reuse features: every step computes all']);
+    expect(fake.jobs[0]).toMatchObject({ reuse: 'none', tiling: { diffusion: { tile: expect.any(Number) } } });
+    expect(result.parameters?.options).toMatchObject({ speed: 'fast', reuse: 'none' });
+    const roomy = await restorer.restore(raw, { speed: 'fast', memoryBudget: 30_000 });
+    expect(roomy.warnings).toEqual([]);
+    expect(roomy.parameters?.options).toMatchObject({ reuse: 'deep', reuseInterval: 3 });
   });
 
   it('warns of a prompt that is cut, and tells the logger', async () => {
