@@ -64,7 +64,9 @@ export function workOf(
     stages.push({ ...describe('encode', encoded, 1, vaeEncoder), flop: encoding + text });
 
     const steered = sliding(work, tiles.diffusion);
-    const passes = predictions(options) * (options.cfgScale === 1 ? 1 : PROMPTS);
+    // The second prompt's prediction is made inside the interval of guidance alone.
+    const guided = options.cfgScale === 1 ? 0 : Math.max(0, options.cfgStop - options.cfgStart);
+    const passes = Math.round(predictions(options) * (1 + guided));
     const { reuse, reuseInterval } = reuseOf(options);
     const due = reuse === 'none' ? passes : Math.ceil(passes / reuseInterval);
     const rest: NetworkSpec = { ...unet, type: reuse === 'encoder' ? 'unet_decoder' : 'unet_shallow' };

@@ -42,6 +42,12 @@ describe('estimate()', () => {
     expect(heun.sample?.flop).toBeCloseTo(1.9 * (base.sample?.flop ?? 0), 0);
     const cfg = await stagesOf({ steps: 10, sampler: 'spaced', cfgScale: 2 });
     expect(cfg.sample?.passes).toBe(20);
+    const interval = await stagesOf({ steps: 10, sampler: 'spaced', cfgScale: 2, cfgStart: 0.1, cfgStop: 0.6 });
+    expect(interval.sample?.passes).toBe(15);
+    const whole = base.sample?.flop ?? 0;
+    const reused = await stagesOf({ steps: 10, sampler: 'spaced', speed: 'fast' });
+    expect(reused.sample?.flop).toBeGreaterThan(0.4 * whole); // 4 of 10 are due
+    expect(reused.sample?.flop).toBeLessThan(0.8 * whole);
     const samples = await stagesOf({ steps: 10, sampler: 'spaced', samples: 3 });
     expect(samples.decode?.flop).toBe(3 * (base.decode?.flop ?? 0));
     const guided = await stagesOf({ steps: 10, sampler: 'spaced', guidance: { space: 'rgb', scale: 1, repeat: 2 } });
