@@ -69,11 +69,11 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
   stopIfAborted();
   const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
   const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];
-  const { threads, stage: asked } = resolveOptions(...layers);
+  const { threads, precision, stage: asked } = resolveOptions(...layers);
   const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
   if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
   if (stages === 1 && !hasStage1(manifest)) throw noStage1(manifest.manifest.name);
-  const spec = await modelSpec(manifest, { stage: stages, threads }, internals.readCheckpoint);
+  const spec = await modelSpec(manifest, { stage: stages, threads, precision }, internals.readCheckpoint);
   stopIfAborted();
   return {
     spec,

@@ -41,6 +41,7 @@ export async function restorePicture(
   if (stage > model.stages) throw stageNotLoaded();
   if (stage === 2 && !model.readsPrompts) refusePrompts(options, model.name);
   if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
+  if (options.parity && options.precision !== 'float32') throw notTheReference(options.precision);
   checkSamples(options, stage);
   checkInterval(options);
   if (model.faces) checkFaceOptions(options);
@@ -238,6 +239,13 @@ function refusePrompts(options: ResolvedOptions, model: string): void {
     if (value === '' || value === 1 || value === undefined) continue;
     throw new InvalidOptionError(name, `Expected ${neutral} for ${name}: the model ${model} has no text encoder`);
   }
+}
+
+function notTheReference(precision: string): InvalidOptionError {
+  return new InvalidOptionError(
+    'parity',
+    `Expected false for parity but received true: this Restorer has precision ${precision}, the reference float32`,
+  );
 }
 
 function stageNotLoaded(): InvalidOptionError {

@@ -57,6 +57,13 @@ NetworkConfig to_network_config(Napi::Value value, const std::string& name) {
   return config;
 }
 
+graph::Precision to_precision(Napi::Value value, const std::string& name) {
+  const std::string text = to_text(value, name);
+  if (text == "float32") return graph::Precision::float32;
+  if (text == "int8") return graph::Precision::int8;
+  refuse(value, name, "float32 or int8");
+}
+
 NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
                             std::shared_ptr<const WeightTable> weights) {
   NetworkSpec spec;
@@ -64,6 +71,7 @@ NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
   spec.weights = std::move(weights);
   spec.prefix = field(object, name, "prefix", to_text);
   spec.config = field(object, name, "config", to_network_config);
+  if (!object.Get("precision").IsUndefined()) spec.precision = field(object, name, "precision", to_precision);
   return spec;
 }
 

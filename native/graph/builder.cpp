@@ -14,6 +14,9 @@ constexpr std::size_t smallest_external_bytes = 128;
 
 constexpr int onnx_opset = 21;
 
+// Smaller layers, such as the first and the last convolution of a UNet, cost no time worth an error.
+constexpr std::int64_t smallest_int8_side = 32;
+
 Ort::MemoryInfo cpu_memory() { return Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault); }
 
 Ort::ValueInfo port(const std::string& name, ONNXTensorElementDataType type, const Shape& shape) {
@@ -53,8 +56,8 @@ bool fits(const Shape& actual, const Shape& expected) {
 
 }  // namespace
 
-Builder::Builder(std::set<std::string> requested_outputs, std::int64_t norm_groups)
-    : requested_outputs_(std::move(requested_outputs)), norm_groups_(norm_groups) {}
+Builder::Builder(std::set<std::string> requested_outputs, std::int64_t norm_groups, Precision precision)
+    : requested_outputs_(std::move(requested_outputs)), norm_groups_(norm_groups), precision_(precision) {}
 
 Builder::~Builder() = default;
 
@@ -99,6 +102,7 @@ Graph Builder::finish() {
   graph.inputs = std::move(input_names_);
   graph.outputs = std::move(output_names_);
   graph.weights = std::move(weights_);
+  graph.int8_weights = std::move(int8_weights_);
   graph.group_norms = group_norms_;
   return graph;
 }
@@ -128,6 +132,18 @@ Value Builder::parameter(const Module& m, const std::string& name, const Shape& 
     add_initializer(key, std::move(tensor));
   }
   return {key};
+}
+
+bool Builder::is_int8(const Module& m, const std::string& weight) const {
+  return precision_ == Precision::int8 && !tape_ && m.size(weight, 0) >= smallest_int8_side &&
+         m.size(weight, 1) >= smallest_int8_side;
+}
+
+Builder::Attribute Builder::int8_parameter(const Module& m, const std::string& name) {
+  if (weights_.empty() || weights_.back() != m.table()) weights_.push_back(m.table());
+  int8_weights_.push_back(std::make_shared<const Int8Weights>(m.parameter(name)));
+  m.table()->release_pages();  // read once: without this the whole checkpoint would be in memory at the end
+  return {"weights", static_cast<std::int64_t>(int8_weights_.size() - 1)};
 }
 
 Value Builder::constant(const Tensor& values) {

@@ -13,6 +13,7 @@
 #include "core/tensor.h"
 #include "graph/module.h"
 #include "graph/ort.h"
+#include "weights/int8_weights.h"
 
 namespace diffbir::graph {
 
@@ -32,6 +33,13 @@ struct ConvOptions {
   std::vector<std::int64_t> padding = {};
 };
 
+/// What the large layers compute with.
+enum class Precision {
+  float32,
+  /// Weights and activations of 8 bits, sums of 32 (runtime::Int8LinearOp, Int8ConvOp).
+  int8,
+};
+
 /// A finished graph with what it points into: hand it to runtime::Network.
 struct Graph {
   Ort::Model model{nullptr};
@@ -39,6 +47,8 @@ struct Graph {
   std::vector<std::string> outputs;
   /// Checkpoints whose mapped bytes are initialisers of the model.
   std::vector<std::shared_ptr<const WeightTable>> weights;
+  /// Packed weights, which Int8Linear and Int8Conv take by their index.
+  std::vector<std::shared_ptr<const Int8Weights>> int8_weights;
   /// How many group normalisations it has.
   std::int64_t group_norms = 0;
 };
@@ -55,8 +65,9 @@ using PullBack = std::function<std::vector<Value>(Builder& b, const Value& gradi
 class Builder {
  public:
   /// `requested_outputs`: module paths passed to mark() that shall become outputs of the graph too. `norm_groups`: of
-  /// every group_norm().
-  explicit Builder(std::set<std::string> requested_outputs = {}, std::int64_t norm_groups = 32);
+  /// every group_norm(). `precision`: of convolutions and linear layers with at least 32 inputs and outputs.
+  explicit Builder(std::set<std::string> requested_outputs = {}, std::int64_t norm_groups = 32,
+                   Precision precision = Precision::float32);
   ~Builder();
 
   // ---- ports ----
@@ -156,6 +167,9 @@ class Builder {
   /// Puts a layer on the tape, if there is one. Returns its output.
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
+  bool is_int8(const Module& m, const std::string& weight) const;
+  /// The attribute by which an operator finds the packed parameter.
+  Attribute int8_parameter(const Module& m, const std::string& name);
 
   Ort::Graph graph_;
   std::vector<Ort::ValueInfo> inputs_;
@@ -164,8 +178,10 @@ class Builder {
   std::vector<std::string> output_names_;
   std::set<std::string> requested_outputs_;
   std::int64_t norm_groups_;
+  Precision precision_;
   std::set<std::string> parameters_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
+  std::vector<std::shared_ptr<const Int8Weights>> int8_weights_;
   std::optional<Value> tile_ticket_;
   std::unique_ptr<Tape> tape_;
   std::int64_t group_norms_ = 0;

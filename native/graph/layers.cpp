@@ -10,6 +10,7 @@ namespace diffbir::graph {
 namespace {
 
 constexpr const char* microsoft = "com.microsoft";
+constexpr const char* own = "diffbir";
 constexpr std::int64_t to_the_end = INT64_MAX;
 
 /// How Resize takes the pixel that torch takes.
@@ -26,10 +27,15 @@ std::vector<Builder::Attribute> torch_nearest() {
 Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options) {
   const std::int64_t kernel_h = m.size("weight", 2);
   const std::int64_t kernel_w = m.size("weight", 3);
-  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
-  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
   auto padding = options.padding;
   if (padding.empty()) padding = {kernel_h / 2, kernel_w / 2, kernel_h / 2, kernel_w / 2};
+  if (is_int8(m, "weight")) {
+    std::vector<Value> inputs{x};
+    if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
+    return op("Int8Conv", inputs, {int8_parameter(m, "weight"), {"stride", options.stride}, {"pads", padding}}, own);
+  }
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
   const Value y = op("Conv", inputs,
                      {{"kernel_shape", std::vector<std::int64_t>{kernel_h, kernel_w}},
                       {"strides", std::vector<std::int64_t>{options.stride, options.stride}},
@@ -46,6 +52,11 @@ Value Builder::conv_transpose(const Value& x, const Module& m, std::int64_t stri
 }
 
 Value Builder::linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias) {
+  if (is_int8(m, weight)) {
+    std::vector<Value> inputs{x};
+    if (m.has(bias)) inputs.push_back(parameter(m, bias, {m.size(weight, 0)}));
+    return op("Int8Linear", inputs, {int8_parameter(m, weight)}, own);
+  }
   const Value matrix = parameter(m, weight, {-1, -1});
   // FusedMatMul reads torch's [out, in] as it lies in the file; MatMul would need a transposed copy of it.
   const Value y = op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
@@ -71,10 +82,10 @@ Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation
   if (tile_ticket_) inputs.push_back(*tile_ticket_);
   auto numbered = attributes;
   numbered.push_back({"index", group_norms_++});
-  const Value y = op("GroupNorm", inputs, numbered, "diffbir");
+  const Value y = op("GroupNorm", inputs, numbered, own);
   if (tile_ticket_) return y;  // whose statistics may depend on other tiles
   return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
-    return std::vector{b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, "diffbir")};
+    return std::vector{b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, own)};
   });
 }
 

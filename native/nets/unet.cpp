@@ -52,7 +52,7 @@ Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& ski
 std::string control_name(std::size_t index) { return "control_" + std::to_string(index); }
 
 Graph unet(const Module& m, const UNetConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks, config.norm_num_groups);
+  Builder b(marks, config.norm_num_groups, config.precision);
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
   const EncoderOutputs encoder = unet_encoder(b, m, x, ports.c);
@@ -62,7 +62,7 @@ Graph unet(const Module& m, const UNetConfig& config, const std::set<std::string
 }
 
 Graph unet_decoder(const Module& m, const UNetConfig& config) {
-  Builder b({}, config.norm_num_groups);
+  Builder b({}, config.norm_num_groups, config.precision);
   const Ports ports(b, m, config);
   std::vector<Value> skips;
   for (std::size_t level = 0; level < ports.levels; ++level)
@@ -81,7 +81,7 @@ std::vector<std::string> encoder_features(const Module& m) {
 }
 
 Graph unet_shallow(const Module& m, const UNetConfig& config) {
-  Builder b({}, config.norm_num_groups);
+  Builder b({}, config.norm_num_groups, config.precision);
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
   const std::vector<Value> skips = input_blocks(b, m, x, ports.c, full_size_blocks(m));

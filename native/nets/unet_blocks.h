@@ -11,6 +11,7 @@ namespace diffbir::nets {
 struct UNetConfig {
   std::int64_t num_head_channels = 64;
   std::int64_t norm_num_groups = 32;
+  graph::Precision precision = graph::Precision::float32;
 };
 
 /// Inputs that every block sees.

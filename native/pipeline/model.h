@@ -10,6 +10,7 @@
 
 #include "core/cancellation.h"
 #include "diffusion/schedule.h"
+#include "graph/builder.h"
 #include "weights/weight_table.h"
 
 namespace diffbir {
@@ -23,6 +24,7 @@ struct NetworkSpec {
   std::shared_ptr<const WeightTable> weights;
   std::string prefix;
   NetworkConfig config;
+  graph::Precision precision = graph::Precision::float32;  // int8 is known to UNet and ControlNet
 };
 
 struct Stage2Spec {

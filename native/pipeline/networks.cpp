@@ -42,7 +42,7 @@ std::int64_t integer_or(const NetworkSpec& spec, const std::string& key, std::in
 }
 
 nets::UNetConfig unet_config(const NetworkSpec& spec) {
-  return {integer(spec, "num_head_channels"), integer_or(spec, "norm_num_groups", 32)};
+  return {integer(spec, "num_head_channels"), integer_or(spec, "norm_num_groups", 32), spec.precision};
 }
 
 nets::AutoencoderConfig autoencoder_config(const NetworkSpec& spec) {

@@ -8,6 +8,8 @@
 #include "runtime/environment.h"
 #include "runtime/group_norm_gradient_op.h"
 #include "runtime/group_norm_op.h"
+#include "runtime/int8/conv_op.h"
+#include "runtime/int8/linear_op.h"
 
 namespace diffbir::runtime {
 
@@ -15,10 +17,15 @@ struct Network::CustomOps {
   TileRegistry tiles;
   GroupNormOp group_norm{tiles};
   GroupNormGradientOp group_norm_gradient;
+  Int8Table int8_weights;
+  Int8LinearOp int8_linear{int8_weights};
+  Int8ConvOp int8_conv{int8_weights};
   Ort::CustomOpDomain domain{"diffbir"};
-  CustomOps() {
+  explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
     domain.Add(&group_norm);
     domain.Add(&group_norm_gradient);
+    domain.Add(&int8_linear);
+    domain.Add(&int8_conv);
   }
 };
 
@@ -84,7 +91,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
       outputs_(std::move(graph.outputs)),
       weights_(std::move(graph.weights)),
       group_norms_(graph.group_norms),
-      custom_ops_(std::make_unique<CustomOps>()) {
+      custom_ops_(std::make_unique<CustomOps>(std::move(graph.int8_weights))) {
   Ort::SessionOptions session_options;
   session_options.SetIntraOpNumThreads(options.threads);
   if (options.weights == Weights::packed) {

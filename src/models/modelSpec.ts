@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { DiffBIRError, ManifestError } from '../errors';
-import type { ModelSpec, NetworkSpec, WeightTable } from '../native/binding';
+import type { ModelSpec, NetworkSpec, Precision, WeightTable } from '../native/binding';
 import { CLEANER_TYPES, type CleanerType, detectCleanerType } from './cleanerType';
 import type { CleanerEntry, LoadedManifest, NetworkEntry } from './manifest';
 
@@ -32,7 +32,7 @@ export function hasStage2({ manifest }: LoadedManifest): boolean {
  */
 export async function modelSpec(
   loaded: LoadedManifest,
-  { stage, threads }: { stage: 1 | 2; threads: number },
+  { stage, threads, precision = 'float32' }: { stage: 1 | 2; threads: number; precision?: Precision },
   readCheckpoint: CheckpointReader,
 ): Promise<ModelSpec> {
   const { networks, schedule, latentScaleFactor, minShortEdge } = loaded.manifest;
@@ -74,8 +74,8 @@ export async function modelSpec(
       vaeEncoder: await network('vae_encoder', vae, OFFICIAL_PREFIX.vae),
       vaeDecoder: await network('vae_decoder', vae, OFFICIAL_PREFIX.vae),
       textEncoder: textEncoder ? await network('clip_text', textEncoder, OFFICIAL_PREFIX.textEncoder) : null,
-      unet: await network('unet', unet, OFFICIAL_PREFIX.unet),
-      controlnet: await network('controlnet', controlnet),
+      unet: { ...(await network('unet', unet, OFFICIAL_PREFIX.unet)), precision },
+      controlnet: { ...(await network('controlnet', controlnet)), precision },
       schedule,
       latentScaleFactor: latentScaleFactor ?? LATENT_SCALE_FACTOR,
       minShortEdge: minShortEdge ?? MIN_SHORT_EDGE,

@@ -43,6 +43,9 @@ export interface WeightTable {
 }
 
 /** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
+/** What the large layers of a network compute with. */
+export type Precision = 'float32' | 'int8';
+
 export interface NetworkSpec {
   readonly type: /** A cleaner that gives the picture as it is. */
     | 'none'
@@ -65,6 +68,8 @@ export interface NetworkSpec {
   readonly prefix: string;
   /** Named as in the reference's configuration: num_heads, window_size, num_head_channels, heads, ... */
   readonly config: Readonly<Record<string, number | readonly number[]>>;
+  /** Default float32. int8 is known to UNet and ControlNet. */
+  readonly precision?: Precision;
 }
 
 export interface ScheduleSpec {

@@ -1,0 +1,193 @@
+#include "runtime/int8/kernel.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12 says so of its own intrinsics
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+// Only what follows may use these instructions: nothing inline of a header, which the linker could take for the rest of
+// the addon.
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+
+namespace diffbir::runtime::int8 {
+namespace {
+
+constexpr std::size_t panel_width = Int8Weights::panel_width;
+constexpr std::size_t depth = Int8Weights::depth;
+constexpr std::size_t lanes = 16;
+constexpr std::size_t vectors = panel_width / lanes;
+
+/// sum += four products of unsigned and signed bytes in each lane. Not the intrinsic: GCC 12 then keeps half of the sums
+/// on the stack, which halves the speed.
+inline void dot(__m512i& sum, __m512i bytes, __m512i weights) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(weights));
+}
+
+template <std::size_t rows, std::size_t... I>
+inline __attribute__((always_inline)) void multiply_rows(const Tile& tile, float* sums, std::index_sequence<I...>) {
+  __m512i products[rows * vectors];
+  ((products[I] = _mm512_setzero_si512()), ...);
+  const std::uint8_t* bytes[rows];
+  for (std::size_t row = 0; row < rows; ++row) bytes[row] = tile.rows[row];
+  const std::int8_t* weights = tile.weights;
+  for (std::size_t k = 0; k < tile.group; k += depth, weights += panel_width * depth) {
+    const __m512i w[vectors] = {_mm512_load_si512(weights), _mm512_load_si512(weights + 64),
+                                _mm512_load_si512(weights + 128), _mm512_load_si512(weights + 192)};
+    __m512i x;
+    const auto step = [&]<std::size_t i>() __attribute__((always_inline)) {
+      if constexpr (i % vectors == 0) {
+        std::int32_t four;
+        std::memcpy(&four, bytes[i / vectors] + k, sizeof four);
+        x = _mm512_set1_epi32(four);
+      }
+      dot(products[i], x, w[i % vectors]);
+    };
+    (step.template operator()<I>(), ...);
+  }
+  const auto finish = [&]<std::size_t i>() __attribute__((always_inline)) {
+    constexpr std::size_t row = i / vectors;
+    constexpr std::size_t first = i % vectors * lanes;
+    float* out = sums + row * panel_width + first;
+    const __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(products[i]), _mm512_loadu_ps(tile.weight_scales + first));
+    __m512 sum = _mm512_loadu_ps(out);
+    sum = _mm512_fmadd_ps(value, _mm512_set1_ps(tile.affine[row].scale), sum);
+    sum = _mm512_fmadd_ps(_mm512_loadu_ps(tile.weight_sums + first), _mm512_set1_ps(tile.affine[row].offset), sum);
+    _mm512_storeu_ps(out, sum);
+  };
+  (finish.template operator()<I>(), ...);
+}
+
+template <std::size_t rows>
+void multiply_tile(const Tile& tile, float* sums) {
+  multiply_rows<rows>(tile, sums, std::make_index_sequence<rows * vectors>());
+}
+
+void multiply(const Tile& tile, float* sums) {
+  using Multiply = void (*)(const Tile&, float*);
+  static constexpr Multiply by_rows[rows_at_once] = {multiply_tile<1>, multiply_tile<2>, multiply_tile<3>,
+                                                     multiply_tile<4>, multiply_tile<5>, multiply_tile<6>};
+  by_rows[tile.count - 1](tile, sums);
+}
+
+struct Range {
+  __m512 low, high, broken;
+
+  explicit Range(__m512 value) : low(value), high(value), broken(_mm512_setzero_ps()) {}
+  void add(__m512 value) {
+    low = _mm512_min_ps(low, value);
+    high = _mm512_max_ps(high, value);
+    broken = _mm512_fmadd_ps(value, _mm512_setzero_ps(), broken);
+  }
+};
+
+/// 0..255 in each lane; whatever is not a number becomes 0, and is told by the affine.
+inline __m512i to_bytes(__m512 value, __m512 low, __m512 inverse) {
+  const __m512i rounded = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_sub_ps(value, low), inverse));
+  return _mm512_min_epi32(_mm512_max_epi32(rounded, _mm512_setzero_si512()), _mm512_set1_epi32(255));
+}
+
+Affine quantize_row(const float* values, std::size_t count, std::size_t group, std::uint8_t* bytes) {
+  std::memset(bytes, 0, group);
+  if (count == 0) return {0, 0};
+  const auto mask_of = [&](std::size_t i) {
+    return static_cast<__mmask16>(count - i >= lanes ? 0xFFFF : (1U << (count - i)) - 1);
+  };
+  const __m512 first = _mm512_set1_ps(values[0]);
+  Range range(first);
+  for (std::size_t i = 0; i < count; i += lanes) range.add(_mm512_mask_loadu_ps(first, mask_of(i), values + i));
+  const float low = _mm512_reduce_min_ps(range.low);
+  const float high = _mm512_reduce_max_ps(range.high);
+  const float broken = _mm512_reduce_add_ps(range.broken);
+  const __m512 inverse = _mm512_set1_ps(high > low ? 255.0F / (high - low) : 0.0F);
+  for (std::size_t i = 0; i < count; i += lanes) {
+    const __m512 value = _mm512_maskz_loadu_ps(mask_of(i), values + i);
+    const __m512i rounded = to_bytes(value, _mm512_set1_ps(low), inverse);
+    _mm_mask_storeu_epi8(bytes + i, mask_of(i), _mm512_cvtepi32_epi8(rounded));
+  }
+  return {(high - low) / 255.0F + broken, low + broken};
+}
+
+void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane, std::size_t count, std::size_t group,
+                     std::uint8_t* bytes, std::size_t stride, Affine* affine, std::size_t affine_stride) {
+  alignas(64) float scales[lanes];
+  alignas(64) float offsets[lanes];
+  const __m512i places =
+      _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                         _mm512_set1_epi32(static_cast<int>(stride)));
+  for (std::size_t p = 0; p < pixels; p += lanes) {
+    const std::size_t width = std::min(lanes, pixels - p);
+    const auto mask = static_cast<__mmask16>((1U << width) - 1);
+    const auto load = [&](std::size_t channel) {
+      return channel < count ? _mm512_maskz_loadu_ps(mask, values + channel * plane + p) : _mm512_setzero_ps();
+    };
+    Range range(load(0));
+    for (std::size_t channel = 0; channel < count; ++channel) range.add(load(channel));
+    const __m512 difference = _mm512_sub_ps(range.high, range.low);
+    const __mmask16 wide = _mm512_cmp_ps_mask(difference, _mm512_setzero_ps(), _CMP_GT_OQ);
+    const __m512 inverse = _mm512_maskz_div_ps(wide, _mm512_set1_ps(255.0F), difference);
+    _mm512_store_ps(scales,
+                    _mm512_add_ps(_mm512_div_ps(difference, _mm512_set1_ps(255.0F)), range.broken));
+    _mm512_store_ps(offsets, _mm512_add_ps(range.low, range.broken));
+    for (std::size_t i = 0; i < width; ++i) affine[(p + i) * affine_stride] = {scales[i], offsets[i]};
+
+    std::uint8_t* out = bytes + p * stride;
+    for (std::size_t channel = 0; channel < group; channel += depth) {
+      __m512i four = to_bytes(load(channel), range.low, inverse);
+      four = _mm512_or_si512(four, _mm512_slli_epi32(to_bytes(load(channel + 1), range.low, inverse), 8));
+      four = _mm512_or_si512(four, _mm512_slli_epi32(to_bytes(load(channel + 2), range.low, inverse), 16));
+      four = _mm512_or_si512(four, _mm512_slli_epi32(to_bytes(load(channel + 3), range.low, inverse), 24));
+      _mm512_mask_i32scatter_epi32(out + channel, mask, places, four, 1);
+    }
+  }
+}
+
+void store_planes(const float* sums, std::size_t rows, std::size_t outputs, const float* bias, float* planes,
+                  std::size_t plane) {
+  const __m512i places =
+      _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                         _mm512_set1_epi32(static_cast<int>(panel_width)));
+  for (std::size_t output = 0; output < outputs; ++output) {
+    const __m512 offset = _mm512_set1_ps(bias ? bias[output] : 0.0F);
+    for (std::size_t row = 0; row < rows; row += lanes) {
+      const auto mask = static_cast<__mmask16>(rows - row >= lanes ? 0xFFFF : (1U << (rows - row)) - 1);
+      const __m512 values = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places,
+                                                     sums + row * panel_width + output, sizeof(float));
+      _mm512_mask_storeu_ps(planes + output * plane + row, mask, _mm512_add_ps(values, offset));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace diffbir::runtime::int8
+
+#pragma GCC diagnostic pop
+#pragma GCC pop_options
+
+namespace diffbir::runtime::int8 {
+
+const Kernels* avx512_kernels() noexcept {
+  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes};
+  static const bool is_there = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                               __builtin_cpu_supports("avx512vnni");
+  return is_there ? &kernels : nullptr;
+}
+
+}  // namespace diffbir::runtime::int8
+
+#else
+
+namespace diffbir::runtime::int8 {
+
+const Kernels* avx512_kernels() noexcept { return nullptr; }
+
+}  // namespace diffbir::runtime::int8
+
+#endif

@@ -1,0 +1,88 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "runtime/int8/kernel.h"
+
+namespace diffbir::runtime::int8 {
+namespace {
+
+constexpr std::size_t panel_width = Int8Weights::panel_width;
+constexpr std::size_t depth = Int8Weights::depth;
+
+void multiply(const Tile& tile, float* sums) {
+  for (std::size_t row = 0; row < tile.count; ++row) {
+    std::int32_t products[panel_width] = {};
+    const std::int8_t* weights = tile.weights;
+    for (std::size_t k = 0; k < tile.group; k += depth, weights += panel_width * depth) {
+      const std::uint8_t* bytes = tile.rows[row] + k;
+      for (std::size_t output = 0; output < panel_width; ++output) {
+        for (std::size_t i = 0; i < depth; ++i) products[output] += bytes[i] * weights[output * depth + i];
+      }
+    }
+    const Affine affine = tile.affine[row];
+    float* out = sums + row * panel_width;
+    for (std::size_t output = 0; output < panel_width; ++output) {
+      out[output] += affine.scale * (static_cast<float>(products[output]) * tile.weight_scales[output]) +
+                     affine.offset * tile.weight_sums[output];
+    }
+  }
+}
+
+/// Values `step` apart.
+Affine quantize(const float* values, std::size_t step, std::size_t count, std::size_t group, std::uint8_t* bytes) {
+  std::memset(bytes, 0, group);
+  if (count == 0) return {0, 0};
+  float low = values[0];
+  float high = values[0];
+  float broken = 0;  // NaN as soon as one value is not finite, which a comparison would hide
+  for (std::size_t i = 0; i < count; ++i) {
+    const float value = values[i * step];
+    low = std::min(low, value);
+    high = std::max(high, value);
+    broken += value * 0.0F;
+  }
+  const float scale = (high - low) / 255.0F;
+  const float inverse = high > low ? 255.0F / (high - low) : 0.0F;
+  if (broken == 0) {
+    for (std::size_t i = 0; i < count; ++i) {
+      bytes[i] = static_cast<std::uint8_t>(std::min(std::nearbyint((values[i * step] - low) * inverse), 255.0F));
+    }
+  }
+  return {scale + broken, low + broken};
+}
+
+Affine quantize_row(const float* values, std::size_t count, std::size_t group, std::uint8_t* bytes) {
+  return quantize(values, 1, count, group, bytes);
+}
+
+void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane, std::size_t count, std::size_t group,
+                     std::uint8_t* bytes, std::size_t stride, Affine* affine, std::size_t affine_stride) {
+  for (std::size_t p = 0; p < pixels; ++p) {
+    affine[p * affine_stride] = quantize(values + p, plane, count, group, bytes + p * stride);
+  }
+}
+
+void store_planes(const float* sums, std::size_t rows, std::size_t outputs, const float* bias, float* planes,
+                  std::size_t plane) {
+  for (std::size_t output = 0; output < outputs; ++output) {
+    const float offset = bias ? bias[output] : 0.0F;
+    for (std::size_t row = 0; row < rows; ++row) {
+      planes[output * plane + row] = sums[row * panel_width + output] + offset;
+    }
+  }
+}
+
+}  // namespace
+
+const Kernels& portable_kernels() noexcept {
+  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes};
+  return kernels;
+}
+
+const Kernels& kernels() noexcept {
+  const Kernels* fast = avx512_kernels();
+  return fast ? *fast : portable_kernels();
+}
+
+}  // namespace diffbir::runtime::int8

@@ -1,0 +1,79 @@
+#include "runtime/int8/linear_op.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "runtime/int8/product.h"
+#include "runtime/scratch.h"
+
+namespace diffbir::runtime {
+namespace {
+
+constexpr std::size_t rows_to_quantize = 16;  // by one call of a thread
+
+}  // namespace
+
+Int8LinearKernel::Int8LinearKernel(const OrtKernelInfo* info, const Int8Table& table)
+    : weights_(table.at(
+          static_cast<std::size_t>(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("weights")))) {}
+
+OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
+  const Ort::KernelContext context(raw_context);
+  const Int8Weights& weights = *weights_;
+  const auto x = context.GetInput(0);
+  auto shape = x.GetTensorTypeAndShapeInfo().GetShape();
+  if (shape.empty() || shape.back() != static_cast<std::int64_t>(weights.inputs())) {
+    return Ort::Status("Int8Linear needs as many inputs as its weights have", ORT_INVALID_ARGUMENT).release();
+  }
+  const std::size_t inputs = weights.inputs();
+  const std::size_t outputs = weights.outputs();
+  const std::size_t rows = x.GetTensorTypeAndShapeInfo().GetElementCount() / inputs;
+  shape.back() = static_cast<std::int64_t>(outputs);
+  const float* in = x.GetTensorData<float>();
+  const auto bias_value = context.GetInputCount() > 1 ? context.GetInput(1) : Ort::ConstValue{nullptr};
+  const float* bias = bias_value ? bias_value.GetTensorData<float>() : nullptr;
+  float* out = context.GetOutput(0, shape).GetTensorMutableData<float>();
+  if (rows == 0) return nullptr;
+
+  const std::size_t groups = weights.groups_per_tap();
+  const std::size_t group = weights.group();
+  Scratch<std::uint8_t> bytes(context, rows * groups * group);
+  Scratch<int8::Affine> affine(context, rows * groups);
+  const int8::Kernels& kernels = int8::kernels();
+  int8::parallel_for(context, (rows + rows_to_quantize - 1) / rows_to_quantize, [&](std::size_t block) {
+    const std::size_t end = std::min(rows, (block + 1) * rows_to_quantize);
+    for (std::size_t row = block * rows_to_quantize; row < end; ++row) {
+      for (std::size_t g = 0; g < groups; ++g) {
+        const std::size_t count = std::min(group, inputs - std::min(inputs, g * group));
+        affine[row * groups + g] = kernels.quantize_row(in + row * inputs + g * group, count, group,
+                                                        bytes.data() + (row * groups + g) * group);
+      }
+    }
+  });
+
+  const auto group_of = [&](std::size_t row, std::size_t, std::size_t g) {
+    return int8::Group{bytes.data() + (row * groups + g) * group, affine[row * groups + g]};
+  };
+  const auto store = [&](std::size_t first, std::size_t count, std::size_t panel, const float* sums) {
+    const std::size_t first_output = panel * Int8Weights::panel_width;
+    const std::size_t width = std::min(Int8Weights::panel_width, outputs - first_output);
+    for (std::size_t row = 0; row < count; ++row) {
+      const float* from = sums + row * Int8Weights::panel_width;
+      float* to = out + (first + row) * outputs + first_output;
+      for (std::size_t i = 0; i < width; ++i) to[i] = bias ? from[i] + bias[first_output + i] : from[i];
+    }
+  };
+  int8::Product(weights, rows, group_of, store).run(context);
+  return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
+OrtStatusPtr Int8LinearOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
+  *kernel = new Int8LinearKernel(info, table_);
+  return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
+}  // namespace diffbir::runtime

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "graph/ort.h"
+#include "runtime/int8/kernel.h"
+
+namespace diffbir::runtime::int8 {
+
+/// One group of a row of activations: its bytes and how to read them.
+struct Group {
+  const std::uint8_t* bytes;
+  Affine affine;
+};
+
+/// Rows whose sums are made before those of the next panel, so that weights and sums stay in the processor's caches.
+constexpr std::size_t rows_of_task = 48;
+
+/// The product of `rows` rows of activations with packed weights, in parallel over blocks of rows and panels:
+/// group_of(row, tap, group) gives the activations, store(first_row, count, panel, sums) takes the results, where
+/// sums[r * panel_width + output] belongs to row first_row + r.
+template <typename GroupOf, typename Store>
+class Product {
+ public:
+  Product(const Int8Weights& weights, std::size_t rows, GroupOf group_of, Store store)
+      : weights_(weights), rows_(rows), group_of_(group_of), store_(store) {}
+
+  void run(const Ort::KernelContext& context) {
+    const std::size_t blocks = (rows_ + rows_of_task - 1) / rows_of_task;
+    context.ParallelFor([](void* self, std::size_t task) { static_cast<Product*>(self)->run_task(task); },
+                        blocks * weights_.panels(), 0, this);
+  }
+
+ private:
+  void run_task(std::size_t task) const {
+    const std::size_t panel = task % weights_.panels();
+    const std::size_t first = task / weights_.panels() * rows_of_task;
+    const std::size_t count = std::min(rows_of_task, rows_ - first);
+    alignas(64) float sums[rows_of_task * Int8Weights::panel_width] = {};
+    for (std::size_t tap = 0; tap < weights_.taps(); ++tap) {
+      for (std::size_t group = 0; group < weights_.groups_per_tap(); ++group) {
+        Tile tile;
+        tile.weights = weights_.bytes(panel, tap, group);
+        tile.weight_scales = weights_.scales(panel, tap, group);
+        tile.weight_sums = weights_.sums(panel, tap, group);
+        tile.group = weights_.group();
+        for (std::size_t row = 0; row < count; row += rows_at_once) {
+          tile.count = std::min(rows_at_once, count - row);
+          for (std::size_t r = 0; r < tile.count; ++r) {
+            const Group activations = group_of_(first + row + r, tap, group);
+            tile.rows[r] = activations.bytes;
+            tile.affine[r] = activations.affine;
+          }
+          kernels_.multiply(tile, sums + row * Int8Weights::panel_width);
+        }
+      }
+    }
+    store_(first, count, panel, sums);
+  }
+
+  const Int8Weights& weights_;
+  const Kernels& kernels_ = kernels();
+  std::size_t rows_;
+  GroupOf group_of_;
+  Store store_;
+};
+
+/// Calls work(index) for 0 <= index < count on the session's threads.
+template <typename Work>
+void parallel_for(const Ort::KernelContext& context, std::size_t count, Work work) {
+  context.ParallelFor([](void* data, std::size_t index) { (*static_cast<Work*>(data))(index); }, count, 0, &work);
+}
+
+}  // namespace diffbir::runtime::int8

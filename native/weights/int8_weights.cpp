@@ -1,0 +1,96 @@
+#include "weights/int8_weights.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "core/error.h"
+
+namespace diffbir {
+namespace {
+
+constexpr std::size_t alignment = 64;
+
+/// Adding and taking the low byte of the sum rounds a float in -127..127 to the nearest integer, in a form that every
+/// compiler vectorises.
+constexpr float rounder = 12582912.0F;  // 1.5 * 2^23
+
+std::int8_t rounded(float value) {
+  return static_cast<std::int8_t>(std::bit_cast<std::int32_t>(value + rounder) & 0xFF);
+}
+
+std::size_t dim_or_one(const Shape& shape, std::size_t axis) {
+  return axis < shape.size() ? static_cast<std::size_t>(shape[axis]) : 1;
+}
+
+}  // namespace
+
+void Int8Weights::FreeAligned::operator()(std::int8_t* bytes) const noexcept {
+  ::operator delete[](bytes, std::align_val_t{alignment});
+}
+
+Int8Weights::Int8Weights(const WeightView& weight)
+    : outputs_(dim_or_one(weight.shape, 0)),
+      inputs_(dim_or_one(weight.shape, 1)),
+      kernel_height_(dim_or_one(weight.shape, 2)),
+      kernel_width_(dim_or_one(weight.shape, 3)) {
+  if (weight.shape.size() != 2 && weight.shape.size() != 4) {
+    throw Error(ErrorCode::model_mismatch,
+                "Expected the weight of a linear layer or a convolution but it is " + to_string(weight.shape));
+  }
+  groups_per_tap_ = std::max<std::size_t>(1, (inputs_ + largest_group - 1) / largest_group);
+  const std::size_t even = (inputs_ + groups_per_tap_ - 1) / groups_per_tap_;
+  group_ = (even + depth - 1) / depth * depth;
+
+  const std::size_t count = panels() * taps() * groups_per_tap_;
+  bytes_.reset(static_cast<std::int8_t*>(::operator new[](count * group_ * panel_width, std::align_val_t{alignment})));
+  std::memset(bytes_.get(), 0, count * group_ * panel_width);
+  scales_.resize(count * panel_width);
+  sums_.resize(count * panel_width);
+
+  const std::size_t row = inputs_ * taps();
+  const bool as_it_lies = weight.dtype == DType::float32 && weight.contiguous() && weight.aligned();
+  const std::vector<float> converted = as_it_lies ? std::vector<float>() : weight.to_float32();
+  const float* values = as_it_lies ? reinterpret_cast<const float*>(weight.data) : converted.data();
+  for (std::size_t output = 0; output < outputs_; ++output) pack_output(output, values + output * row);
+}
+
+void Int8Weights::pack_output(std::size_t output, const float* weights) {
+  const std::size_t panel = output / panel_width;
+  const std::size_t lane = output % panel_width;
+  std::vector<float> values(group_);
+  std::vector<std::int8_t> rounded_values(group_);
+  for (std::size_t tap = 0; tap < taps(); ++tap) {
+    for (std::size_t group = 0; group < groups_per_tap_; ++group) {
+      const std::size_t first = group * group_;
+      const std::size_t count = std::min(group_, inputs_ - std::min(inputs_, first));
+      std::fill(values.begin(), values.end(), 0.0F);
+      for (std::size_t i = 0; i < count; ++i) values[i] = weights[(first + i) * taps() + tap];
+
+      float largest = 0;
+      float broken = 0;  // NaN as soon as one weight is not finite, which a comparison would hide
+      for (const float value : values) {
+        largest = std::max(largest, std::abs(value));
+        broken += value * 0.0F;
+      }
+      const float scale = largest / 127.0F + broken;
+      const float inverse = largest > std::numeric_limits<float>::min() ? 127.0F / largest : 0.0F;
+      for (std::size_t i = 0; i < group_; ++i) rounded_values[i] = rounded(values[i] * inverse);
+
+      std::int32_t sum = 0;
+      for (const std::int8_t value : rounded_values) sum += value;
+      const std::size_t at = index(panel, tap, group);
+      scales_[at * panel_width + lane] = scale;
+      sums_[at * panel_width + lane] = scale * static_cast<float>(sum);
+      std::int8_t* out = bytes_.get() + at * group_ * panel_width + lane * depth;
+      for (std::size_t k = 0; k < group_ / depth; ++k) {
+        std::memcpy(out + k * panel_width * depth, rounded_values.data() + k * depth, depth);
+      }
+    }
+  }
+}
+
+}  // namespace diffbir
