@@ -33,6 +33,13 @@ struct ConvOptions {
   std::vector<std::int64_t> padding = {};
 };
 
+struct AttentionOptions {
+  std::int64_t heads;
+  /// C / heads where it is known: the processor may have faster kernels for it.
+  std::int64_t width = 0;
+  bool causal = false;
+};
+
 /// What the large layers compute with.
 enum class Precision {
   float32,
@@ -106,7 +113,7 @@ class Builder {
   /// nn.BatchNorm2d at inference, by its running statistics. ONNX Runtime folds it into a convolution before it.
   Value batch_norm(const Value& x, const Module& m, float eps = 1e-5F);
   /// softmax(q k^T / sqrt(C / heads)) v per head; q [B,L,C], k and v [B,S,C] -> [B,L,C].
-  Value attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal = false);
+  Value attention(const Value& q, const Value& k, const Value& v, const AttentionOptions& options);
 
   // ---- pointwise ----
   /// Sizes must be equal where gradients are recorded.

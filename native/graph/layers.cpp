@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/cpu.h"
 #include "core/error.h"
 #include "graph/builder.h"
 #include "graph/gradient.h"
@@ -97,7 +98,13 @@ Value Builder::batch_norm(const Value& x, const Module& m, float eps) {
             {{"epsilon", eps}});
 }
 
-Value Builder::attention(const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal) {
+Value Builder::attention(const Value& q, const Value& k, const Value& v, const AttentionOptions& options) {
+  const auto [heads, width, causal] = options;
+  // The widths that runtime::attention::takes().
+  if (!causal && (width == 16 || width == 32 || width == 64) && has_avx512()) {
+    const bool bfloat16 = precision_ == Precision::int8 && has_avx512_bf16();
+    return op("Attention", {q, k, v}, {{"width", width}, {"bfloat16", std::int64_t{bfloat16}}}, own);
+  }
   const Value y =
       op("MultiHeadAttention", {q, k, v}, {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft);
   if (heads != 1 || causal) return y;

@@ -11,7 +11,7 @@ namespace {
 
 Value self_attention(Builder& b, const Module& m, const Value& x, std::int64_t heads) {
   const auto qkv = b.split(b.linear(x, m, "in_proj_weight", "in_proj_bias"), 3, -1);
-  return b.linear(b.attention(qkv[0], qkv[1], qkv[2], heads, /*causal=*/true), m["out_proj"]);
+  return b.linear(b.attention(qkv[0], qkv[1], qkv[2], {.heads = heads, .causal = true}), m["out_proj"]);
 }
 
 Value residual_attention_block(Builder& b, const Module& m, Value x, std::int64_t heads) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "runtime/attention/op.h"
 #include "runtime/environment.h"
 #include "runtime/group_norm_gradient_op.h"
 #include "runtime/group_norm_op.h"
@@ -20,12 +21,14 @@ struct Network::CustomOps {
   Int8Table int8_weights;
   Int8LinearOp int8_linear{int8_weights};
   Int8ConvOp int8_conv{int8_weights};
+  AttentionOp attention;
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
     domain.Add(&group_norm);
     domain.Add(&group_norm_gradient);
     domain.Add(&int8_linear);
     domain.Add(&int8_conv);
+    domain.Add(&attention);
   }
 };
 

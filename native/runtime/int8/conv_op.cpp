@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "runtime/int8/product.h"
+#include "runtime/parallel_for.h"
 #include "runtime/scratch.h"
 
 namespace diffbir::runtime {
@@ -54,7 +55,7 @@ void quantize(const Ort::KernelContext& context, const float* x, std::size_t bat
               std::size_t channels, Pixels& pixels) {
   const int8::Kernels& kernels = int8::kernels();
   const std::size_t blocks = (plane + pixels_to_quantize - 1) / pixels_to_quantize;
-  int8::parallel_for(context, batch * pixels.groups * blocks, [&](std::size_t index) {
+  parallel_for(context, batch * pixels.groups * blocks, [&](std::size_t index) {
     const std::size_t first = index % blocks * pixels_to_quantize;
     const std::size_t g = index / blocks % pixels.groups;
     const std::size_t item = index / blocks / pixels.groups;

@@ -11,46 +11,28 @@
 #include <cstring>
 #include <utility>
 
-// Only what follows may use these instructions: nothing inline of a header, which the linker could take for the rest of
-// the addon.
+#include "core/cpu.h"
+
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")
+
+#include "runtime/avx512.h"
 
 namespace diffbir::runtime::int8 {
 namespace {
 
 constexpr std::size_t panel_width = Int8Weights::panel_width;
 constexpr std::size_t depth = Int8Weights::depth;
-constexpr std::size_t lanes = 16;
+using avx512::lanes;
 constexpr std::size_t vectors = panel_width / lanes;
-
-/// sum += four products of unsigned and signed bytes in each lane. Not the intrinsic: GCC 12 then keeps half of the sums
-/// on the stack, which halves the speed.
-inline void dot(__m512i& sum, __m512i bytes, __m512i weights) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(weights));
-}
 
 template <std::size_t rows, std::size_t... I>
 inline __attribute__((always_inline)) void multiply_rows(const Tile& tile, float* sums, std::index_sequence<I...>) {
   __m512i products[rows * vectors];
   ((products[I] = _mm512_setzero_si512()), ...);
-  const std::uint8_t* bytes[rows];
+  const void* bytes[rows];
   for (std::size_t row = 0; row < rows; ++row) bytes[row] = tile.rows[row];
-  const std::int8_t* weights = tile.weights;
-  for (std::size_t k = 0; k < tile.group; k += depth, weights += panel_width * depth) {
-    const __m512i w[vectors] = {_mm512_load_si512(weights), _mm512_load_si512(weights + 64),
-                                _mm512_load_si512(weights + 128), _mm512_load_si512(weights + 192)};
-    __m512i x;
-    const auto step = [&]<std::size_t i>() __attribute__((always_inline)) {
-      if constexpr (i % vectors == 0) {
-        std::int32_t four;
-        std::memcpy(&four, bytes[i / vectors] + k, sizeof four);
-        x = _mm512_set1_epi32(four);
-      }
-      dot(products[i], x, w[i % vectors]);
-    };
-    (step.template operator()<I>(), ...);
-  }
+  avx512::accumulate<avx512::ByteStep, vectors>(products, bytes, tile.weights, tile.group / depth);
   const auto finish = [&]<std::size_t i>() __attribute__((always_inline)) {
     constexpr std::size_t row = i / vectors;
     constexpr std::size_t first = i % vectors * lanes;
@@ -96,9 +78,7 @@ inline __m512i to_bytes(__m512 value, __m512 low, __m512 inverse) {
 Affine quantize_row(const float* values, std::size_t count, std::size_t group, std::uint8_t* bytes) {
   std::memset(bytes, 0, group);
   if (count == 0) return {0, 0};
-  const auto mask_of = [&](std::size_t i) {
-    return static_cast<__mmask16>(count - i >= lanes ? 0xFFFF : (1U << (count - i)) - 1);
-  };
+  const auto mask_of = [&](std::size_t i) { return avx512::first_lanes(count - i); };
   const __m512 first = _mm512_set1_ps(values[0]);
   Range range(first);
   for (std::size_t i = 0; i < count; i += lanes) range.add(_mm512_mask_loadu_ps(first, mask_of(i), values + i));
@@ -123,7 +103,7 @@ void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane,
                          _mm512_set1_epi32(static_cast<int>(stride)));
   for (std::size_t p = 0; p < pixels; p += lanes) {
     const std::size_t width = std::min(lanes, pixels - p);
-    const auto mask = static_cast<__mmask16>((1U << width) - 1);
+    const __mmask16 mask = avx512::first_lanes(width);
     const auto load = [&](std::size_t channel) {
       return channel < count ? _mm512_maskz_loadu_ps(mask, values + channel * plane + p) : _mm512_setzero_ps();
     };
@@ -156,7 +136,7 @@ void store_planes(const float* sums, std::size_t rows, std::size_t outputs, cons
   for (std::size_t output = 0; output < outputs; ++output) {
     const __m512 offset = _mm512_set1_ps(bias ? bias[output] : 0.0F);
     for (std::size_t row = 0; row < rows; row += lanes) {
-      const auto mask = static_cast<__mmask16>(rows - row >= lanes ? 0xFFFF : (1U << (rows - row)) - 1);
+      const __mmask16 mask = avx512::first_lanes(rows - row);
       const __m512 values = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places,
                                                      sums + row * panel_width + output, sizeof(float));
       _mm512_mask_storeu_ps(planes + output * plane + row, mask, _mm512_add_ps(values, offset));
@@ -174,10 +154,7 @@ namespace diffbir::runtime::int8 {
 
 const Kernels* avx512_kernels() noexcept {
   static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes};
-  static const bool is_there = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                               __builtin_cpu_supports("avx512vnni");
-  return is_there ? &kernels : nullptr;
+  return has_avx512_vnni() ? &kernels : nullptr;
 }
 
 }  // namespace diffbir::runtime::int8

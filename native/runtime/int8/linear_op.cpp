@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "runtime/int8/product.h"
+#include "runtime/parallel_for.h"
 #include "runtime/scratch.h"
 
 namespace diffbir::runtime {
@@ -40,7 +41,7 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   Scratch<std::uint8_t> bytes(context, rows * groups * group);
   Scratch<int8::Affine> affine(context, rows * groups);
   const int8::Kernels& kernels = int8::kernels();
-  int8::parallel_for(context, (rows + rows_to_quantize - 1) / rows_to_quantize, [&](std::size_t block) {
+  parallel_for(context, (rows + rows_to_quantize - 1) / rows_to_quantize, [&](std::size_t block) {
     const std::size_t end = std::min(rows, (block + 1) * rows_to_quantize);
     for (std::size_t row = block * rows_to_quantize; row < end; ++row) {
       for (std::size_t g = 0; g < groups; ++g) {

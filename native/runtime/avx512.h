@@ -1,0 +1,78 @@
+#pragma once
+
+// The innermost loop that products of bytes, of bfloat16 and of float32 share. Only for sources that have switched
+// AVX-512 on with `#pragma GCC target`, after all their other headers: everything here has internal linkage, so that the
+// linker cannot take one of these functions for the rest of the addon.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace diffbir::runtime::avx512 {
+namespace {
+
+constexpr std::size_t lanes = 16;  // 32-bit numbers in a register
+
+// How one step adds to a sum: 4 bytes of a row, the same for all lanes, times 4 bytes of each lane. In assembly, since
+// GCC 12 keeps half of the sums on the stack when these are intrinsics, which halves the speed.
+
+struct FloatStep {
+  using Sum = __m512;
+  static void add(Sum& sum, __m512i row, __m512i column) {
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(row), "v"(column));
+  }
+};
+
+/// Two products of bfloat16.
+struct Bfloat16Step {
+  using Sum = __m512;
+  static void add(Sum& sum, __m512i row, __m512i column) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(row), "v"(column));
+  }
+};
+
+/// Four products of an unsigned byte (row) and a signed one (column).
+struct ByteStep {
+  using Sum = __m512i;
+  static void add(Sum& sum, __m512i row, __m512i column) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(column));
+  }
+};
+
+template <typename Step, std::size_t vectors, std::size_t count, std::size_t... I>
+inline __attribute__((always_inline)) void accumulate(typename Step::Sum (&sums)[count], const void* const* rows,
+                                                      const void* panel, std::size_t steps, std::index_sequence<I...>) {
+  const char* row[count / vectors];
+  for (std::size_t r = 0; r < count / vectors; ++r) row[r] = static_cast<const char*>(rows[r]);
+  const char* columns = static_cast<const char*>(panel);
+  for (std::size_t step = 0; step < steps; ++step, columns += vectors * 64) {
+    __m512i column[vectors];
+    for (std::size_t v = 0; v < vectors; ++v) column[v] = _mm512_loadu_si512(columns + v * 64);
+    __m512i x;
+    const auto add = [&]<std::size_t i>() __attribute__((always_inline)) {
+      if constexpr (i % vectors == 0) {
+        std::int32_t four;
+        std::memcpy(&four, row[i / vectors] + step * 4, sizeof four);
+        x = _mm512_set1_epi32(four);
+      }
+      Step::add(sums[i], x, column[i % vectors]);
+    };
+    (add.template operator()<I>(), ...);
+  }
+}
+
+/// sums[r * vectors + v] += row r times vector v of the panel. Rows hold 4 bytes a step, the panel `vectors` registers.
+template <typename Step, std::size_t vectors, std::size_t count>
+inline __attribute__((always_inline)) void accumulate(typename Step::Sum (&sums)[count], const void* const* rows,
+                                                      const void* panel, std::size_t steps) {
+  accumulate<Step, vectors>(sums, rows, panel, steps, std::make_index_sequence<count>());
+}
+
+/// The first `count` lanes; all for 16 and more.
+inline __mmask16 first_lanes(std::size_t count) {
+  return static_cast<__mmask16>(count >= lanes ? 0xFFFF : (1U << count) - 1);
+}
+
+}  // namespace
+}  // namespace diffbir::runtime::avx512
