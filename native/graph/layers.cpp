@@ -65,8 +65,7 @@ Value Builder::linear(const Value& x, const Module& m, const std::string& weight
 }
 
 Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
-  return op("LayerNormalization", {x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})},
-            {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
+  return op("LayerNorm", {x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})}, {{"epsilon", eps}}, own);
 }
 
 Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation activation) {

@@ -40,33 +40,36 @@ struct ByteStep {
   }
 };
 
-template <typename Step, std::size_t vectors, std::size_t count, std::size_t... I>
-inline __attribute__((always_inline)) void accumulate(typename Step::Sum (&sums)[count], const void* const* rows,
-                                                      const void* panel, std::size_t steps, std::index_sequence<I...>) {
-  const char* row[count / vectors];
-  for (std::size_t r = 0; r < count / vectors; ++r) row[r] = static_cast<const char*>(rows[r]);
+template <typename Step, std::size_t vectors, std::size_t... I, std::size_t... V>
+inline __attribute__((always_inline)) void accumulate(typename Step::Sum* sums, const void* const* rows,
+                                                      const void* panel, std::size_t steps, std::index_sequence<I...>,
+                                                      std::index_sequence<V...>) {
+  // Arrays of their own that only constants index, so that they become registers.
+  typename Step::Sum sum[] = {sums[I]...};
+  const char* row[] = {static_cast<const char*>(rows[I / vectors])...};
   const char* columns = static_cast<const char*>(panel);
   for (std::size_t step = 0; step < steps; ++step, columns += vectors * 64) {
-    __m512i column[vectors];
-    for (std::size_t v = 0; v < vectors; ++v) column[v] = _mm512_loadu_si512(columns + v * 64);
+    const __m512i column[] = {_mm512_loadu_si512(columns + V * 64)...};
     __m512i x;
     const auto add = [&]<std::size_t i>() __attribute__((always_inline)) {
       if constexpr (i % vectors == 0) {
         std::int32_t four;
-        std::memcpy(&four, row[i / vectors] + step * 4, sizeof four);
+        std::memcpy(&four, row[i] + step * 4, sizeof four);
         x = _mm512_set1_epi32(four);
       }
-      Step::add(sums[i], x, column[i % vectors]);
+      Step::add(sum[i], x, column[i % vectors]);
     };
     (add.template operator()<I>(), ...);
   }
+  ((sums[I] = sum[I]), ...);
 }
 
 /// sums[r * vectors + v] += row r times vector v of the panel. Rows hold 4 bytes a step, the panel `vectors` registers.
 template <typename Step, std::size_t vectors, std::size_t count>
 inline __attribute__((always_inline)) void accumulate(typename Step::Sum (&sums)[count], const void* const* rows,
                                                       const void* panel, std::size_t steps) {
-  accumulate<Step, vectors>(sums, rows, panel, steps, std::make_index_sequence<count>());
+  accumulate<Step, vectors>(sums, rows, panel, steps, std::make_index_sequence<count>(),
+                            std::make_index_sequence<vectors>());
 }
 
 /// The first `count` lanes; all for 16 and more.

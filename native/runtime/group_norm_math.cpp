@@ -68,6 +68,12 @@ void normalize_plane(const float* x, float* y, std::size_t area, float factor, f
 }
 
 DIFFBIR_SIMD_CLONES
+void normalize_row(const float* x, float* y, std::size_t count, float mean, float inverse_deviation, const float* scale,
+                   const float* bias) {
+  for (std::size_t i = 0; i < count; ++i) y[i] = (x[i] - mean) * inverse_deviation * scale[i] + bias[i];
+}
+
+DIFFBIR_SIMD_CLONES
 Moments moments_of(const float* x, std::size_t count) {
   constexpr std::size_t lanes = 32;
   constexpr std::size_t block = 64 * lanes;  // float32 sums stay short, doubles carry the rest

@@ -11,6 +11,7 @@
 #include "runtime/group_norm_op.h"
 #include "runtime/int8/conv_op.h"
 #include "runtime/int8/linear_op.h"
+#include "runtime/layer_norm_op.h"
 
 namespace diffbir::runtime {
 
@@ -22,6 +23,7 @@ struct Network::CustomOps {
   Int8LinearOp int8_linear{int8_weights};
   Int8ConvOp int8_conv{int8_weights};
   AttentionOp attention;
+  LayerNormOp layer_norm;
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
     domain.Add(&group_norm);
@@ -29,6 +31,7 @@ struct Network::CustomOps {
     domain.Add(&int8_linear);
     domain.Add(&int8_conv);
     domain.Add(&attention);
+    domain.Add(&layer_norm);
   }
 };
 

@@ -37,6 +37,8 @@ inline __m512i low_halves(__m512 values) {
 struct Float {
   using Step = avx512::FloatStep;
   static constexpr std::size_t depth = 1;
+  static constexpr float exp2[] = {0.00015370705F, 0.0013399848F, 0.0096183736F,
+                                   0.05550329F,    0.24022648F,   0.69314718F};  // to 2e-9
   static void store_row(void* row, std::size_t first, __m512 values) {
     _mm512_storeu_ps(static_cast<float*>(row) + first, values);
   }
@@ -47,6 +49,7 @@ struct Float {
 struct Bfloat16 {
   using Step = avx512::Bfloat16Step;
   static constexpr std::size_t depth = 2;
+  static constexpr float exp2[] = {0.054592825F, 0.24221784F, 0.69336861F};  // to 1.1e-4, a sixteenth of its rounding
   static void store_row(void* row, std::size_t first, __m512 values) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(static_cast<std::uint16_t*>(row) + first),
                         reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values)));
@@ -92,19 +95,14 @@ void pack_values(const float* values, std::size_t stride, std::size_t count, std
   }
 }
 
-/// 2^x for x <= 0 to 2 units in the last place: a polynomial on [-1/2, 1/2] (least squares of the relative error) and the
-/// exponent. NaN stays NaN.
-inline __m512 exp2(__m512 x) {
+/// 2^x for x <= 0: a polynomial on [-1/2, 1/2] (least squares of the relative error) and the exponent. NaN stays NaN.
+template <std::size_t terms>
+inline __m512 exp2(__m512 x, const float (&coefficients)[terms]) {
   const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT);
   const __m512 f = _mm512_sub_ps(x, whole);
-  __m512 p = _mm512_set1_ps(0.00015370704932138324F);
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.0013399848248809576F));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.009618373587727547F));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.05550329014658928F));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.24022647738456726F));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.6931471824645996F));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0F));
-  return _mm512_scalef_ps(p, whole);
+  __m512 p = _mm512_set1_ps(coefficients[0]);
+  for (std::size_t i = 1; i < terms; ++i) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(coefficients[i]));
+  return _mm512_scalef_ps(_mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0F)), whole);
 }
 
 /// Queries on their way through the blocks of keys: the largest score so far, and the sums of weights and of weighted
@@ -128,8 +126,9 @@ inline __attribute__((always_inline)) void attend_block(const char* q, const cha
   for (auto& score : scores) score = _mm512_setzero_ps();
   avx512::accumulate<typename Number::Step, key_vectors>(scores, rows, keys, width / Number::depth);
 
-  alignas(64) char weights[rows_at_once][keys_of_block * element<Number>];
-  float shrink[rows_at_once];
+  alignas(64) float before[lanes] = {};
+  alignas(64) float largest[lanes] = {};
+  alignas(64) float shrink[lanes];
   for (std::size_t r = 0; r < rows_at_once; ++r) {
     __m512* row = scores + r * key_vectors;
     if (count < keys_of_block) {
@@ -138,15 +137,18 @@ inline __attribute__((always_inline)) void attend_block(const char* q, const cha
         row[v] = _mm512_mask_blend_ps(mask, _mm512_set1_ps(std::numeric_limits<float>::lowest()), row[v]);
       }
     }
-    const float before = state.largest[first + r];
-    const float largest =
-        std::max(before, _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(row[0], row[1]),
-                                                            _mm512_max_ps(row[2], row[3]))));
-    state.largest[first + r] = largest;
-    shrink[r] = _mm512_cvtss_f32(exp2(_mm512_set1_ps(before - largest)));
+    before[r] = state.largest[first + r];
+    const __m512 high = _mm512_max_ps(_mm512_max_ps(row[0], row[1]), _mm512_max_ps(row[2], row[3]));
+    largest[r] = std::max(before[r], _mm512_reduce_max_ps(high));
+    state.largest[first + r] = largest[r];
+  }
+  _mm512_store_ps(shrink, exp2(_mm512_sub_ps(_mm512_load_ps(before), _mm512_load_ps(largest)), Number::exp2));
+
+  alignas(64) char weights[rows_at_once][keys_of_block * element<Number>];
+  for (std::size_t r = 0; r < rows_at_once; ++r) {
     __m512 sum = _mm512_mul_ps(_mm512_load_ps(state.weights[first + r]), _mm512_set1_ps(shrink[r]));
     for (std::size_t v = 0; v < key_vectors; ++v) {
-      const __m512 weight = exp2(_mm512_sub_ps(row[v], _mm512_set1_ps(largest)));
+      const __m512 weight = exp2(_mm512_sub_ps(scores[r * key_vectors + v], _mm512_set1_ps(largest[r])), Number::exp2);
       sum = _mm512_add_ps(sum, weight);
       Number::store_row(weights[r], v * lanes, weight);
     }
