@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <numeric>
 
 #include "core/error.h"
 
@@ -14,12 +15,40 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 
-/// Adding and taking the low byte of the sum rounds a float in -127..127 to the nearest integer, in a form that every
-/// compiler vectorises.
-constexpr float rounder = 12582912.0F;  // 1.5 * 2^23
+// Loops over so many numbers at once are vectors to every compiler.
+constexpr std::size_t lanes = 16;
 
-std::int8_t rounded(float value) {
-  return static_cast<std::int8_t>(std::bit_cast<std::int32_t>(value + rounder) & 0xFF);
+struct Quantized {
+  float scale;  // NaN where a weight is not finite
+  std::int32_t sum;
+};
+
+/// Rounds to multiples of a scale, of which the largest value has 127.
+Quantized quantize(const std::vector<float>& values, std::vector<std::int8_t>& bytes) {
+  // Added to a number of -127..127 it leaves the nearest integer in the low byte.
+  constexpr float rounder = 12582912.0F;  // 1.5 * 2^23
+  float largest[lanes] = {};
+  float broken[lanes] = {};  // NaN as soon as one weight is not finite, which a comparison would hide
+  for (std::size_t i = 0; i < values.size(); i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const float magnitude = std::fabs(values[i + lane]);
+      largest[lane] = magnitude > largest[lane] ? magnitude : largest[lane];
+      broken[lane] += values[i + lane] * 0.0F;
+    }
+  }
+  const float all_largest = *std::max_element(largest, largest + lanes);
+  const float all_broken = std::accumulate(broken, broken + lanes, 0.0F);
+  const float inverse = all_largest > std::numeric_limits<float>::min() ? 127.0F / all_largest : 0.0F;
+  std::int32_t sums[lanes] = {};
+  for (std::size_t i = 0; i < values.size(); i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const auto byte =
+          static_cast<std::int8_t>(std::bit_cast<std::int32_t>(values[i + lane] * inverse + rounder) & 0xFF);
+      bytes[i + lane] = byte;
+      sums[lane] += byte;
+    }
+  }
+  return {all_largest / 127.0F + all_broken, std::accumulate(sums, sums + lanes, 0)};
 }
 
 std::size_t dim_or_one(const Shape& shape, std::size_t axis) {
@@ -61,33 +90,23 @@ Int8Weights::Int8Weights(const WeightView& weight)
 void Int8Weights::pack_output(std::size_t output, const float* weights) {
   const std::size_t panel = output / panel_width;
   const std::size_t lane = output % panel_width;
-  std::vector<float> values(group_);
-  std::vector<std::int8_t> rounded_values(group_);
+  // Whole vectors, zeros behind the last input.
+  std::vector<float> values((group_ + lanes - 1) / lanes * lanes);
+  std::vector<std::int8_t> bytes(values.size());
   for (std::size_t tap = 0; tap < taps(); ++tap) {
     for (std::size_t group = 0; group < groups_per_tap_; ++group) {
       const std::size_t first = group * group_;
       const std::size_t count = std::min(group_, inputs_ - std::min(inputs_, first));
-      std::fill(values.begin(), values.end(), 0.0F);
       for (std::size_t i = 0; i < count; ++i) values[i] = weights[(first + i) * taps() + tap];
+      std::fill(values.begin() + static_cast<std::ptrdiff_t>(count), values.end(), 0.0F);
 
-      float largest = 0;
-      float broken = 0;  // NaN as soon as one weight is not finite, which a comparison would hide
-      for (const float value : values) {
-        largest = std::max(largest, std::abs(value));
-        broken += value * 0.0F;
-      }
-      const float scale = largest / 127.0F + broken;
-      const float inverse = largest > std::numeric_limits<float>::min() ? 127.0F / largest : 0.0F;
-      for (std::size_t i = 0; i < group_; ++i) rounded_values[i] = rounded(values[i] * inverse);
-
-      std::int32_t sum = 0;
-      for (const std::int8_t value : rounded_values) sum += value;
+      const Quantized quantized = quantize(values, bytes);
       const std::size_t at = index(panel, tap, group);
-      scales_[at * panel_width + lane] = scale;
-      sums_[at * panel_width + lane] = scale * static_cast<float>(sum);
+      scales_[at * panel_width + lane] = quantized.scale;
+      sums_[at * panel_width + lane] = quantized.scale * static_cast<float>(quantized.sum);
       std::int8_t* out = bytes_.get() + at * group_ * panel_width + lane * depth;
       for (std::size_t k = 0; k < group_ / depth; ++k) {
-        std::memcpy(out + k * panel_width * depth, rounded_values.data() + k * depth, depth);
+        std::memcpy(out + k * panel_width * depth, bytes.data() + k * depth, depth);
       }
     }
   }
