@@ -19,6 +19,7 @@ export const ESTIMATE_OPTIONS = [
   'model',
   'task',
   'threads',
+  'precision',
   'stage',
   'upscale',
   'sampler',

@@ -9,7 +9,12 @@ import { resolveOptions } from './options/resolve';
 import type { OptionName, Task } from './options/table';
 import { validateOptions } from './options/validate';
 
-export const INSPECT_MODEL_OPTIONS = ['task', 'threads', 'signal'] as const satisfies readonly OptionName[];
+export const INSPECT_MODEL_OPTIONS = [
+  'task',
+  'threads',
+  'precision',
+  'signal',
+] as const satisfies readonly OptionName[];
 
 export type InspectModelOptions = Pick<RestoreOptions, (typeof INSPECT_MODEL_OPTIONS)[number]>;
 

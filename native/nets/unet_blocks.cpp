@@ -44,7 +44,8 @@ Value cross_attention(Builder& b, const Module& m, const Value& x, const Value& 
   const Value q = b.linear(x, m["to_q"]);
   const Value k = b.linear(context, m["to_k"]);
   const Value v = b.linear(context, m["to_v"]);
-  const Value h = b.attention(q, k, v, {.heads = channels / config.num_head_channels, .width = config.num_head_channels});
+  const Value h =
+      b.attention(q, k, v, {.heads = channels / config.num_head_channels, .width = config.num_head_channels});
   return b.mark(m, b.linear(h, m["to_out"][0]), 3);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 // The innermost loop that products of bytes, of bfloat16 and of float32 share. Only for sources that have switched
-// AVX-512 on with `#pragma GCC target`, after all their other headers: everything here has internal linkage, so that the
-// linker cannot take one of these functions for the rest of the addon.
+// AVX-512 on with `#pragma GCC target`, after all their other headers: everything here has internal linkage, so that
+// the linker cannot take one of these functions for the rest of the addon.
 
 #include <cstddef>
 #include <cstdint>

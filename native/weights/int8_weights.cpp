@@ -75,7 +75,7 @@ Int8Weights::Int8Weights(const WeightView& weight)
   group_ = (even + depth - 1) / depth * depth;
 
   const std::size_t count = panels() * taps() * groups_per_tap_;
-  bytes_.reset(static_cast<std::int8_t*>(::operator new[](count * group_ * panel_width, std::align_val_t{alignment})));
+  bytes_.reset(static_cast<std::int8_t*>(::operator new[](count* group_* panel_width, std::align_val_t{alignment})));
   std::memset(bytes_.get(), 0, count * group_ * panel_width);
   scales_.resize(count * panel_width);
   sums_.resize(count * panel_width);

@@ -114,8 +114,8 @@ struct State {
   alignas(64) float values[queries_of_task][width];
 };
 
-/// The scores of six queries with one block of keys, then their weights, then the weighted values. `q` is scaled so that
-/// the weights are powers of two.
+/// The scores of six queries with one block of keys, then their weights, then the weighted values. `q` is scaled so
+/// that the weights are powers of two.
 template <typename Number, std::size_t width>
 inline __attribute__((always_inline)) void attend_block(const char* q, const char* keys, const char* values,
                                                         std::size_t count, State<width>& state, std::size_t first) {

@@ -30,7 +30,9 @@ AttentionKernel::AttentionKernel(const OrtKernelInfo* info) {
 
 OrtStatusPtr AttentionKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
-  const auto shape_of = [&](std::size_t input) { return context.GetInput(input).GetTensorTypeAndShapeInfo().GetShape(); };
+  const auto shape_of = [&](std::size_t input) {
+    return context.GetInput(input).GetTensorTypeAndShapeInfo().GetShape();
+  };
   const auto shape = shape_of(0);
   const auto key_shape = shape_of(1);
   if (shape.size() != 3 || key_shape.size() != 3 || shape_of(2) != key_shape || shape[0] != key_shape[0] ||
@@ -69,8 +71,8 @@ OrtStatusPtr AttentionKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
     const std::size_t head = index / tasks;
     const std::size_t first = (head / heads * queries + query) * channels + head % heads * width_;
     kernels_->attend(q + first, channels, std::min(queries_of_task, queries - query), scale,
-                     packed_keys.data() + head * blocks * block_bytes, packed_values.data() + head * blocks * block_bytes,
-                     keys, width_, out + first);
+                     packed_keys.data() + head * blocks * block_bytes,
+                     packed_values.data() + head * blocks * block_bytes, keys, width_, out + first);
   });
   return nullptr;
 } catch (const std::exception& error) {

@@ -61,12 +61,11 @@ void quantize(const Ort::KernelContext& context, const float* x, std::size_t bat
     const std::size_t item = index / blocks / pixels.groups;
     const std::size_t first_channel = std::min(channels, g * pixels.group);
     const std::size_t pixel = item * plane + first;
-    kernels.quantize_pixels(x + (item * channels + first_channel) * plane + first,
-                            std::min(pixels_to_quantize, plane - first), plane,
-                            std::min(pixels.group, channels - first_channel), pixels.group,
-                            pixels.bytes.data() + (pixel * pixels.groups + g) * pixels.group,
-                            pixels.groups * pixels.group, pixels.affine.data() + pixel * pixels.groups + g,
-                            pixels.groups);
+    kernels.quantize_pixels(
+        x + (item * channels + first_channel) * plane + first, std::min(pixels_to_quantize, plane - first), plane,
+        std::min(pixels.group, channels - first_channel), pixels.group,
+        pixels.bytes.data() + (pixel * pixels.groups + g) * pixels.group, pixels.groups * pixels.group,
+        pixels.affine.data() + pixel * pixels.groups + g, pixels.groups);
   });
 }
 
@@ -98,8 +97,8 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
     return Ort::Status("Int8Conv takes fewer than 2^31 pixels at once", ORT_INVALID_ARGUMENT).release();
   }
   const auto small = [](std::int64_t size) { return static_cast<std::uint32_t>(size); };
-  const Geometry geometry{small(shape[2]),     small(shape[3]),  small(out_height), small(out_width),
-                          small(kernel_width), small(stride_),   small(pads_[0]),   small(pads_[1])};
+  const Geometry geometry{small(shape[2]),     small(shape[3]), small(out_height), small(out_width),
+                          small(kernel_width), small(stride_),  small(pads_[0]),   small(pads_[1])};
   const auto batch = static_cast<std::size_t>(shape[0]);
   const std::size_t outputs = weights.outputs();
   const auto bias_value = context.GetInputCount() > 1 ? context.GetInput(1) : Ort::ConstValue{nullptr};
@@ -112,7 +111,8 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
   quantize(context, x.GetTensorData<float>(), batch, geometry.plane(), weights.inputs(), pixels);
 
   const auto group_of = [&](std::size_t row, std::size_t tap, std::size_t g) {
-    const std::int64_t pixel = geometry.input_of(small(static_cast<std::int64_t>(row)), static_cast<std::uint32_t>(tap));
+    const std::int64_t pixel =
+        geometry.input_of(small(static_cast<std::int64_t>(row)), static_cast<std::uint32_t>(tap));
     // Of a zero only the range counts: any bytes times a scale of 0.
     return pixel < 0 ? int8::Group{pixels.bytes.data(), {0, 0}} : pixels.at(static_cast<std::size_t>(pixel), g);
   };

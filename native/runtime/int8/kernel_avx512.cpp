@@ -98,9 +98,8 @@ void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane,
                      std::uint8_t* bytes, std::size_t stride, Affine* affine, std::size_t affine_stride) {
   alignas(64) float scales[lanes];
   alignas(64) float offsets[lanes];
-  const __m512i places =
-      _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                         _mm512_set1_epi32(static_cast<int>(stride)));
+  const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                                            _mm512_set1_epi32(static_cast<int>(stride)));
   for (std::size_t p = 0; p < pixels; p += lanes) {
     const std::size_t width = std::min(lanes, pixels - p);
     const __mmask16 mask = avx512::first_lanes(width);
@@ -112,8 +111,7 @@ void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane,
     const __m512 difference = _mm512_sub_ps(range.high, range.low);
     const __mmask16 wide = _mm512_cmp_ps_mask(difference, _mm512_setzero_ps(), _CMP_GT_OQ);
     const __m512 inverse = _mm512_maskz_div_ps(wide, _mm512_set1_ps(255.0F), difference);
-    _mm512_store_ps(scales,
-                    _mm512_add_ps(_mm512_div_ps(difference, _mm512_set1_ps(255.0F)), range.broken));
+    _mm512_store_ps(scales, _mm512_add_ps(_mm512_div_ps(difference, _mm512_set1_ps(255.0F)), range.broken));
     _mm512_store_ps(offsets, _mm512_add_ps(range.low, range.broken));
     for (std::size_t i = 0; i < width; ++i) affine[(p + i) * affine_stride] = {scales[i], offsets[i]};
 
@@ -130,15 +128,14 @@ void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane,
 
 void store_planes(const float* sums, std::size_t rows, std::size_t outputs, const float* bias, float* planes,
                   std::size_t plane) {
-  const __m512i places =
-      _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                         _mm512_set1_epi32(static_cast<int>(panel_width)));
+  const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                                            _mm512_set1_epi32(static_cast<int>(panel_width)));
   for (std::size_t output = 0; output < outputs; ++output) {
     const __m512 offset = _mm512_set1_ps(bias ? bias[output] : 0.0F);
     for (std::size_t row = 0; row < rows; row += lanes) {
       const __mmask16 mask = avx512::first_lanes(rows - row);
-      const __m512 values = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places,
-                                                     sums + row * panel_width + output, sizeof(float));
+      const __m512 values =
+          _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places, sums + row * panel_width + output, sizeof(float));
       _mm512_mask_storeu_ps(planes + output * plane + row, mask, _mm512_add_ps(values, offset));
     }
   }

@@ -15,8 +15,7 @@ constexpr std::size_t rows_to_quantize = 16;  // by one call of a thread
 }  // namespace
 
 Int8LinearKernel::Int8LinearKernel(const OrtKernelInfo* info, const Int8Table& table)
-    : weights_(table.at(
-          static_cast<std::size_t>(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("weights")))) {}
+    : weights_(table.at(static_cast<std::size_t>(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("weights")))) {}
 
 OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);

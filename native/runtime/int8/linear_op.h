@@ -21,8 +21,8 @@ class Int8LinearKernel {
   std::shared_ptr<const Int8Weights> weights_;
 };
 
-/// diffbir.Int8Linear(x [..., in], bias [out]?) {weights} -> [..., out]: nn.Linear with weights and activations in bytes.
-/// Activations get their ranges here, one for each row and group of inputs, so that no calibration is needed.
+/// diffbir.Int8Linear(x [..., in], bias [out]?) {weights} -> [..., out]: nn.Linear with weights and activations in
+/// bytes. Activations get their ranges here, one for each row and group of inputs, so that no calibration is needed.
 class Int8LinearOp : public Ort::CustomOpBase<Int8LinearOp, Int8LinearKernel, /*WithStatus=*/true> {
  public:
   explicit Int8LinearOp(const Int8Table& table) : table_(table) {}
