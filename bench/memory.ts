@@ -23,13 +23,16 @@ export function memoryOf(id: number | 'self'): Memory {
   return { resident: of('VmRSS'), anonymous: of('RssAnon'), mapped: of('RssFile') };
 }
 
-/** The highest values that a process had, each by itself, looked at every few milliseconds. */
+/** The highest values that a process had, each by itself, as they were every `milliseconds`. */
 export class PeakMemory {
   private highest = NOTHING;
   private readonly timer: NodeJS.Timeout;
 
-  constructor(private readonly id: number | 'self') {
-    this.timer = setInterval(() => this.sample(), 5);
+  constructor(
+    private readonly id: number | 'self',
+    milliseconds = 5,
+  ) {
+    this.timer = setInterval(() => this.sample(), milliseconds);
   }
 
   /** What was highest since the last call. */

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import { type Memory, PeakMemory } from '../memory';
@@ -19,28 +20,31 @@ export type Task = { [Kind in keyof Tasks]: { kind: Kind } & Tasks[Kind]['task']
 
 export type Message = { readonly isLoaded: true } | { readonly result: unknown };
 
+/** Rare enough that looking takes none of the time that is measured. */
+const SAMPLE_MS = 20;
+
 /**
  * Does something in a fresh process, whose memory is its own, and looks at that memory from outside, since native code keeps
  * the child busy. `peak`: since its networks were loaded, where it says so.
  */
-export function inChild<Kind extends keyof Tasks>(
+export async function inChild<Kind extends keyof Tasks>(
   kind: Kind,
   task: Tasks[Kind]['task'],
 ): Promise<{ result: Tasks[Kind]['result']; peak: Memory }> {
-  return new Promise((resolve, reject) => {
-    const child = fork(path.join(import.meta.dirname, 'child.ts'));
-    const memory = new PeakMemory(child.pid as number);
-    let answer: { result: Tasks[Kind]['result']; peak: Memory } | undefined;
-    child.on('message', (message: Message) => {
-      const peak = memory.take();
-      if ('result' in message) answer = { result: message.result as Tasks[Kind]['result'], peak };
-    });
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      memory.stop();
-      if (answer) resolve(answer);
-      else reject(new Error(`The process that measured ${kind} ended with code ${code}`));
-    });
-    child.send({ kind, ...task });
+  const child = fork(path.join(import.meta.dirname, 'child.ts'), { execArgv: ['--import', 'tsx'] });
+  const memory = new PeakMemory(child.pid as number, SAMPLE_MS);
+  let answer: { result: Tasks[Kind]['result']; peak: Memory } | undefined;
+  child.on('message', (message: Message) => {
+    const peak = memory.take();
+    if ('result' in message) answer = { result: message.result as Tasks[Kind]['result'], peak };
   });
+  child.send({ kind, ...task });
+  try {
+    // Its last message may come after its end, but not after that of the channel.
+    const [[code]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
+    if (!answer) throw new Error(`The process that measured ${kind} ended with code ${code}`);
+    return answer;
+  } finally {
+    memory.stop();
+  }
 }
