@@ -5,6 +5,7 @@ import { inChild } from '../../bench/full/inChild';
 import { inputsOf, random } from '../../bench/full/inputs';
 import { type NetworkTask, profileNetwork } from '../../bench/full/networks';
 import { networkTasks } from '../../bench/full/plan';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import { internals } from '../../src/internals';
 import { embeddedModel, type OpenModel, openModel } from '../../src/loadModel';
 import type { NativeTensor, NetworkSpec } from '../../src/native/binding';
@@ -32,6 +33,17 @@ describe('what networks are run on', () => {
       [1, 32, 8, 8],
       [1, 3, 64, 64],
     ]);
+  });
+
+  it.each([
+    ['swinir', 'swinir_a.ckpt', '', { num_heads: [4, 8] }, [1, 3, 64, 64]],
+    ['clip_text', 'sd_b_zsnr_half.ckpt', 'cond_stage_model.model.', { heads: 2, layers: 3 }, [1, 77, 16]],
+  ] as const)('fits a network that the embedded model lacks: %s', async (type, file, prefix, config, shape) => {
+    const weights = await readCheckpoint(path.resolve(import.meta.dirname, '../golden/ckpt', file));
+    const network = { type, weights, prefix, config };
+    const inputs = inputsOf(network, { side: 64, tokens: 77 }, primitives);
+    const [output] = Object.values(primitives.createNetwork(network, 1, []).run(inputs));
+    expect(output?.shape).toEqual(shape);
   });
 
   it('has the shapes of the ControlNet where the UNet takes its outputs', () => {
