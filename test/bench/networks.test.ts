@@ -75,6 +75,12 @@ describe('one layer', () => {
     expect(out).toEqual({ shape: [1, 1, 2, 3], data: Float32Array.of(0, 0, 0, 2, 3, 0) });
   });
 
+  it('gives the time of every run', () => {
+    const seconds = primitives.createLayer(random([8, 8]), 1).timeRuns({ x: random([4, 8]) }, 3);
+    expect(seconds.length).toBe(3);
+    expect(Math.min(...seconds)).toBeGreaterThan(0);
+  });
+
   it('refuses other weights', () => {
     expect(() => primitives.createLayer(random([2, 2, 2]), 1)).toThrow('a matrix or the kernels of a convolution');
   });
