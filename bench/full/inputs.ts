@@ -1,4 +1,5 @@
 import type { NativeTensor, NetworkInputs, NetworkSpec, Primitives } from '../../src/native/binding';
+import { product } from '../full-size/layout';
 
 /** What a network is run on: `side` pixels a side (of its output, for the decoder), and tokens of a prompt. */
 export interface InputSize {
@@ -54,7 +55,7 @@ export function inputsOf(network: NetworkSpec, { side, tokens }: InputSize, prim
 
 /** Uniform, with mean 0 and deviation 1: activations of a sane size, as normalised ones are. */
 export function random(shape: readonly number[]): NativeTensor {
-  const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  const data = new Float32Array(product(shape));
   for (let i = 0; i < data.length; i++) data[i] = Math.sqrt(12) * (Math.random() - 0.5);
   return { shape, data };
 }

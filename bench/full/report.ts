@@ -1,6 +1,6 @@
 import type { Memory } from '../memory';
 import type { PictureRun } from '../picture';
-import { median } from '../statistics';
+import { median, sum } from '../statistics';
 import { percent, row } from '../table';
 import type { LayerRate } from './layers';
 import type { NetworkTask, NetworkTimes } from './networks';
@@ -55,7 +55,7 @@ export function networkRow(result: NetworkResult): string {
 
 /** The operators of a network; what is left is ONNX Runtime's own time between them. */
 export function profileTable(name: string, { seconds, operators }: Profile): string[] {
-  const between = seconds - operators.reduce((sum, operator) => sum + operator.seconds, 0);
+  const between = seconds - sum(operators.map((operator) => operator.seconds));
   const line = (type: string, time: number, calls: string) =>
     row(type, time.toFixed(4), percent(time / seconds), calls);
   return [

@@ -124,7 +124,7 @@ describe('the networks of v2.1', () => {
       ['text encoder', 45],
       ['ControlNet', 269],
       ['UNet', 804],
-      ['step, 2 x (C. + UNet)', 2147],
+      ['2 x (ControlNet + UNet)', 2147],
     ]);
   });
 
