@@ -3,57 +3,36 @@
  * the time and the memory: what the process has to itself (anonymous) and what is mapped from files, which the system can
  * take back. Of the first also the peak, sampled every few milliseconds.
  */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Restorer } from '../src/restorer';
+import { memoryOf, PeakMemory } from './memory';
+import { row } from './table';
 
 const { values } = parseArgs({ options: { model: { type: 'string' }, threads: { type: 'string' } } });
 
-interface Memory {
-  readonly anonymous: number;
-  readonly mapped: number;
-}
-
-let peak = 0;
+const peak = new PeakMemory('self');
 let rows = 0;
 let last = performance.now();
 const begin = last;
 
 console.log(row('', 'seconds', 'anonymous', 'peak', 'mapped'));
 print('before');
-const sampler = setInterval(sample, 5);
 const restorer = await Restorer.create({
   model: values.model,
   threads: values.threads === undefined ? undefined : Number(values.threads),
   onProgress: ({ step, steps }) => print(`network ${step} of ${steps}`),
 });
-clearInterval(sampler);
 print('ready');
 console.log(`${restorer.modelName}: ${((performance.now() - begin) / 1000).toFixed(2)} s`);
 await restorer.dispose();
 print('disposed');
-
-/** MiB, from Linux's own accounts; other systems have no such split. */
-function memory(): Memory {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) / 1024;
-  return { anonymous: of('RssAnon'), mapped: of('RssFile') };
-}
-
-function sample(): void {
-  peak = Math.max(peak, memory().anonymous);
-}
+peak.stop();
 
 /** A row for what was done since the last one. */
 function print(name: string): void {
-  sample();
   const now = performance.now();
-  const { anonymous, mapped } = memory();
-  const cells = [anonymous, peak, mapped].map((mebibytes) => mebibytes.toFixed(0));
+  const { anonymous, mapped } = memoryOf('self');
+  const cells = [anonymous, peak.take().anonymous, mapped].map((mebibytes) => mebibytes.toFixed(0));
   console.log(row(name, rows++ === 0 ? '' : ((now - last) / 1000).toFixed(2), ...cells));
-  [last, peak] = [now, 0];
-}
-
-function row(name: string, ...cells: readonly string[]): string {
-  return name.padEnd(16) + cells.map((cell) => cell.padStart(11)).join('');
+  last = now;
 }

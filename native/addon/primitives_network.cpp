@@ -1,7 +1,9 @@
+#include <chrono>
 #include <list>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "addon/convert.h"
@@ -16,26 +18,36 @@ namespace {
 
 constexpr std::int64_t whole_picture = 0;  // the value of a network's `tile` input
 
-/// Runs on the calling thread, inputs by name; an Int32Array of n ids is an input of shape [1, n].
-Napi::Value run_network(const Napi::CallbackInfo& info, runtime::Network& network) {
-  const Napi::Object given = to_object(info[0], "inputs");
-  std::list<Tensor> tensors;  // lists, so that what the values look at stays where it is
+/// What a network is run on, and what the values look at.
+struct Inputs {
+  std::list<Tensor> tensors;  // lists, so that it stays where it is
   std::list<std::vector<std::int32_t>> ids;
   std::vector<Ort::Value> values;
+};
+
+/// Inputs by name; an Int32Array of n ids is an input of shape [1, n].
+Inputs to_inputs(Napi::Value value, const runtime::Network& network) {
+  const Napi::Object given = to_object(value, "inputs");
+  Inputs inputs;
   for (const std::string& name : network.input_names()) {
-    const Napi::Value value = given.Get(name);
+    const Napi::Value input = given.Get(name);
     if (name == "tile") {
-      values.push_back(runtime::view(whole_picture));
-    } else if (value.IsTypedArray()) {
-      ids.push_back(to_int32s(value, name));
-      values.push_back(runtime::view(ids.back(), {1, static_cast<std::int64_t>(ids.back().size())}));
+      inputs.values.push_back(runtime::view(whole_picture));
+    } else if (input.IsTypedArray()) {
+      const auto& ids = inputs.ids.emplace_back(to_int32s(input, name));
+      inputs.values.push_back(runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())}));
     } else {
-      tensors.push_back(to_tensor(value, name));
-      values.push_back(runtime::view(tensors.back()));
+      inputs.values.push_back(runtime::view(inputs.tensors.emplace_back(to_tensor(input, name))));
     }
   }
+  return inputs;
+}
+
+/// run(inputs), on the calling thread.
+Napi::Value run_network(const Napi::CallbackInfo& info, runtime::Network& network) {
+  const Inputs inputs = to_inputs(info[0], network);
   CancellationToken never;
-  const std::vector<Ort::Value> outputs = network.run(values, never);
+  const std::vector<Ort::Value> outputs = network.run(inputs.values, never);
   Napi::Object result = Napi::Object::New(info.Env());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     result.Set(network.output_names()[i], from_tensor(info.Env(), runtime::to_tensor(outputs[i])));
@@ -43,18 +55,60 @@ Napi::Value run_network(const Napi::CallbackInfo& info, runtime::Network& networ
   return result;
 }
 
+/// timeRuns(inputs, runs): the seconds of each run, in which nothing is passed to or from JavaScript.
+Napi::Value time_runs(const Napi::CallbackInfo& info, runtime::Network& network) {
+  using Clock = std::chrono::steady_clock;
+  const Inputs inputs = to_inputs(info[0], network);
+  std::vector<double> seconds(static_cast<std::size_t>(to_integer(info[1], "runs", 1, 1'000'000)));
+  CancellationToken never;
+  for (double& time : seconds) {
+    const auto begin = Clock::now();
+    network.run(inputs.values, never);
+    time = std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+  return from_doubles(info.Env(), seconds);
+}
+
+Napi::Object network_handle(Napi::Env env, runtime::Network built) {
+  const auto network = std::make_shared<runtime::Network>(std::move(built));
+  Napi::Object handle = Napi::Object::New(env);
+  set_function(handle, "run", [network](const Napi::CallbackInfo& call) { return run_network(call, *network); });
+  set_function(handle, "timeRuns", [network](const Napi::CallbackInfo& call) { return time_runs(call, *network); });
+  set_function(handle, "endProfiling", [network](const Napi::CallbackInfo& call) -> Napi::Value {
+    return Napi::String::New(call.Env(), network->end_profiling());
+  });
+  return handle;
+}
+
+/// createNetwork(spec, threads, outputs, profile?)
 Napi::Value create_network(const Napi::CallbackInfo& info) {
   const NetworkSpec spec = to_network_spec(info[0], "spec");
-  const auto threads = static_cast<int>(to_integer(info[1], "threads", 1, 1024));
+  runtime::NetworkOptions options{.threads = static_cast<int>(to_integer(info[1], "threads", 1, 1024))};
   const Napi::Array names = to_array(info[2], "outputs");
   std::set<std::string> marks;
   for (std::uint32_t i = 0; i < names.Length(); ++i) marks.insert(to_text(names[i], "outputs"));
+  if (!info[3].IsUndefined()) options.profile = to_text(info[3], "profile");
+  return network_handle(info.Env(), build_network(spec, options, marks));
+}
 
-  const auto network =
-      std::make_shared<runtime::Network>(build_network(spec, runtime::NetworkOptions{.threads = threads}, marks));
-  Napi::Object handle = Napi::Object::New(info.Env());
-  set_function(handle, "run", [network](const Napi::CallbackInfo& call) { return run_network(call, *network); });
-  return handle;
+/// createLayer(weight, threads): one layer on the input x, without bias, with packed weights.
+Napi::Value create_layer(const Napi::CallbackInfo& info) {
+  const Tensor weight = to_tensor(info[0], "weight");
+  const auto threads = static_cast<int>(to_integer(info[1], "threads", 1, 1024));
+  const std::size_t rank = weight.shape().size();
+  if (rank != 2 && rank != 4) refuse(info[0], "weight", "a matrix or the kernels of a convolution");
+
+  graph::Builder b;
+  const graph::Value x = b.input("x", Shape(rank, -1));
+  const graph::Value w = b.constant(weight);
+  if (rank == 2) {
+    b.output("out", b.matmul(x, w), rank);
+  } else {
+    const std::int64_t top = weight.dim(2) / 2;
+    const std::int64_t left = weight.dim(3) / 2;
+    b.output("out", b.op("Conv", {x, w}, {{"pads", std::vector{top, left, top, left}}}), rank);
+  }
+  return network_handle(info.Env(), runtime::Network(b.finish(), {.threads = threads}));
 }
 
 Napi::Value shifted_window_mask(const Napi::CallbackInfo& info) {
@@ -101,6 +155,7 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
 
 void add_network_primitives(Napi::Object primitives) {
   set_function(primitives, "createNetwork", create_network);
+  set_function(primitives, "createLayer", create_layer);
   set_function(primitives, "createAutoencoder", create_autoencoder);
   set_function(primitives, "shiftedWindowMask", shifted_window_mask);
 }

@@ -1,6 +1,7 @@
 #include "runtime/network.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 
@@ -109,6 +110,8 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   }
   session_options.AddConfigEntry("session.use_env_allocators", "1");
   session_options.Add(custom_ops_->domain);
+  // As a path, since ONNX Runtime wants wide characters on Windows.
+  if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   try {
@@ -124,6 +127,11 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
 
 void Network::release_pages() const noexcept {
   for (const auto& table : weights_) table->release_pages();
+}
+
+std::string Network::end_profiling() {
+  Ort::AllocatorWithDefaultOptions allocator;
+  return session_.EndProfilingAllocated(allocator).get();
 }
 
 Network::~Network() = default;

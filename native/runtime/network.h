@@ -37,6 +37,9 @@ struct NetworkOptions {
   Weights weights = Weights::packed;
   /// Cancels the building of the network; may be null.
   CancellationToken* token = nullptr;
+  /// What the name of the file begins with into which ONNX Runtime writes the time of every operator; empty: nothing is
+  /// recorded. For benches.
+  std::string profile = {};
 };
 
 /// A network ready to run: a session over a graph, and the mapped checkpoints that the graph points into.
@@ -54,6 +57,9 @@ class Network {
   void release_pages() const noexcept;
 
   std::int64_t group_norms() const noexcept { return group_norms_; }
+
+  /// Ends the recording that NetworkOptions::profile began. Returns the name of its file (chrome's trace event format).
+  std::string end_profiling();
 
   /// The tiles that run through this network in lock-step; networks without group normalisation look at none.
   TileRegistry& tiles();

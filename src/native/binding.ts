@@ -340,8 +340,16 @@ export interface Primitives extends FacePrimitives {
   edmSolve(options: EdmSolveOptions): NativeTensor[];
   /** Mask of shifted windows for height x width tokens: 0, and `masked` between tokens of different regions. */
   shiftedWindowMask(height: number, width: number, window: number, masked: number): NativeTensor;
-  /** Builds one network; `run` is synchronous. `outputs` may name any recorded intermediate value. */
-  createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[]): NativeNetwork;
+  /**
+   * Builds one network; what it does is synchronous. `outputs` may name any recorded intermediate value. With `profile`,
+   * ONNX Runtime writes the time of every operator into a file whose name begins so.
+   */
+  createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[], profile?: string): NativeNetwork;
+  /**
+   * One layer without bias on the input `x`, output `out`: a matrix product for a weight [in, out], for [out, in, kh, kw]
+   * a convolution that keeps the size.
+   */
+  createLayer(weight: NativeTensor, threads: number): NativeNetwork;
   /** The autoencoder working on tiles, with latents as they leave the network (scale factor 1). */
   createAutoencoder(encoder: NetworkSpec, decoder: NetworkSpec, threads: number): NativeAutoencoder;
 }
@@ -405,8 +413,15 @@ export interface SampleOptions {
 }
 
 export interface NativeNetwork {
-  run(inputs: Readonly<Record<string, NativeTensor | Int32Array>>): Record<string, NativeTensor>;
+  run(inputs: NetworkInputs): Record<string, NativeTensor>;
+  /** Seconds of each of `runs` runs, without the way of inputs and outputs from and to JavaScript. */
+  timeRuns(inputs: NetworkInputs, runs: number): Float64Array;
+  /** Ends the recording of `profile` and returns the name of its file. */
+  endProfiling(): string;
 }
+
+/** By name; ids are an Int32Array. */
+export type NetworkInputs = Readonly<Record<string, NativeTensor | Int32Array>>;
 
 /** How tiles share the statistics of group normalisation: as of the whole picture, or as the reference averages them. */
 export type Pooling = 'exact' | 'reference';
