@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- --full [--model DIR] [--threads N] [--runs 3] [--profile] [--no-pictures] [--json FILE]`: the rates of
  * plain matrix products and convolutions as ONNX Runtime runs them, and against them every network of a model at 512 x 512
- * pixels; then a picture of that size in 10 steps at every speed. Each measurement is made in a fresh process.
+ * pixels; then a picture of that size in 10 steps at every precision and speed. Each measurement is made in a fresh process.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { resolveOptions } from '../../src/options/resolve';
 import type { PictureRun } from '../picture';
 import { setup } from '../setup';
 import { inChild } from './inChild';
-import { networkTasks, SIDE } from './plan';
+import { networkTasks, PRECISIONS, SIDE } from './plan';
 import type { Profile } from './profile';
 import {
   LAYERS_HEAD,
@@ -91,9 +91,11 @@ async function profileAll(): Promise<void> {
 
 async function restoreAll(): Promise<void> {
   const { cfgScale } = resolveOptions(...model.layers);
-  for (const speed of SPEEDS) {
-    const options = { model: values.model, threads, steps: STEPS, speed };
-    pictures.set(speed, (await inChild('picture', { options, size: SIDE })).result);
+  for (const precision of PRECISIONS) {
+    for (const speed of SPEEDS) {
+      const options = { model: values.model, threads, precision, steps: STEPS, speed };
+      pictures.set(`${speed}, ${precision}`, (await inChild('picture', { options, size: SIDE })).result);
+    }
   }
   const lines = pictureTable(`${SIDE} x ${SIDE}`, pictures);
   console.log(`\n${STEPS} steps, cfgScale ${cfgScale}; loading is no part of the picture\n${lines.join('\n')}`);

@@ -7,6 +7,7 @@ import type { NetworkTask } from './networks';
 /** Pixels a side of the picture. */
 export const SIDE = 512;
 const PROMPT_TOKENS = 77;
+export const PRECISIONS = ['float32', 'int8'] as const;
 
 /**
  * The networks of a model, each by itself, and then a step of the sampler with classifier-free guidance, which has a
@@ -29,8 +30,12 @@ export function networkTasks({
   if (stage2) {
     tasks.push(task('VAE encoder', [stage2.vaeEncoder]), task('VAE decoder', [stage2.vaeDecoder]));
     if (stage2.textEncoder) tasks.push(task('text encoder', [stage2.textEncoder]));
-    tasks.push(task('ControlNet', [stage2.controlnet]), task('UNet', [stage2.unet]));
-    tasks.push(task('2 x (ControlNet + UNet)', [stage2.controlnet, stage2.unet], { passes: 2 }));
+    for (const precision of PRECISIONS) {
+      const controlnet = { ...stage2.controlnet, precision };
+      const unet = { ...stage2.unet, precision };
+      tasks.push(task(`ControlNet, ${precision}`, [controlnet]), task(`UNet, ${precision}`, [unet]));
+      tasks.push(task(`2 x both, ${precision}`, [controlnet, unet], { passes: 2 }));
+    }
   }
   return tasks;
 }

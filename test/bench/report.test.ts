@@ -122,9 +122,12 @@ describe('the networks of v2.1', () => {
       ['VAE encoder', 1117],
       ['VAE decoder', 2515],
       ['text encoder', 45],
-      ['ControlNet', 269],
-      ['UNet', 804],
-      ['2 x (ControlNet + UNet)', 2147],
+      ['ControlNet, float32', 269],
+      ['UNet, float32', 804],
+      ['2 x both, float32', 2147],
+      ['ControlNet, int8', 269],
+      ['UNet, int8', 804],
+      ['2 x both, int8', 2147],
     ]);
   });
 
