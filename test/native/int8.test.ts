@@ -1,0 +1,95 @@
+/** UNet and ControlNet with 8-bit weights and activations, against themselves in float32. */
+import path from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
+import { InvalidOptionError, Restorer } from '../../src/index';
+import { embeddedModel } from '../../src/loadModel';
+import { readManifest } from '../../src/models/manifest';
+import { modelSpec } from '../../src/models/modelSpec';
+import type { ModelSpec, NativeTensor, NetworkSpec, Precision } from '../../src/native/binding';
+import { loadBinding } from '../../src/native/loadBinding';
+import { goldenSpec } from '../lifecycle/model';
+
+type Tensors = Record<string, NativeTensor>;
+
+const { primitives } = loadBinding();
+
+describe.each([
+  ['of the embedded model', embedded],
+  ['of half-precision checkpoints', () => goldenSpec({ stage: 2 })],
+])('networks %s', (_, specOf) => {
+  let unet: NetworkSpec;
+  let controlnet: NetworkSpec;
+  beforeAll(async () => {
+    ({ unet, controlnet } = (await specOf()).stage2 as NonNullable<ModelSpec['stage2']>);
+  });
+
+  const predict = (precision: Precision, [batch, height, width]: readonly [number, number, number]) => {
+    const size = (name: string) =>
+      unet.weights.tensors.find((tensor) => tensor.name === `${unet.prefix}${name}.weight`)?.shape[1] as number;
+    const latent = (frequency: number) => wave([batch, size('input_blocks.0.0'), height, width], frequency);
+    const t = { shape: [batch], data: new Float32Array(batch).fill(400) };
+    const context = wave([batch, 5, size('middle_block.1.transformer_blocks.0.attn2.to_k')], 0.2);
+    const x = latent(0.37);
+    const run = (network: NetworkSpec, inputs: Tensors) =>
+      primitives.createNetwork({ ...network, precision }, 2, []).run(inputs) as Tensors;
+    const controls = run(controlnet, { x, hint: latent(0.11), t, context });
+    const { out } = run(unet, { x, t, context, strength: wave([1], 1), ...controls });
+    return [...Object.values(controls), out as NativeTensor];
+  };
+
+  // Small latents have much border; a batch and sides of their own show places that are mixed up.
+  test.each([
+    [1, 16, 16],
+    [2, 16, 24],
+    [3, 40, 16],
+  ] as const)('batch %i, latent %i x %i: every output is near that of float32', (...size) => {
+    const exact = predict('float32', size);
+    const rounded = predict('int8', size);
+    expect(rounded.map(({ shape }) => shape)).toEqual(exact.map(({ shape }) => shape));
+    for (const [i, output] of rounded.entries()) {
+      const error = relativeError(output, exact[i] as NativeTensor);
+      expect(error, `output ${i}`).toBeLessThan(0.06);
+      expect(error, `output ${i}`).toBeGreaterThan(1e-4);
+    }
+  });
+});
+
+async function embedded(): Promise<ModelSpec> {
+  return modelSpec(await readManifest(embeddedModel()), { stage: 2, threads: 1 }, readCheckpoint);
+}
+
+function wave(shape: readonly number[], frequency: number): NativeTensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return { shape: [...shape], data: Float32Array.from({ length: count }, (_, i) => Math.sin(frequency * i + 0.5)) };
+}
+
+function relativeError(a: NativeTensor, b: NativeTensor): number {
+  const squares = (of: (i: number) => number) => b.data.reduce((sum, _, i) => sum + of(i) ** 2, 0);
+  return Math.sqrt(squares((i) => (a.data[i] as number) - (b.data[i] as number)) / squares((i) => b.data[i] as number));
+}
+
+test('a picture is within 40 dB of that in float32, and says what it was made with', async () => {
+  const input = path.resolve(import.meta.dirname, '..', '..', 'examples', 'sample', 'degraded.jpg');
+  const pixels = async (precision: Precision) => {
+    await using restorer = await Restorer.create({ precision, steps: 10, seed: 7 });
+    const result = await restorer.restore(input);
+    expect(result.parameters.options).toMatchObject({ precision });
+    return sharp(await result.toBuffer('png'))
+      .raw()
+      .toBuffer();
+  };
+  const [exact, rounded] = [await pixels('float32'), await pixels('int8')];
+  const squares = exact.reduce((sum, value, i) => sum + (value - (rounded[i] as number)) ** 2, 0);
+  const psnr = 10 * Math.log10(255 ** 2 / (squares / exact.length));
+  expect(psnr).toBeGreaterThan(40);
+  expect(psnr).toBeLessThan(80);
+});
+
+test('parity is refused by name', async () => {
+  await using restorer = await Restorer.create({ precision: 'int8', steps: 1 });
+  const picture = { data: new Uint8Array(3), width: 1, height: 1, channels: 3 as const };
+  await expect(restorer.restore(picture, { parity: true })).rejects.toThrow(InvalidOptionError);
+  await expect(restorer.restore(picture, { parity: true })).rejects.toMatchObject({ option: 'parity' });
+});
