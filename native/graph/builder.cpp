@@ -53,8 +53,7 @@ bool fits(const Shape& actual, const Shape& expected) {
 
 }  // namespace
 
-Builder::Builder(std::set<std::string> requested_outputs, std::int64_t norm_groups)
-    : requested_outputs_(std::move(requested_outputs)), norm_groups_(norm_groups) {}
+Builder::Builder(BuildOptions options) : options_(std::move(options)) {}
 
 Builder::~Builder() = default;
 
@@ -86,7 +85,7 @@ void Builder::output(const std::string& name, const Value& x, std::size_t rank) 
 }
 
 Value Builder::mark(const Module& m, const Value& x, std::size_t rank) {
-  if (requested_outputs_.contains(m.path())) output(m.path(), x, rank);
+  if (options_.marks.contains(m.path())) output(m.path(), x, rank);
   return x;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "graph/build_options.h"
 #include "graph/module.h"
 #include "graph/ort.h"
 
@@ -54,9 +55,7 @@ using PullBack = std::function<std::vector<Value>(Builder& b, const Value& gradi
 /// other dtypes are converted once. Shapes stay symbolic, so that one session runs every batch and picture size.
 class Builder {
  public:
-  /// `requested_outputs`: module paths passed to mark() that shall become outputs of the graph too. `norm_groups`: of
-  /// every group_norm().
-  explicit Builder(std::set<std::string> requested_outputs = {}, std::int64_t norm_groups = 32);
+  explicit Builder(BuildOptions options = {});
   ~Builder();
 
   // ---- ports ----
@@ -86,6 +85,8 @@ class Builder {
   Value conv_transpose(const Value& x, const Module& m, std::int64_t stride);
   /// nn.Linear over the last axis: weight [out, in] and, if there is one, bias [out], under their names in `m`.
   Value linear(const Value& x, const Module& m, const std::string& weight = "weight", const std::string& bias = "bias");
+  /// GEGLU (Shazeer 2020): of the two halves of linear(x, m) the first times the gelu() of the second.
+  Value geglu(const Value& x, const Module& m);
   /// nn.LayerNorm over the last axis.
   Value layer_norm(const Value& x, const Module& m, float eps = 1e-5F);
   /// nn.GroupNorm on NCHW, with the activation that follows it fused in. In a network that was given a tile_ticket()
@@ -156,14 +157,15 @@ class Builder {
   /// Puts a layer on the tape, if there is one. Returns its output.
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
+  /// x times the transpose of a matrix [out, in].
+  Value project(const Value& x, const Value& matrix);
 
   Ort::Graph graph_;
   std::vector<Ort::ValueInfo> inputs_;
   std::vector<Ort::ValueInfo> outputs_;
   std::vector<std::string> input_names_;
   std::vector<std::string> output_names_;
-  std::set<std::string> requested_outputs_;
-  std::int64_t norm_groups_;
+  const BuildOptions options_;
   std::set<std::string> parameters_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::optional<Value> tile_ticket_;

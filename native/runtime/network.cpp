@@ -6,8 +6,10 @@
 
 #include "core/error.h"
 #include "runtime/environment.h"
+#include "runtime/geglu_op.h"
 #include "runtime/group_norm_gradient_op.h"
 #include "runtime/group_norm_op.h"
+#include "runtime/layer_norm_op.h"
 
 namespace diffbir::runtime {
 
@@ -15,10 +17,14 @@ struct Network::CustomOps {
   TileRegistry tiles;
   GroupNormOp group_norm{tiles};
   GroupNormGradientOp group_norm_gradient;
+  LayerNormOp layer_norm;
+  GegluOp geglu;
   Ort::CustomOpDomain domain{"diffbir"};
   CustomOps() {
     domain.Add(&group_norm);
     domain.Add(&group_norm_gradient);
+    domain.Add(&layer_norm);
+    domain.Add(&geglu);
   }
 };
 
@@ -87,13 +93,12 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
       custom_ops_(std::make_unique<CustomOps>()) {
   Ort::SessionOptions session_options;
   session_options.SetIntraOpNumThreads(options.threads);
-  if (options.weights == Weights::packed) {
-    session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
-  } else {
-    // The level above turns the weights of convolutions into blocks, and packing copies matrices into panels.
-    session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_EXTENDED);
-    session_options.AddConfigEntry("session.disable_prepacking", "1");
-  }
+  // The last level turns the weights of convolutions into blocks, and packing copies matrices into panels.
+  const bool is_mapped = options.weights == Weights::mapped;
+  session_options.SetGraphOptimizationLevel(!options.optimize_graph ? GraphOptimizationLevel::ORT_DISABLE_ALL
+                                            : is_mapped             ? GraphOptimizationLevel::ORT_ENABLE_EXTENDED
+                                                                    : GraphOptimizationLevel::ORT_ENABLE_ALL);
+  if (is_mapped) session_options.AddConfigEntry("session.disable_prepacking", "1");
   session_options.AddConfigEntry("session.use_env_allocators", "1");
   session_options.Add(custom_ops_->domain);
   std::optional<CancellationToken::Registration> registration;

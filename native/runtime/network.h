@@ -35,6 +35,9 @@ enum class Weights {
 struct NetworkOptions {
   int threads = 1;
   Weights weights = Weights::packed;
+  /// Whether ONNX Runtime may change the graph: fold constants, fuse operators and, with packed weights, take blocked
+  /// layouts.
+  bool optimize_graph = true;
   /// Cancels the building of the network; may be null.
   CancellationToken* token = nullptr;
 };

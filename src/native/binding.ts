@@ -42,6 +42,16 @@ export interface WeightTable {
   readonly tensors: readonly TensorEntry[];
 }
 
+/**
+ * What makes a network faster or smaller and leaves its numbers as they are, but for rounding: operators that do the work
+ * of several (native/graph/build_options.h), and what `Optimizations` of native/pipeline/model.h has beside them.
+ */
+export const OPTIMIZATIONS = [
+  ...(['attention', 'groupNorm', 'layerNorm', 'linear', 'gelu', 'geglu'] as const),
+  ...(['graph', 'mappedWeights'] as const),
+] as const;
+export type Optimization = (typeof OPTIMIZATIONS)[number];
+
 /** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
 export interface NetworkSpec {
   readonly type: /** A cleaner that gives the picture as it is. */
@@ -65,6 +75,8 @@ export interface NetworkSpec {
   readonly prefix: string;
   /** Named as in the reference's configuration: num_heads, window_size, num_head_channels, heads, ... */
   readonly config: Readonly<Record<string, number | readonly number[]>>;
+  /** Those that are on; all where it is left out, as `src/` does. The golden runner tries them one by one. */
+  readonly optimizations?: readonly Optimization[];
 }
 
 export interface ScheduleSpec {

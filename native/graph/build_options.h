@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+namespace diffbir::graph {
+
+/// Operators that do the work of several, one switch each. Off: the same numbers, but for rounding, from operators of
+/// the ONNX standard, which every execution provider has.
+struct Fusions {
+  /// com.microsoft.MultiHeadAttention; else heads split, MatMul, Softmax, MatMul.
+  bool attention = true;
+  /// diffbir.GroupNorm with the activation in it; else GroupNormalization, Sigmoid and Mul. A network that was given a
+  /// Builder::tile_ticket() has the first in any case: statistics of several tiles are known to no other operator.
+  bool group_norm = true;
+  /// diffbir.LayerNorm; else LayerNormalization.
+  bool layer_norm = true;
+  /// com.microsoft.FusedMatMul on weights as they lie in the file; else Transpose and MatMul.
+  bool linear = true;
+  /// com.microsoft.Gelu; else Erf and pointwise operators.
+  bool gelu = true;
+  /// diffbir.Geglu on a linear layer without its bias; else that bias, Split, gelu() and Mul.
+  bool geglu = true;
+};
+
+/// How a network's graph is built, whatever the network.
+struct BuildOptions {
+  /// Paths of modules (Builder::mark) whose outputs shall be outputs of the graph too.
+  std::set<std::string> marks = {};
+  /// Of every group normalisation.
+  std::int64_t norm_groups = 32;
+  Fusions fusions = {};
+};
+
+}  // namespace diffbir::graph
