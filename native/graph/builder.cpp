@@ -112,7 +112,10 @@ Value Builder::parameter(const Module& m, const std::string& name, const Shape& 
                                                to_string(shape) + " but it is " + to_string(view.shape));
   }
   if (!parameters_.insert(key).second) return {key};
-  if (weights_.empty() || weights_.back() != m.table()) weights_.push_back(m.table());
+  if (weights_.empty() || weights_.back() != m.table()) {
+    m.table()->require_whole();
+    weights_.push_back(m.table());
+  }
 
   if (view.dtype == DType::float32 && view.contiguous() && view.aligned()) {
     // The C API takes a mutable pointer; nothing writes through it.

@@ -73,7 +73,8 @@ class Builder {
   Graph finish();
 
   // ---- parameters and constants ----
-  /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size).
+  /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size), and
+  /// what WeightTable::require_whole() throws.
   Value parameter(const Module& m, const std::string& name, const Shape& shape);
   Value constant(const Tensor& values);
   Value integers(const std::vector<std::int64_t>& values);

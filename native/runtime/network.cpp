@@ -128,6 +128,7 @@ std::string Network::source() const { return weights_.empty() ? "no checkpoint" 
 
 std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token) {
   token.check();
+  for (const auto& table : weights_) table->require_whole();
   Ort::RunOptions run_options;
   run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
   // What the run needed goes back to the system, so that the next stage finds it.
