@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Layout } from '../../bench/full-size/layout';
@@ -14,6 +14,17 @@ const root = path.resolve(import.meta.dirname, '..', 'golden', 'ckpt');
 const folder = temporaryFolder();
 /** Bytes that the process has to itself. */
 const anonymous = () => Number(/RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+/** How many descriptors the process has of files of this name. */
+function descriptors(name: string): number {
+  const entries = readdirSync('/proc/self/fd').map((entry) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${entry}`);
+    } catch {
+      return ''; // that of the listing itself
+    }
+  });
+  return entries.filter((target) => target.endsWith(name)).length;
+}
 
 describe.skipIf(process.platform !== 'linux')('weights', () => {
   /** Networks stay until the end: one that is collected in the middle would count as memory gained. */
@@ -43,7 +54,7 @@ describe.skipIf(process.platform !== 'linux')('weights', () => {
     expect(await added('linear')).toBeGreaterThan(0.3);
   });
 
-  it('are mapped once for all networks of a file', async () => {
+  it('are mapped once for all networks of a file, which is open as long as the model', async () => {
     const sd = { file: 'sd_b_zsnr_half.ckpt', config: { num_head_channels: 32, heads: 2, layers: 3 } };
     const model: ModelSource = {
       root,
@@ -58,7 +69,9 @@ describe.skipIf(process.platform !== 'linux')('weights', () => {
     };
     const restorer = await Restorer.create({ model, threads: 1 });
     const maps = readFileSync('/proc/self/maps', 'utf8').split('\n');
+    const open = descriptors(sd.file);
     await restorer.dispose();
     expect(maps.filter((line) => line.endsWith(sd.file)).length).toBe(1);
+    expect([open, descriptors(sd.file)]).toEqual([1, 0]);
   });
 });
