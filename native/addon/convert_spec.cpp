@@ -1,6 +1,7 @@
 // Conversions of the resolved structs that describe a model.
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -64,6 +65,31 @@ graph::Precision to_precision(Napi::Value value, const std::string& name) {
   refuse(value, name, "float32 or int8");
 }
 
+/// Names of those that are on.
+Optimizations to_optimizations(Napi::Value value, const std::string& name) {
+  Optimizations result;
+  graph::Fusions& fusions = result.fusions;
+  const std::map<std::string, bool*> switches{
+      {"attention", &fusions.attention},
+      {"groupNorm", &fusions.group_norm},
+      {"layerNorm", &fusions.layer_norm},
+      {"linear", &fusions.linear},
+      {"gelu", &fusions.gelu},
+      {"geglu", &fusions.geglu},
+      {"vectorKernels", &fusions.vector_kernels},
+      {"graph", &result.graph},
+      {"mappedWeights", &result.mapped_weights},
+  };
+  for (const auto& [spelling, is_on] : switches) *is_on = false;
+  const Napi::Array names = to_array(value, name);
+  for (std::uint32_t i = 0; i < names.Length(); ++i) {
+    const auto found = switches.find(to_text(names.Get(i), name));
+    if (found == switches.end()) refuse(names.Get(i), name, "an optimization");
+    *found->second = true;
+  }
+  return result;
+}
+
 NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
                             std::shared_ptr<const WeightTable> weights) {
   NetworkSpec spec;
@@ -72,6 +98,7 @@ NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
   spec.prefix = field(object, name, "prefix", to_text);
   spec.config = field(object, name, "config", to_network_config);
   if (!object.Get("precision").IsUndefined()) spec.precision = field(object, name, "precision", to_precision);
+  if (object.Has("optimizations")) spec.optimizations = field(object, name, "optimizations", to_optimizations);
   return spec;
 }
 

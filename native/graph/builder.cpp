@@ -56,8 +56,7 @@ bool fits(const Shape& actual, const Shape& expected) {
 
 }  // namespace
 
-Builder::Builder(std::set<std::string> requested_outputs, std::int64_t norm_groups, Precision precision)
-    : requested_outputs_(std::move(requested_outputs)), norm_groups_(norm_groups), precision_(precision) {}
+Builder::Builder(BuildOptions options) : options_(std::move(options)) {}
 
 Builder::~Builder() = default;
 
@@ -89,7 +88,7 @@ void Builder::output(const std::string& name, const Value& x, std::size_t rank) 
 }
 
 Value Builder::mark(const Module& m, const Value& x, std::size_t rank) {
-  if (requested_outputs_.contains(m.path())) output(m.path(), x, rank);
+  if (options_.marks.contains(m.path())) output(m.path(), x, rank);
   return x;
 }
 
@@ -117,7 +116,10 @@ Value Builder::parameter(const Module& m, const std::string& name, const Shape& 
                                                to_string(shape) + " but it is " + to_string(view.shape));
   }
   if (!parameters_.insert(key).second) return {key};
-  if (weights_.empty() || weights_.back() != m.table()) weights_.push_back(m.table());
+  if (weights_.empty() || weights_.back() != m.table()) {
+    m.table()->require_whole();
+    weights_.push_back(m.table());
+  }
 
   if (view.dtype == DType::float32 && view.contiguous() && view.aligned()) {
     // The C API takes a mutable pointer; nothing writes through it.
@@ -135,15 +137,16 @@ Value Builder::parameter(const Module& m, const std::string& name, const Shape& 
 }
 
 bool Builder::is_int8(const Module& m, const std::string& weight) const {
-  return precision_ == Precision::int8 && !tape_ && m.size(weight, 0) >= smallest_int8_side &&
+  return options_.precision == Precision::int8 && !tape_ && m.size(weight, 0) >= smallest_int8_side &&
          m.size(weight, 1) >= smallest_int8_side;
 }
 
-Builder::Attribute Builder::int8_parameter(const Module& m, const std::string& name) {
+std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const std::string& name) {
   if (weights_.empty() || weights_.back() != m.table()) weights_.push_back(m.table());
   int8_weights_.push_back(std::make_shared<const Int8Weights>(m.parameter(name)));
   m.table()->release_pages();  // read once: without this the whole checkpoint would be in memory at the end
-  return {"weights", static_cast<std::int64_t>(int8_weights_.size() - 1)};
+  return {{"weights", static_cast<std::int64_t>(int8_weights_.size() - 1)},
+          {"portable", std::int64_t{!options_.fusions.vector_kernels}}};
 }
 
 Value Builder::constant(const Tensor& values) {

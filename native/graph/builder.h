@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "graph/build_options.h"
 #include "graph/module.h"
 #include "graph/ort.h"
 #include "weights/int8_weights.h"
@@ -40,13 +41,6 @@ struct AttentionOptions {
   bool causal = false;
 };
 
-/// What the large layers compute with.
-enum class Precision {
-  float32,
-  /// Weights and activations of 8 bits, sums of 32 (runtime::Int8LinearOp, Int8ConvOp).
-  int8,
-};
-
 /// A finished graph with what it points into: hand it to runtime::Network.
 struct Graph {
   Ort::Model model{nullptr};
@@ -71,10 +65,7 @@ using PullBack = std::function<std::vector<Value>(Builder& b, const Value& gradi
 /// other dtypes are converted once. Shapes stay symbolic, so that one session runs every batch and picture size.
 class Builder {
  public:
-  /// `requested_outputs`: module paths passed to mark() that shall become outputs of the graph too. `norm_groups`: of
-  /// every group_norm(). `precision`: of convolutions and linear layers with at least 32 inputs and outputs.
-  explicit Builder(std::set<std::string> requested_outputs = {}, std::int64_t norm_groups = 32,
-                   Precision precision = Precision::float32);
+  explicit Builder(BuildOptions options = {});
   ~Builder();
 
   // ---- ports ----
@@ -92,7 +83,8 @@ class Builder {
   Graph finish();
 
   // ---- parameters and constants ----
-  /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size).
+  /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size), and
+  /// what WeightTable::require_whole() throws.
   Value parameter(const Module& m, const std::string& name, const Shape& shape);
   Value constant(const Tensor& values);
   Value integers(const std::vector<std::int64_t>& values);
@@ -104,6 +96,8 @@ class Builder {
   Value conv_transpose(const Value& x, const Module& m, std::int64_t stride);
   /// nn.Linear over the last axis: weight [out, in] and, if there is one, bias [out], under their names in `m`.
   Value linear(const Value& x, const Module& m, const std::string& weight = "weight", const std::string& bias = "bias");
+  /// GEGLU (Shazeer 2020): of the two halves of linear(x, m) the first times the gelu() of the second.
+  Value geglu(const Value& x, const Module& m);
   /// nn.LayerNorm over the last axis.
   Value layer_norm(const Value& x, const Module& m, float eps = 1e-5F);
   /// nn.GroupNorm on NCHW, with the activation that follows it fused in. In a network that was given a tile_ticket()
@@ -175,17 +169,17 @@ class Builder {
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
   bool is_int8(const Module& m, const std::string& weight) const;
-  /// The attribute by which an operator finds the packed parameter.
-  Attribute int8_parameter(const Module& m, const std::string& name);
+  /// The attributes by which an operator finds the packed parameter and its kernels.
+  std::vector<Attribute> int8_parameter(const Module& m, const std::string& name);
+  /// x times the transpose of a matrix [out, in], without a bias.
+  Value project(const Value& x, const Module& m, const std::string& weight);
 
   Ort::Graph graph_;
   std::vector<Ort::ValueInfo> inputs_;
   std::vector<Ort::ValueInfo> outputs_;
   std::vector<std::string> input_names_;
   std::vector<std::string> output_names_;
-  std::set<std::string> requested_outputs_;
-  std::int64_t norm_groups_;
-  Precision precision_;
+  const BuildOptions options_;
   std::set<std::string> parameters_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::vector<std::shared_ptr<const Int8Weights>> int8_weights_;

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "core/error.h"
+#include "graph/plain_attention.h"
 
 namespace diffbir::graph {
 namespace {
 
 constexpr const char* microsoft = "com.microsoft";
-constexpr std::int64_t onnx_float = 1;  // onnx.TensorProto.DataType
 
 /// a b, the last two axes of either exchanged where asked.
 Value matmul(Builder& b, const Value& x, bool transpose_x, const Value& y, bool transpose_y) {
@@ -70,8 +70,7 @@ Value conv_gradient(Builder& b, const Value& gradient, const Module& m, const st
 
 std::vector<Value> attention_gradient(Builder& b, const Value& gradient, const Value& q, const Value& k, const Value& v,
                                       const Value& output) {
-  const Value width = b.op("Cast", {std::get<Value>(b.dim(q, -1))}, {{"to", onnx_float}});
-  const Value scale = b.op("Reciprocal", {b.op("Sqrt", {width})});
+  const Value scale = inverse_sqrt_width(b, q);
   const Value scaled_q = b.mul(q, scale);
   const Value weights = b.softmax(matmul(b, scaled_q, false, k, true));
 

@@ -1,17 +1,19 @@
 // The layers and shape operations of graph::Builder, each a few ONNX operators.
 
+#include <numbers>
 #include <string>
 
 #include "core/cpu.h"
 #include "core/error.h"
 #include "graph/builder.h"
 #include "graph/gradient.h"
+#include "graph/plain_attention.h"
 
 namespace diffbir::graph {
 namespace {
 
 constexpr const char* microsoft = "com.microsoft";
-constexpr const char* own = "diffbir";
+constexpr const char* diffbir = "diffbir";
 constexpr std::int64_t to_the_end = INT64_MAX;
 
 /// How Resize takes the pixel that torch takes.
@@ -33,7 +35,9 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
   if (is_int8(m, "weight")) {
     std::vector<Value> inputs{x};
     if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
-    return op("Int8Conv", inputs, {int8_parameter(m, "weight"), {"stride", options.stride}, {"pads", padding}}, own);
+    auto attributes = int8_parameter(m, "weight");
+    attributes.insert(attributes.end(), {{"stride", options.stride}, {"pads", padding}});
+    return op("Int8Conv", inputs, attributes, diffbir);
   }
   std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
   if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
@@ -56,36 +60,59 @@ Value Builder::linear(const Value& x, const Module& m, const std::string& weight
   if (is_int8(m, weight)) {
     std::vector<Value> inputs{x};
     if (m.has(bias)) inputs.push_back(parameter(m, bias, {m.size(weight, 0)}));
-    return op("Int8Linear", inputs, {int8_parameter(m, weight)}, own);
+    return op("Int8Linear", inputs, int8_parameter(m, weight), diffbir);
   }
-  const Value matrix = parameter(m, weight, {-1, -1});
-  // FusedMatMul reads torch's [out, in] as it lies in the file; MatMul would need a transposed copy of it.
-  const Value y = op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
+  const Value y = project(x, m, weight);
   return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)})) : y;
 }
 
+Value Builder::project(const Value& x, const Module& m, const std::string& weight) {
+  if (is_int8(m, weight)) return op("Int8Linear", {x}, int8_parameter(m, weight), diffbir);
+  const Value matrix = parameter(m, weight, {-1, -1});
+  if (!options_.fusions.linear) return matmul(x, transpose(matrix, {1, 0}));
+  return op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
+}
+
+Value Builder::geglu(const Value& x, const Module& m) {
+  if (options_.fusions.geglu && m.has("bias")) {
+    const Value product = project(x, m, "weight");
+    return op("Geglu", {product, parameter(m, "bias", {m.size("weight", 0)})}, {}, diffbir);
+  }
+  const auto halves = split(linear(x, m), 2, -1);
+  return mul(halves[0], gelu(halves[1]));
+}
+
 Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
-  return op("LayerNorm", {x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})}, {{"epsilon", eps}}, own);
+  const std::vector<Value> inputs{x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})};
+  if (options_.fusions.layer_norm) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
+  return op("LayerNormalization", inputs, {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
 }
 
 Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation activation) {
-  if (const std::int64_t channels = m.size("weight", 0); channels % norm_groups_ != 0) {
+  if (const std::int64_t channels = m.size("weight", 0); channels % options_.norm_groups != 0) {
     throw Error(ErrorCode::model_mismatch, "Expected norm_num_groups to divide the " + std::to_string(channels) +
                                                " channels of " + m.key("weight") + " but it is " +
-                                               std::to_string(norm_groups_));
+                                               std::to_string(options_.norm_groups));
   }
   const Value weight = parameter(m, "weight", {-1});
   const Value bias = parameter(m, "bias", {-1});
   const std::vector<Attribute> attributes{
-      {"groups", norm_groups_}, {"epsilon", eps}, {"silu", std::int64_t{activation == Activation::silu}}};
-  std::vector<Value> inputs{x, weight, bias};
-  if (tile_ticket_) inputs.push_back(*tile_ticket_);
-  auto numbered = attributes;
-  numbered.push_back({"index", group_norms_++});
-  const Value y = op("GroupNorm", inputs, numbered, own);
-  if (tile_ticket_) return y;  // whose statistics may depend on other tiles
+      {"groups", options_.norm_groups}, {"epsilon", eps}, {"silu", std::int64_t{activation == Activation::silu}}};
+  const auto fused = [&](std::vector<Value> inputs) {
+    auto numbered = attributes;
+    numbered.push_back({"index", group_norms_++});
+    return op("GroupNorm", inputs, numbered, diffbir);
+  };
+  if (tile_ticket_) return fused({x, weight, bias, *tile_ticket_});  // no gradient: it may depend on other tiles
+  Value y;
+  if (options_.fusions.group_norm) {
+    y = fused({x, weight, bias});
+  } else {
+    y = op("GroupNormalization", {x, weight, bias}, {{"num_groups", options_.norm_groups}, {"epsilon", eps}});
+    if (activation == Activation::silu) y = silu(y);
+  }
   return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
-    return std::vector{b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, own)};
+    return std::vector{b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, diffbir)};
   });
 }
 
@@ -99,13 +126,16 @@ Value Builder::batch_norm(const Value& x, const Module& m, float eps) {
 
 Value Builder::attention(const Value& q, const Value& k, const Value& v, const AttentionOptions& options) {
   const auto [heads, width, causal] = options;
+  const Fusions& fusions = options_.fusions;
   // The widths that runtime::attention::takes().
-  if (!causal && (width == 16 || width == 32 || width == 64) && has_avx512()) {
-    const bool bfloat16 = precision_ == Precision::int8 && has_avx512_bf16();
-    return op("Attention", {q, k, v}, {{"width", width}, {"bfloat16", std::int64_t{bfloat16}}}, own);
+  const bool is_vector = !causal && (width == 16 || width == 32 || width == 64) && has_avx512();
+  if (fusions.attention && fusions.vector_kernels && is_vector) {
+    const bool bfloat16 = options_.precision == Precision::int8 && has_avx512_bf16();
+    return op("Attention", {q, k, v}, {{"width", width}, {"bfloat16", std::int64_t{bfloat16}}}, diffbir);
   }
-  const Value y =
-      op("MultiHeadAttention", {q, k, v}, {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft);
+  const Value y = fusions.attention ? op("MultiHeadAttention", {q, k, v},
+                                         {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft)
+                                    : plain_attention(*this, q, k, v, heads, causal);
   if (heads != 1 || causal) return y;
   return recorded(y, {q, k, v},
                   [=](Builder& b, const Value& gradient) { return attention_gradient(b, gradient, q, k, v, y); });
@@ -123,7 +153,11 @@ Value Builder::scale(const Value& x, float factor) { return mul(x, constant(Tens
 
 Value Builder::silu(const Value& x) { return mul(x, op("Sigmoid", {x})); }
 
-Value Builder::gelu(const Value& x) { return op("Gelu", {x}, {}, microsoft); }
+Value Builder::gelu(const Value& x) {
+  if (options_.fusions.gelu) return op("Gelu", {x}, {}, microsoft);
+  const Value erf = op("Erf", {scale(x, std::numbers::sqrt2_v<float> / 2)});
+  return scale(mul(x, add(erf, constant(Tensor({1}, {1})))), 0.5F);
+}
 
 Value Builder::leaky_relu(const Value& x, float slope) { return op("LeakyRelu", {x}, {{"alpha", slope}}); }
 

@@ -68,8 +68,8 @@ Value decode(Builder& b, const Module& m, const Value& z) {
 
 }  // namespace
 
-Graph vae_encoder(const Module& m, const AutoencoderConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks, config.norm_num_groups);
+Graph vae_encoder(const Module& m, const graph::BuildOptions& options) {
+  Builder b(options);
   const Module encoder = m["encoder"];
   Value h = b.conv(b.input("image", {-1, encoder.size("conv_in.weight", 1), -1, -1}), encoder["conv_in"]);
   b.tile_ticket();
@@ -91,16 +91,16 @@ Graph vae_encoder(const Module& m, const AutoencoderConfig& config, const std::s
   return b.finish();
 }
 
-Graph vae_decoder(const Module& m, const AutoencoderConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks, config.norm_num_groups);
+Graph vae_decoder(const Module& m, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value z = b.input("z", {-1, m.size("post_quant_conv.weight", 1), -1, -1});
   b.tile_ticket();
   b.output("image", decode(b, m, z), 4);
   return b.finish();
 }
 
-Graph vae_decoder_gradient(const Module& m, const AutoencoderConfig& config) {
-  Builder b({}, config.norm_num_groups);
+Graph vae_decoder_gradient(const Module& m, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value z = b.input("z", {-1, m.size("post_quant_conv.weight", 1), -1, -1});
   const Value target = b.input("target", {-1, m["decoder"].size("conv_out.weight", 0), -1, -1});
   const Value weight = b.input("weight", {-1, 1, -1, -1});

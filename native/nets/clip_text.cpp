@@ -29,8 +29,8 @@ std::int64_t count_layers(const Module& blocks) {
 
 }  // namespace
 
-Graph clip_text(const Module& m, const ClipTextConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph clip_text(const Module& m, const ClipTextConfig& config, const graph::BuildOptions& options) {
+  Builder b(options);
   const std::int64_t length = m.size("positional_embedding", 0);
   const Value ids = b.input_ids("ids", {-1, length});
   const Value tokens = b.gather(b.parameter(m, "token_embedding.weight", {-1, -1}), ids);

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
-#include <string>
 
 #include "graph/builder.h"
 
@@ -17,6 +15,6 @@ struct ClipTextConfig {
 
 /// OpenCLIP's text tower up to the penultimate block, then ln_final (Cherti et al. 2023; behaviour.md 5.7).
 /// Input: ids [B,77] int32. Output: context [B,77,width].
-graph::Graph clip_text(const graph::Module& m, const ClipTextConfig& config, const std::set<std::string>& marks = {});
+graph::Graph clip_text(const graph::Module& m, const ClipTextConfig& config, const graph::BuildOptions& options = {});
 
 }  // namespace diffbir::nets

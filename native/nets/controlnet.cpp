@@ -9,8 +9,8 @@ using graph::Graph;
 using graph::Module;
 using graph::Value;
 
-Graph controlnet(const Module& m, const UNetConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks, config.norm_num_groups, config.precision);
+Graph controlnet(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value x = b.input("x", {-1, -1, -1, -1});
   const Value hint = b.input("hint", {-1, -1, -1, -1});
   const Value t = b.input("t", {-1});

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <set>
-#include <string>
-
 #include "graph/builder.h"
 #include "nets/unet_blocks.h"
 
@@ -12,7 +9,7 @@ namespace diffbir::nets {
 /// noisy latent and the condition latent side by side; zero convolutions carry every level's features to the UNet.
 /// Inputs: x [B,z,h,w], hint [B,z,h,w] (the stage-1 latent), t [B], context [B,n,context_dim].
 /// Outputs: control_0..control_n, not yet scaled by the control strength.
-graph::Graph controlnet(const graph::Module& m, const UNetConfig& config, const std::set<std::string>& marks = {});
+graph::Graph controlnet(const graph::Module& m, const UNetConfig& config, const graph::BuildOptions& options = {});
 
 /// Number of control residuals of the checkpoint: input blocks + 1.
 std::size_t control_count(const graph::Module& m);

@@ -34,8 +34,8 @@ Value blocks(Builder& b, Value x, const Module& m, std::int64_t first, Scale sca
 
 }  // namespace
 
-Graph parsenet(const Module& m, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph parsenet(const Module& m, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value x = b.input("x", {-1, 3, -1, -1});
   Value h = blocks(b, conv_layer(b, x, m["encoder"][0]), m["encoder"], 1, Scale::halve);
   h = b.add(h, blocks(b, h, m["body"], 0, Scale::keep));

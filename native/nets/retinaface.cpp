@@ -91,8 +91,8 @@ Value head(Builder& b, const std::array<Value, 3>& features, const Module& m, st
 
 }  // namespace
 
-Graph retinaface(const Module& m, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph retinaface(const Module& m, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value x = b.input("x", {-1, 3, -1, -1});
   const auto maps = pyramid(b, resnet(b, x, m["body"]), m["fpn"]);
   const std::array features{context(b, maps[0], m["ssh1"]), context(b, maps[1], m["ssh2"]),

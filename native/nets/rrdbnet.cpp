@@ -56,10 +56,10 @@ Value rrdb(Builder& b, const Module& m, const Layout& layout, const Value& x) {
 
 }  // namespace
 
-Graph rrdbnet(const Module& m, const std::set<std::string>& marks) {
+Graph rrdbnet(const Module& m, const graph::BuildOptions& options) {
   const Layout& layout = layout_of(m);
   const std::int64_t unshuffle = rrdbnet_unshuffle(m);
-  Builder b(marks);
+  Builder b(options);
   Value x = b.input("x", {-1, 3, -1, -1});
   if (unshuffle > 1) x = b.pixel_unshuffle(x, unshuffle);
 

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <set>
-#include <string>
-
 #include "graph/builder.h"
 
 namespace diffbir::nets {
@@ -11,7 +8,7 @@ namespace diffbir::nets {
 /// RRDB_trunk, upconv1, HRconv) or Real-ESRGAN's (body, conv_up1, conv_hr). Real-ESRGAN's x2 and x1 models unshuffle
 /// their input first. Input: x [B,3,H,W] in 0..1, sides multiples of the unshuffle factor. Output: out [B,3,sH,sW], s =
 /// rrdbnet_scale().
-graph::Graph rrdbnet(const graph::Module& m, const std::set<std::string>& marks = {});
+graph::Graph rrdbnet(const graph::Module& m, const graph::BuildOptions& options = {});
 
 /// Whether the checkpoint holds an RRDBNet of either layout.
 bool is_rrdbnet(const graph::Module& m);

@@ -88,8 +88,8 @@ Value up(Builder& b, const Value& mask, const Module& stage, const Value& x) {
 
 }  // namespace
 
-Graph scunet(const Module& m, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph scunet(const Module& m, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value x = b.input("x", {-1, 3, -1, -1});
   Masks mask;
   for (const int level : scunet_masked_levels(m)) {

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
-#include <string>
 #include <vector>
 
 #include "core/tensor.h"
@@ -14,7 +12,7 @@ namespace diffbir::nets {
 /// transformer. Inputs: x [B,3,H,W] in 0..1, any size (the network replicates the border up to multiples of 64 and
 /// crops again); for each of scunet_masked_levels() attn_mask_0..attn_mask_3, from scunet_attention_mask() for the
 /// padded size and its halves. Output: out [B,3,H,W].
-graph::Graph scunet(const graph::Module& m, const std::set<std::string>& marks = {});
+graph::Graph scunet(const graph::Module& m, const graph::BuildOptions& options = {});
 
 /// Whether the checkpoint holds a SCUNet.
 bool is_scunet(const graph::Module& m);

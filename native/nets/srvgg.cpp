@@ -28,8 +28,8 @@ Value prelu(Builder& b, const Module& m, const Value& x) {
 
 }  // namespace
 
-Graph srvgg(const Module& m, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph srvgg(const Module& m, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value x = b.input("x", {-1, 3, -1, -1});
   const Module body = m["body"];
   Value h = x;

@@ -65,8 +65,8 @@ Value reconstruct(Builder& b, const Module& m, Value h) {
 
 }  // namespace
 
-Graph swinir(const Module& m, const SwinIRConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks);
+Graph swinir(const Module& m, const SwinIRConfig& config, const graph::BuildOptions& options) {
+  Builder b(options);
   const std::int64_t window = config.window_size;
   const std::int64_t tokens = window * window;
   const Value x = b.input("x", {-1, 3, -1, -1});

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
-#include <string>
 #include <vector>
 
 #include "core/tensor.h"
@@ -20,7 +18,7 @@ struct SwinIRConfig {
 /// Inputs: x [B,3,H,W] in 0..1; attn_mask from swinir_attention_mask(). The network itself reflects x up to multiples
 /// H', W' of the window only, so these must be multiples of unshuffle * window too (the pipeline pads to 64). Output:
 /// out [B,3,H',W'], not clamped and, like the reference's, not cropped.
-graph::Graph swinir(const graph::Module& m, const SwinIRConfig& config, const std::set<std::string>& marks = {});
+graph::Graph swinir(const graph::Module& m, const SwinIRConfig& config, const graph::BuildOptions& options = {});
 
 /// The factor by which the network unshuffles its input: 8 in every published DiffBIR model.
 std::int64_t swinir_unshuffle(const graph::Module& m);

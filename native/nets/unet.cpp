@@ -51,8 +51,8 @@ Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& ski
 
 std::string control_name(std::size_t index) { return "control_" + std::to_string(index); }
 
-Graph unet(const Module& m, const UNetConfig& config, const std::set<std::string>& marks) {
-  Builder b(marks, config.norm_num_groups, config.precision);
+Graph unet(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
   const EncoderOutputs encoder = unet_encoder(b, m, x, ports.c);
@@ -61,8 +61,8 @@ Graph unet(const Module& m, const UNetConfig& config, const std::set<std::string
   return b.finish();
 }
 
-Graph unet_decoder(const Module& m, const UNetConfig& config) {
-  Builder b({}, config.norm_num_groups, config.precision);
+Graph unet_decoder(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
+  Builder b(options);
   const Ports ports(b, m, config);
   std::vector<Value> skips;
   for (std::size_t level = 0; level < ports.levels; ++level)
@@ -80,8 +80,8 @@ std::vector<std::string> encoder_features(const Module& m) {
   return paths;
 }
 
-Graph unet_shallow(const Module& m, const UNetConfig& config) {
-  Builder b({}, config.norm_num_groups, config.precision);
+Graph unet_shallow(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
+  Builder b(options);
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
   const std::vector<Value> skips = input_blocks(b, m, x, ports.c, full_size_blocks(m));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -13,7 +12,7 @@ namespace diffbir::nets {
 /// Inputs: x [B,z,h,w] with h, w multiples of 8, t [B] in 0..999, context [B,n,context_dim], strength [1] that scales
 /// all controls, control_n..control_0 (of the middle block, then of the input blocks from the last to the first).
 /// Output: out [B,z,h,w], eps or v.
-graph::Graph unet(const graph::Module& m, const UNetConfig& config, const std::set<std::string>& marks = {});
+graph::Graph unet(const graph::Module& m, const UNetConfig& config, const graph::BuildOptions& options = {});
 
 /// Inputs and outputs of UNet and ControlNet that stand for the 13 control residuals.
 std::string control_name(std::size_t index);
@@ -21,13 +20,13 @@ std::string control_name(std::size_t index);
 /// The decoder half alone, for features that its encoder gave at another timestep (Li et al. 2024, "Faster diffusion:
 /// rethinking the role of UNet encoder"). Inputs: t, context, strength, skip_0..skip_(n-1), middle,
 /// control_n..control_0.
-graph::Graph unet_decoder(const graph::Module& m, const UNetConfig& config);
+graph::Graph unet_decoder(const graph::Module& m, const UNetConfig& config, const graph::BuildOptions& options = {});
 /// The marks of unet() whose outputs are skip_0..skip_(n-1) and middle.
 std::vector<std::string> encoder_features(const graph::Module& m);
 
 /// The blocks at full size alone, for what the deeper ones gave at another timestep (Ma et al. 2024, "DeepCache").
 /// Inputs: x, t, context, strength, deep, control_d..control_0 of the blocks at full size.
-graph::Graph unet_shallow(const graph::Module& m, const UNetConfig& config);
+graph::Graph unet_shallow(const graph::Module& m, const UNetConfig& config, const graph::BuildOptions& options = {});
 /// The mark of unet() whose output is deep.
 std::string deep_feature(const graph::Module& m);
 

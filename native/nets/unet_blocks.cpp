@@ -50,8 +50,7 @@ Value cross_attention(Builder& b, const Module& m, const Value& x, const Value& 
 }
 
 Value feed_forward(Builder& b, const Module& m, const Value& x) {
-  const auto halves = b.split(b.linear(x, m["net"][0]["proj"]), 2, -1);
-  return b.mark(m, b.linear(b.mul(halves[0], b.gelu(halves[1])), m["net"][2]), 3);
+  return b.mark(m, b.linear(b.geglu(x, m["net"][0]["proj"]), m["net"][2]), 3);
 }
 
 Value transformer_block(Builder& b, const Module& m, Value x, const UNetContext& c) {

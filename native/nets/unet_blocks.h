@@ -10,8 +10,6 @@ namespace diffbir::nets {
 /// What the shapes of an SD 2.1 UNet or ControlNet cannot tell (names of the reference's unet_cfg and of diffusers).
 struct UNetConfig {
   std::int64_t num_head_channels = 64;
-  std::int64_t norm_num_groups = 32;
-  graph::Precision precision = graph::Precision::float32;
 };
 
 /// Inputs that every block sees.

@@ -44,9 +44,9 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
   if (spec.faces) {
     Cleaner cleaner = make_cleaner(spec.faces->cleaner, options);
     loaded();
-    runtime::Network detector(build_graph(spec.faces->detector), options);
+    runtime::Network detector = build_network(spec.faces->detector, options);
     loaded();
-    runtime::Network parser(build_graph(spec.faces->parser), options);
+    runtime::Network parser = build_network(spec.faces->parser, options);
     loaded();
     networks_->faces.emplace(std::move(cleaner), std::move(detector), std::move(parser));
   }

@@ -10,13 +10,22 @@
 
 #include "core/cancellation.h"
 #include "diffusion/schedule.h"
-#include "graph/builder.h"
+#include "graph/build_options.h"
 #include "weights/weight_table.h"
 
 namespace diffbir {
 
 /// Numbers that tensor shapes cannot tell (heads, window size), by the reference's parameter names.
 using NetworkConfig = std::map<std::string, std::vector<double>>;
+
+/// What makes a network faster or smaller and leaves its numbers as they are, but for rounding; one switch each.
+struct Optimizations {
+  graph::Fusions fusions;
+  /// UNet, ControlNet and text encoder compute with the mapped checkpoint; else all with packed copies.
+  bool mapped_weights = true;
+  /// What ONNX Runtime does to a graph before it runs it (runtime::NetworkOptions::optimize_graph).
+  bool graph = true;
+};
 
 /// One network: its keys in a checkpoint and its configuration.
 struct NetworkSpec {
@@ -25,6 +34,7 @@ struct NetworkSpec {
   std::string prefix;
   NetworkConfig config;
   graph::Precision precision = graph::Precision::float32;  // int8 is known to UNet and ControlNet
+  Optimizations optimizations = {};
 };
 
 struct Stage2Spec {

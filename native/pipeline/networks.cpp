@@ -41,12 +41,10 @@ std::int64_t integer_or(const NetworkSpec& spec, const std::string& key, std::in
   return spec.config.contains(key) ? integer(spec, key) : fallback;
 }
 
-nets::UNetConfig unet_config(const NetworkSpec& spec) {
-  return {integer(spec, "num_head_channels"), integer_or(spec, "norm_num_groups", 32), spec.precision};
-}
+nets::UNetConfig unet_config(const NetworkSpec& spec) { return {integer(spec, "num_head_channels")}; }
 
-nets::AutoencoderConfig autoencoder_config(const NetworkSpec& spec) {
-  return {integer_or(spec, "norm_num_groups", 32)};
+graph::BuildOptions build_options(const NetworkSpec& spec, const std::set<std::string>& marks = {}) {
+  return {marks, integer_or(spec, "norm_num_groups", 32), spec.optimizations.fusions, spec.precision};
 }
 
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
@@ -138,29 +136,31 @@ void require_matching(const Stage2Spec& spec) {
 std::int64_t context_width(const NetworkSpec& unet) { return nets::context_width(root(unet)); }
 
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks) {
+  const graph::BuildOptions options = build_options(spec, marks);
   if (spec.type == "swinir") {
-    return nets::swinir(root(spec), {integers(spec, "num_heads"), integer_or(spec, "window_size", 8)}, marks);
+    return nets::swinir(root(spec), {integers(spec, "num_heads"), integer_or(spec, "window_size", 8)}, options);
   }
-  if (spec.type == "rrdbnet") return nets::rrdbnet(root(spec), marks);
-  if (spec.type == "srvgg") return nets::srvgg(root(spec), marks);
-  if (spec.type == "scunet") return nets::scunet(root(spec), marks);
-  if (spec.type == "retinaface") return nets::retinaface(root(spec), marks);
-  if (spec.type == "parsenet") return nets::parsenet(root(spec), marks);
-  if (spec.type == "unet") return nets::unet(root(spec), unet_config(spec), marks);
-  if (spec.type == "unet_decoder") return nets::unet_decoder(root(spec), unet_config(spec));
-  if (spec.type == "unet_shallow") return nets::unet_shallow(root(spec), unet_config(spec));
-  if (spec.type == "controlnet") return nets::controlnet(root(spec), unet_config(spec), marks);
-  if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), autoencoder_config(spec), marks);
-  if (spec.type == "vae_decoder") return nets::vae_decoder(root(spec), autoencoder_config(spec), marks);
+  if (spec.type == "rrdbnet") return nets::rrdbnet(root(spec), options);
+  if (spec.type == "srvgg") return nets::srvgg(root(spec), options);
+  if (spec.type == "scunet") return nets::scunet(root(spec), options);
+  if (spec.type == "retinaface") return nets::retinaface(root(spec), options);
+  if (spec.type == "parsenet") return nets::parsenet(root(spec), options);
+  if (spec.type == "unet") return nets::unet(root(spec), unet_config(spec), options);
+  if (spec.type == "unet_decoder") return nets::unet_decoder(root(spec), unet_config(spec), options);
+  if (spec.type == "unet_shallow") return nets::unet_shallow(root(spec), unet_config(spec), options);
+  if (spec.type == "controlnet") return nets::controlnet(root(spec), unet_config(spec), options);
+  if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), options);
+  if (spec.type == "vae_decoder") return nets::vae_decoder(root(spec), options);
   if (spec.type == "clip_text") {
-    return nets::clip_text(root(spec), {integer(spec, "heads"), integer_or(spec, "layers", 0)}, marks);
+    return nets::clip_text(root(spec), {integer(spec, "heads"), integer_or(spec, "layers", 0)}, options);
   }
   throw Error(ErrorCode::model_mismatch, "Expected a known network type but received " + spec.type);
 }
 
 runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks) {
-  options.weights = weights_of(spec.type);
+  options.weights = spec.optimizations.mapped_weights ? weights_of(spec.type) : runtime::Weights::packed;
+  options.optimize_graph = spec.optimizations.graph;
   return runtime::Network(build_graph(spec, marks), options);
 }
 
@@ -253,8 +253,9 @@ Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token, const
 Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const Tensor& weight,
                              CancellationToken& token) {
   if (!gradient_) {
-    gradient_.emplace(nets::vae_decoder_gradient(root(decoder_spec_), autoencoder_config(decoder_spec_)),
-                      runtime::NetworkOptions{.threads = threads_, .token = &token});
+    gradient_.emplace(nets::vae_decoder_gradient(root(decoder_spec_), build_options(decoder_spec_)),
+                      runtime::NetworkOptions{
+                          .threads = threads_, .optimize_graph = decoder_spec_.optimizations.graph, .token = &token});
   }
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
   const Ort::Value inputs[] = {runtime::view(z), runtime::view(target), runtime::view(weight)};

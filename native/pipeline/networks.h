@@ -23,8 +23,8 @@ namespace diffbir {
 /// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit.
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks = {});
 
-/// Builds the network. The large ones (UNet, ControlNet, text encoder) compute with the mapped checkpoint, the others
-/// with packed copies, whatever `options` say. Throws what build_graph() throws.
+/// Builds the network. Its spec decides what it computes with, the mapped checkpoint or packed copies, and whether ONNX
+/// Runtime optimises its graph, whatever `options` say. Throws what build_graph() throws.
 runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks = {});
 

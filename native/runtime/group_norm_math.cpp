@@ -1,47 +1,11 @@
 #include "runtime/group_norm_math.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
-// The inner loops are compiled for several instruction sets; the loader picks one. All give the same bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define DIFFBIR_SIMD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define DIFFBIR_SIMD_CLONES
-#endif
+#include "runtime/vector_math.h"
 
 namespace diffbir::runtime {
 namespace {
-
-/// exp(x) for x in -87..0 as straight-line arithmetic, so that compilers can vectorise it: 2^n times a polynomial of
-/// the remainder (Taylor to degree 7 on |r| <= ln 2 / 2, relative error below 2e-7).
-inline float exp_negative(float x) {
-  constexpr float log2_e = 1.44269504F;
-  constexpr float ln2_high = 0.693359375F;
-  constexpr float ln2_low = -2.12194440e-4F;
-  constexpr float round_magic = 12582912.0F;  // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
-  const float shifted = x * log2_e + round_magic;
-  const float n = shifted - round_magic;
-  const float r = (x - n * ln2_high) - n * ln2_low;
-  float p = 1.0F / 5040.0F;
-  p = p * r + 1.0F / 720.0F;
-  p = p * r + 1.0F / 120.0F;
-  p = p * r + 1.0F / 24.0F;
-  p = p * r + 1.0F / 6.0F;
-  p = p * r + 0.5F;
-  p = p * r + 1.0F;
-  p = p * r + 1.0F;
-  const auto exponent = (std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(round_magic) + 127) << 23;
-  return p * std::bit_cast<float>(exponent);
-}
-
-/// Without overflow on either side.
-inline float sigmoid(float y) {
-  const float e = exp_negative(std::max(-std::fabs(y), -87.0F));  // exp(-|y|)
-  const float sigmoid_of_magnitude = 1.0F / (1.0F + e);
-  return y >= 0.0F ? sigmoid_of_magnitude : e * sigmoid_of_magnitude;
-}
 
 inline float silu(float y) { return y * sigmoid(y); }
 
@@ -65,12 +29,6 @@ void normalize_plane(const float* x, float* y, std::size_t area, float factor, f
   } else {
     for (std::size_t i = 0; i < area; ++i) y[i] = x[i] * factor + offset;
   }
-}
-
-DIFFBIR_SIMD_CLONES
-void normalize_row(const float* x, float* y, std::size_t count, float mean, float inverse_deviation, const float* scale,
-                   const float* bias) {
-  for (std::size_t i = 0; i < count; ++i) y[i] = (x[i] - mean) * inverse_deviation * scale[i] + bias[i];
 }
 
 DIFFBIR_SIMD_CLONES

@@ -9,10 +9,6 @@ namespace diffbir::runtime {
 /// y = x * factor + offset over `area` values, then y * sigmoid(y) if `with_silu`. x and y may be the same memory.
 void normalize_plane(const float* x, float* y, std::size_t area, float factor, float offset, bool with_silu);
 
-/// y = (x - mean) inverse_deviation scale + bias over `count` values, each with a scale and a bias of its own.
-void normalize_row(const float* x, float* y, std::size_t count, float mean, float inverse_deviation, const float* scale,
-                   const float* bias);
-
 /// Moments of `count` values: short float32 sums, carried on in double.
 Moments moments_of(const float* x, std::size_t count);
 

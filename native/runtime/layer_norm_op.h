@@ -15,8 +15,8 @@ class LayerNormKernel {
   float epsilon_;
 };
 
-/// diffbir.LayerNorm(x [..., C], scale [C], bias [C]) {epsilon}: layer normalisation over the last axis. ONNX Runtime's
-/// adds one number after the other, several times as slow as a vector at a time.
+/// diffbir.LayerNorm(x [...,C], scale [C], bias [C]) {epsilon}: what LayerNormalization does over the last axis. That
+/// of ONNX Runtime 1.29 takes the values of a row one by one.
 class LayerNormOp : public Ort::CustomOpBase<LayerNormOp, LayerNormKernel, /*WithStatus=*/true> {
  public:
   const char* GetName() const { return "LayerNorm"; }
@@ -25,6 +25,7 @@ class LayerNormOp : public Ort::CustomOpBase<LayerNormOp, LayerNormKernel, /*Wit
   std::size_t GetOutputTypeCount() const { return 1; }
   ONNXTensorElementDataType GetOutputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
   OrtStatusPtr CreateKernelV2(const OrtApi& api, const OrtKernelInfo* info, void** kernel) const noexcept;
+  static Ort::Status InferOutputShape(Ort::ShapeInferContext& context);
 };
 
 }  // namespace diffbir::runtime

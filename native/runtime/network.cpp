@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "runtime/attention/op.h"
 #include "runtime/environment.h"
+#include "runtime/geglu_op.h"
 #include "runtime/group_norm_gradient_op.h"
 #include "runtime/group_norm_op.h"
 #include "runtime/int8/conv_op.h"
@@ -25,6 +26,7 @@ struct Network::CustomOps {
   Int8ConvOp int8_conv{int8_weights};
   AttentionOp attention;
   LayerNormOp layer_norm;
+  GegluOp geglu;
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
     domain.Add(&group_norm);
@@ -33,6 +35,7 @@ struct Network::CustomOps {
     domain.Add(&int8_conv);
     domain.Add(&attention);
     domain.Add(&layer_norm);
+    domain.Add(&geglu);
   }
 };
 
@@ -101,13 +104,12 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
       custom_ops_(std::make_unique<CustomOps>(std::move(graph.int8_weights))) {
   Ort::SessionOptions session_options;
   session_options.SetIntraOpNumThreads(options.threads);
-  if (options.weights == Weights::packed) {
-    session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_ALL);
-  } else {
-    // The level above turns the weights of convolutions into blocks, and packing copies matrices into panels.
-    session_options.SetGraphOptimizationLevel(GraphOptimizationLevel::ORT_ENABLE_EXTENDED);
-    session_options.AddConfigEntry("session.disable_prepacking", "1");
-  }
+  // The last level turns the weights of convolutions into blocks, and packing copies matrices into panels.
+  const bool is_mapped = options.weights == Weights::mapped;
+  session_options.SetGraphOptimizationLevel(!options.optimize_graph ? GraphOptimizationLevel::ORT_DISABLE_ALL
+                                            : is_mapped             ? GraphOptimizationLevel::ORT_ENABLE_EXTENDED
+                                                                    : GraphOptimizationLevel::ORT_ENABLE_ALL);
+  if (is_mapped) session_options.AddConfigEntry("session.disable_prepacking", "1");
   session_options.AddConfigEntry("session.use_env_allocators", "1");
   session_options.Add(custom_ops_->domain);
   // As a path, since ONNX Runtime wants wide characters on Windows.
@@ -144,6 +146,7 @@ std::string Network::source() const { return weights_.empty() ? "no checkpoint" 
 
 std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token) {
   token.check();
+  for (const auto& table : weights_) table->require_whole();
   Ort::RunOptions run_options;
   run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
   // What the run needed goes back to the system, so that the next stage finds it.

@@ -35,6 +35,9 @@ enum class Weights {
 struct NetworkOptions {
   int threads = 1;
   Weights weights = Weights::packed;
+  /// Whether ONNX Runtime may change the graph: fold constants, fuse operators and, with packed weights, take blocked
+  /// layouts.
+  bool optimize_graph = true;
   /// Cancels the building of the network; may be null.
   CancellationToken* token = nullptr;
   /// What the name of the file begins with into which ONNX Runtime writes the time of every operator; empty: nothing is
@@ -65,8 +68,8 @@ class Network {
   TileRegistry& tiles();
 
   /// Inputs and outputs in the order of the graph's ports. Runs may overlap in time, on several threads. Stops inside
-  /// the running operator when the token is cancelled and then throws Error(aborted); throws Error(runtime_failed) on
-  /// anything ONNX Runtime reports.
+  /// the running operator when the token is cancelled and then throws Error(aborted); throws Error(invalid_checkpoint)
+  /// when a checkpoint has become shorter in the meantime, and Error(runtime_failed) on anything ONNX Runtime reports.
   std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <system_error>
+#include <utility>
 
 #include "core/error.h"
 
@@ -63,6 +64,8 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) UnmapViewOfFile(bytes_.data());
 }
 
+bool MappedFile::is_whole() const noexcept { return true; }
+
 void MappedFile::release_pages() const noexcept {}
 
 #else
@@ -79,7 +82,7 @@ struct Descriptor {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) {
-  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat status {};
   if (file.value < 0 || fstat(file.value, &status) != 0) fail(path, errno);
   if (!S_ISREG(status.st_mode)) fail(path, EINVAL);
@@ -88,10 +91,19 @@ MappedFile::MappedFile(const std::string& path) {
   void* base = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.value, 0);
   if (base == MAP_FAILED) fail(path, errno);
   bytes_ = {static_cast<const std::byte*>(base), size};
+  descriptor_ = std::exchange(file.value, -1);
 }
 
 MappedFile::~MappedFile() {
-  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  if (bytes_.empty()) return;
+  munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  close(descriptor_);
+}
+
+bool MappedFile::is_whole() const noexcept {
+  struct stat status {};
+  return bytes_.empty() ||
+         (fstat(descriptor_, &status) == 0 && static_cast<std::size_t>(status.st_size) >= bytes_.size());
 }
 
 void MappedFile::release_pages() const noexcept {

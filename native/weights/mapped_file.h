@@ -18,12 +18,17 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
+  /// Whether the file is still as long as what is mapped. Touching a page behind its end would kill the process. On
+  /// Windows nobody can write to a file that is mapped so.
+  bool is_whole() const noexcept;
+
   /// Gives the pages that have been read back to the system; what is touched again is read again. On Windows the system
   /// takes them itself when memory runs short.
   void release_pages() const noexcept;
 
  private:
   std::span<const std::byte> bytes_;
+  int descriptor_ = -1;  // stays open for is_whole(): another file may have taken the path
 };
 
 }  // namespace diffbir

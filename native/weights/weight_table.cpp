@@ -104,6 +104,13 @@ std::optional<WeightView> WeightTable::find(const std::string& name) const {
   return found->second;
 }
 
+void WeightTable::require_whole() const {
+  if (mapping_->is_whole()) return;
+  throw Error(
+      ErrorCode::invalid_checkpoint,
+      "'" + file_ + "' has become shorter while it was in use: put the whole file back and load the model again");
+}
+
 void WeightTable::release_pages() const noexcept { mapping_->release_pages(); }
 
 }  // namespace diffbir

@@ -60,6 +60,10 @@ class WeightTable {
   const std::string& file() const noexcept { return file_; }
   std::optional<WeightView> find(const std::string& name) const;
 
+  /// Throws Error(invalid_checkpoint) when the file has become shorter since it was mapped (MappedFile::is_whole):
+  /// to be called before its bytes are read again after other things were done.
+  void require_whole() const;
+
   /// MappedFile::release_pages().
   void release_pages() const noexcept;
 

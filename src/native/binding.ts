@@ -42,10 +42,20 @@ export interface WeightTable {
   readonly tensors: readonly TensorEntry[];
 }
 
-/** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
+/**
+ * What makes a network faster or smaller and leaves its numbers as they are, but for rounding: operators that do the work
+ * of several (native/graph/build_options.h), and what `Optimizations` of native/pipeline/model.h has beside them.
+ */
+export const OPTIMIZATIONS = [
+  ...(['attention', 'groupNorm', 'layerNorm', 'linear', 'gelu', 'geglu', 'vectorKernels'] as const),
+  ...(['graph', 'mappedWeights'] as const),
+] as const;
+export type Optimization = (typeof OPTIMIZATIONS)[number];
+
 /** What the large layers of a network compute with. */
 export type Precision = 'float32' | 'int8';
 
+/** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
 export interface NetworkSpec {
   readonly type: /** A cleaner that gives the picture as it is. */
     | 'none'
@@ -70,6 +80,8 @@ export interface NetworkSpec {
   readonly config: Readonly<Record<string, number | readonly number[]>>;
   /** Default float32. int8 is known to UNet and ControlNet. */
   readonly precision?: Precision;
+  /** Those that are on; all where it is left out, as `src/` does. The golden runner tries them one by one. */
+  readonly optimizations?: readonly Optimization[];
 }
 
 export interface ScheduleSpec {

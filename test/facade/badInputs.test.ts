@@ -132,6 +132,7 @@ describe('the embedded model', () => {
       code: 'DIFFBIR_NUMERIC',
       message: expect.stringContaining('stage 1'),
     });
+    expect((await restore(gradient(64, 64), { stage: 1 })).width).toBe(64);
   });
 
   it.each(['tiff', 'gif', 'avif'] as const)(

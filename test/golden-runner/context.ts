@@ -2,11 +2,14 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import { readTensors, type TensorData } from '../../src/checkpoint/readTensor';
-import type { NativeBinding } from '../../src/native/binding';
+import { type NativeBinding, OPTIMIZATIONS, type Optimization } from '../../src/native/binding';
 import type { Context, GoldenEntry, Manifest, TensorSet } from './types';
 
 /** Opens a golden folder. Throws when it has no readable `manifest.json`. */
-export async function openGolden(folder: string): Promise<Context> {
+export async function openGolden(
+  folder: string,
+  optimizations: readonly Optimization[] = OPTIMIZATIONS,
+): Promise<Context> {
   const manifest = JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8')) as Manifest;
   const entries = new Map(manifest.files.map((entry) => [entry.file, entry]));
   const inFolder = (relative: string) => path.join(folder, relative);
@@ -23,6 +26,7 @@ export async function openGolden(folder: string): Promise<Context> {
     config: json,
     weights,
     binding: () => binding(''),
+    optimizations,
   };
 }
 

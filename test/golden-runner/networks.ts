@@ -41,7 +41,7 @@ export function networksOf(entry: GoldenEntry, ctx: Context): GoldenNetworks {
     config: NetworkSpec['config'],
   ): Promise<NetworkSpec> => {
     if (!file) throw new Error(`${entry.file} names no checkpoint for ${type}`);
-    return { type, weights: await ctx.weights(file), prefix, config };
+    return { type, weights: await ctx.weights(file), prefix, config, optimizations: ctx.optimizations };
   };
   const heads = async (part: string) => {
     const { num_head_channels } = (await configWith(part))[part];

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
+import { OPTIMIZATIONS } from '../../src/native/binding';
 import { compare, compareExact, compareJson, maxAbs, maxRel, relToAbsMax } from './compare';
 import { runGolden } from './run';
 import type { CaseResult, GoldenEntry, Handler } from './types';
@@ -60,6 +61,17 @@ describe('runGolden', () => {
     expect(reported[2]?.[1].note).toContain('went wrong');
   });
 
+  it('tells handlers what networks are built with: everything, if nothing is said', async () => {
+    const root = golden('optimizations', [{ file: 'x/y.json', function: 'any' }]);
+    const seen: unknown[] = [];
+    const handlers: Handler[] = [
+      { match: () => true, run: async (_, { optimizations }) => [compareJson('', seen.push(optimizations), 0)] },
+    ];
+    await runGolden(root, { handlers });
+    await runGolden(root, { handlers, optimizations: ['gelu'] });
+    expect(seen).toEqual([OPTIMIZATIONS, ['gelu']]);
+  });
+
   it('knows the files by what the manifest says, whatever their names', async () => {
     const root = golden('other-names', [{ file: 'other/words.json', function: 'any.open_clip.tokenize' }], {
       'other/words.json': [{ text: 'a', cleaned: 'a', bpe: [320], ids: [49406, 320, 49407, ...new Array(74).fill(0)] }],
@@ -87,6 +99,12 @@ describe('the command', () => {
     const lines = (await run(golden('wrong', files, { 'text/words.json': words }))).split('\n');
     expect(lines[0]).toMatch(/^text\/words\.json "a" {2}FAIL {2}got .*320.* expected .*321/);
     expect(lines.slice(1)).toEqual(['x/y.json  not implemented', '0 passed, 1 failed, 1 skipped', 'exit 1']);
+  });
+
+  it('says which optimizations there are', async () => {
+    expect(await run(golden('speed', []), '--optimizations', 'gelu,speed')).toBe('exit 2');
+    expect(await run(path.join(folder, 'speed'), '--optimizations', 'none')).toBe('0 passed, 0 failed, 0 skipped\n');
+    expect(await run(path.join(folder, 'speed'), '--optimizations', 'gelu,graph')).toMatch(/^0 passed/);
   });
 
   it('says so when there is no such folder', async () => {

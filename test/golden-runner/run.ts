@@ -1,3 +1,4 @@
+import type { Optimization } from '../../src/native/binding';
 import { handlers as allHandlers } from './cases/index';
 import { skipped } from './compare';
 import { openGolden } from './context';
@@ -13,14 +14,16 @@ export interface RunOptions {
   /** Run only entries whose file name contains this. */
   readonly only?: string;
   readonly handlers?: readonly Handler[];
+  /** What networks are built with; everything if left out. */
+  readonly optimizations?: readonly Optimization[] | undefined;
   /** Called with every result as it comes. */
   readonly report?: (entry: GoldenEntry, result: CaseResult) => void;
 }
 
 /** Runs every case of a golden folder, entry by entry in the order of its manifest. */
 export async function runGolden(folder: string, options: RunOptions = {}): Promise<Totals> {
-  const { only = '', handlers = allHandlers, report = () => {} } = options;
-  const context = await openGolden(folder);
+  const { only = '', handlers = allHandlers, optimizations, report = () => {} } = options;
+  const context = await openGolden(folder, optimizations);
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   for (const entry of context.manifest.files) {
     if (!entry.file.includes(only)) continue;

@@ -1,5 +1,5 @@
 import type { TensorArray } from '../../src/checkpoint/readTensor';
-import type { NativeBinding, WeightTable } from '../../src/native/binding';
+import type { NativeBinding, Optimization, WeightTable } from '../../src/native/binding';
 
 /** One file of a golden folder, as its `manifest.json` describes it. */
 export interface GoldenEntry {
@@ -61,6 +61,8 @@ export interface Context {
   weights(relative: string): Promise<WeightTable>;
   /** The native addon, with ONNX Runtime opened. Loaded at the first call. */
   binding(): Promise<NativeBinding>;
+  /** What the networks are built with; command lines are replayed through the facade, which has no such choice. */
+  readonly optimizations: readonly Optimization[];
 }
 
 /** Recorded tensors of one file. */

@@ -105,8 +105,8 @@ describe('sample', () => {
     }
   });
 
-  test('names the step at which a latent stops being finite', () => {
-    const cond = (x: NativeTensor, t: number) => ({ ...x, data: x.data.map((v) => (t < 500 ? Number.NaN : v)) });
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, -1e39])('names the step at which a latent becomes %f', (bad) => {
+    const cond = (x: NativeTensor, t: number) => ({ ...x, data: x.data.map((v) => (t < 500 ? bad : v)) });
     expect(() => run({ cond })).toThrow(
       expect.objectContaining({ code: 'DIFFBIR_NUMERIC', message: expect.stringContaining('step 2 of 2') }),
     );

@@ -1,8 +1,9 @@
 // Native code trusts no table of offsets: every entry is checked against its storage and the file before it is mapped.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import type { TensorEntry, WeightTable } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 
@@ -47,3 +48,24 @@ test('names a file that cannot be mapped, and why', () => {
   expect(refusal({}, { file: missing })).toThrow(invalid(`'${missing}': No such file`));
   expect(refusal({}, { file: folder })).toThrow(invalid(`'${folder}'`));
 });
+
+// Windows lets nobody write to a file that is mapped.
+test.skipIf(process.platform === 'win32')(
+  'refuses to convert weights of a file that was cut in the meantime',
+  async () => {
+    const cut = path.join(folder, 'sd.ckpt');
+    copyFileSync(path.join(import.meta.dirname, '..', 'golden', 'ckpt', 'sd_b_zsnr_half.ckpt'), cut);
+    const vae = { weights: await readCheckpoint(cut), prefix: 'first_stage_model.', config: {} };
+    const autoencoder = primitives.createAutoencoder(
+      { ...vae, type: 'vae_encoder' },
+      { ...vae, type: 'vae_decoder' },
+      1,
+    );
+    truncateSync(cut, 1000);
+    const tensor = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b)) });
+    // Its network is built at the first call.
+    expect(() => autoencoder.gradient(tensor(1, 4, 8, 8), tensor(1, 3, 64, 64), tensor(1, 1, 1, 1))).toThrow(
+      invalid(`'${cut}' has become shorter`),
+    );
+  },
+);

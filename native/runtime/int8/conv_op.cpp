@@ -51,9 +51,8 @@ struct Pixels {
   }
 };
 
-void quantize(const Ort::KernelContext& context, const float* x, std::size_t batch, std::size_t plane,
-              std::size_t channels, Pixels& pixels) {
-  const int8::Kernels& kernels = int8::kernels();
+void quantize(const Ort::KernelContext& context, const int8::Kernels& kernels, const float* x, std::size_t batch,
+              std::size_t plane, std::size_t channels, Pixels& pixels) {
   const std::size_t blocks = (plane + pixels_to_quantize - 1) / pixels_to_quantize;
   parallel_for(context, batch * pixels.groups * blocks, [&](std::size_t index) {
     const std::size_t first = index % blocks * pixels_to_quantize;
@@ -74,6 +73,7 @@ void quantize(const Ort::KernelContext& context, const float* x, std::size_t bat
 Int8ConvKernel::Int8ConvKernel(const OrtKernelInfo* info, const Int8Table& table) {
   const Ort::ConstKernelInfo attributes(info);
   weights_ = table.at(static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("weights")));
+  kernels_ = &int8::kernels(attributes.GetAttribute<std::int64_t>("portable") != 0);
   stride_ = attributes.GetAttribute<std::int64_t>("stride");
   pads_ = attributes.GetAttributes<std::int64_t>("pads");
 }
@@ -108,7 +108,7 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
   if (batch == 0) return nullptr;
 
   Pixels pixels(context, weights, batch * geometry.plane());
-  quantize(context, x.GetTensorData<float>(), batch, geometry.plane(), weights.inputs(), pixels);
+  quantize(context, *kernels_, x.GetTensorData<float>(), batch, geometry.plane(), weights.inputs(), pixels);
 
   const auto group_of = [&](std::size_t row, std::size_t tap, std::size_t g) {
     const std::int64_t pixel =
@@ -116,7 +116,6 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
     // Of a zero only the range counts: any bytes times a scale of 0.
     return pixel < 0 ? int8::Group{pixels.bytes.data(), {0, 0}} : pixels.at(static_cast<std::size_t>(pixel), g);
   };
-  const int8::Kernels& kernels = int8::kernels();
   const std::size_t plane = geometry.out_plane();
   const auto store = [&](std::size_t first, std::size_t count, std::size_t panel, const float* sums) {
     const std::size_t first_output = panel * Int8Weights::panel_width;
@@ -125,13 +124,13 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
     for (std::size_t row = first; row < first + count;) {
       const std::size_t item = row / plane;
       const std::size_t end = std::min(first + count, (item + 1) * plane);
-      kernels.store_planes(sums + (row - first) * Int8Weights::panel_width, end - row, width,
-                           bias ? bias + first_output : nullptr,
-                           out + (item * outputs + first_output) * plane + row % plane, plane);
+      kernels_->store_planes(sums + (row - first) * Int8Weights::panel_width, end - row, width,
+                             bias ? bias + first_output : nullptr,
+                             out + (item * outputs + first_output) * plane + row % plane, plane);
       row = end;
     }
   };
-  int8::Product(weights, batch * plane, group_of, store).run(context);
+  int8::Product(weights, *kernels_, batch * plane, group_of, store).run(context);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

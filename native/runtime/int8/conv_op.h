@@ -18,13 +18,14 @@ class Int8ConvKernel {
 
  private:
   std::shared_ptr<const Int8Weights> weights_;
+  const int8::Kernels* kernels_;
   std::int64_t stride_;
   std::vector<std::int64_t> pads_;  // top, left, bottom, right
 };
 
-/// diffbir.Int8Conv(x [B,C,H,W], bias [out]?) {weights, stride, pads} -> [B,out,H',W']: nn.Conv2d with weights and
-/// activations in bytes. A pixel's channels get ranges of their own, so that no calibration is needed; no patches are
-/// copied, every position in the kernel reads the pixels where they lie.
+/// diffbir.Int8Conv(x [B,C,H,W], bias [out]?) {weights, portable, stride, pads} -> [B,out,H',W']: nn.Conv2d with
+/// weights and activations in bytes. A pixel's channels get ranges of their own, so that no calibration is needed; no
+/// patches are copied, every position in the kernel reads the pixels where they lie.
 class Int8ConvOp : public Ort::CustomOpBase<Int8ConvOp, Int8ConvKernel, /*WithStatus=*/true> {
  public:
   explicit Int8ConvOp(const Int8Table& table) : table_(table) {}

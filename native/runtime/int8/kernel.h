@@ -48,7 +48,7 @@ struct Kernels {
 const Kernels& portable_kernels() noexcept;
 /// With AVX-512 VNNI; null where compiler or processor do not have it.
 const Kernels* avx512_kernels() noexcept;
-/// The fastest that this processor runs.
-const Kernels& kernels() noexcept;
+/// The fastest that this processor runs, or the portable ones.
+const Kernels& kernels(bool portable) noexcept;
 
 }  // namespace diffbir::runtime::int8

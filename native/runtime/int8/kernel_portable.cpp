@@ -80,9 +80,9 @@ const Kernels& portable_kernels() noexcept {
   return kernels;
 }
 
-const Kernels& kernels() noexcept {
+const Kernels& kernels(bool portable) noexcept {
   const Kernels* fast = avx512_kernels();
-  return fast ? *fast : portable_kernels();
+  return fast && !portable ? *fast : portable_kernels();
 }
 
 }  // namespace diffbir::runtime::int8

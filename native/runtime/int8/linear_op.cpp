@@ -14,8 +14,11 @@ constexpr std::size_t rows_to_quantize = 16;  // by one call of a thread
 
 }  // namespace
 
-Int8LinearKernel::Int8LinearKernel(const OrtKernelInfo* info, const Int8Table& table)
-    : weights_(table.at(static_cast<std::size_t>(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("weights")))) {}
+Int8LinearKernel::Int8LinearKernel(const OrtKernelInfo* info, const Int8Table& table) {
+  const Ort::ConstKernelInfo attributes(info);
+  weights_ = table.at(static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("weights")));
+  kernels_ = &int8::kernels(attributes.GetAttribute<std::int64_t>("portable") != 0);
+}
 
 OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
@@ -39,14 +42,13 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   const std::size_t group = weights.group();
   Scratch<std::uint8_t> bytes(context, rows * groups * group);
   Scratch<int8::Affine> affine(context, rows * groups);
-  const int8::Kernels& kernels = int8::kernels();
   parallel_for(context, (rows + rows_to_quantize - 1) / rows_to_quantize, [&](std::size_t block) {
     const std::size_t end = std::min(rows, (block + 1) * rows_to_quantize);
     for (std::size_t row = block * rows_to_quantize; row < end; ++row) {
       for (std::size_t g = 0; g < groups; ++g) {
         const std::size_t count = std::min(group, inputs - std::min(inputs, g * group));
-        affine[row * groups + g] = kernels.quantize_row(in + row * inputs + g * group, count, group,
-                                                        bytes.data() + (row * groups + g) * group);
+        affine[row * groups + g] = kernels_->quantize_row(in + row * inputs + g * group, count, group,
+                                                          bytes.data() + (row * groups + g) * group);
       }
     }
   });
@@ -63,7 +65,7 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
       for (std::size_t i = 0; i < width; ++i) to[i] = bias ? from[i] + bias[first_output + i] : from[i];
     }
   };
-  int8::Product(weights, rows, group_of, store).run(context);
+  int8::Product(weights, *kernels_, rows, group_of, store).run(context);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "graph/ort.h"
+#include "runtime/int8/kernel.h"
 #include "weights/int8_weights.h"
 
 namespace diffbir::runtime {
@@ -19,10 +20,12 @@ class Int8LinearKernel {
 
  private:
   std::shared_ptr<const Int8Weights> weights_;
+  const int8::Kernels* kernels_;
 };
 
-/// diffbir.Int8Linear(x [..., in], bias [out]?) {weights} -> [..., out]: nn.Linear with weights and activations in
-/// bytes. Activations get their ranges here, one for each row and group of inputs, so that no calibration is needed.
+/// diffbir.Int8Linear(x [..., in], bias [out]?) {weights, portable} -> [..., out]: nn.Linear with weights and
+/// activations in bytes. Activations get their ranges here, one for each row and group of inputs, so that no
+/// calibration is needed.
 class Int8LinearOp : public Ort::CustomOpBase<Int8LinearOp, Int8LinearKernel, /*WithStatus=*/true> {
  public:
   explicit Int8LinearOp(const Int8Table& table) : table_(table) {}

@@ -24,8 +24,8 @@ constexpr std::size_t rows_of_task = 48;
 template <typename GroupOf, typename Store>
 class Product {
  public:
-  Product(const Int8Weights& weights, std::size_t rows, GroupOf group_of, Store store)
-      : weights_(weights), rows_(rows), group_of_(group_of), store_(store) {}
+  Product(const Int8Weights& weights, const Kernels& kernels, std::size_t rows, GroupOf group_of, Store store)
+      : weights_(weights), kernels_(kernels), rows_(rows), group_of_(group_of), store_(store) {}
 
   void run(const Ort::KernelContext& context) {
     const std::size_t blocks = (rows_ + rows_of_task - 1) / rows_of_task;
@@ -61,7 +61,7 @@ class Product {
   }
 
   const Int8Weights& weights_;
-  const Kernels& kernels_ = kernels();
+  const Kernels& kernels_;
   std::size_t rows_;
   GroupOf group_of_;
   Store store_;

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+
+namespace diffbir::graph {
+
+/// Operators that do the work of several, one switch each. Off: the same numbers, but for rounding, from operators of
+/// the ONNX standard, which every execution provider has.
+struct Fusions {
+  /// com.microsoft.MultiHeadAttention; else heads split, MatMul, Softmax, MatMul.
+  bool attention = true;
+  /// diffbir.GroupNorm with the activation in it; else GroupNormalization, Sigmoid and Mul. A network that was given a
+  /// Builder::tile_ticket() has the first in any case: statistics of several tiles are known to no other operator.
+  bool group_norm = true;
+  /// diffbir.LayerNorm; else LayerNormalization.
+  bool layer_norm = true;
+  /// com.microsoft.FusedMatMul on weights as they lie in the file; else Transpose and MatMul.
+  bool linear = true;
+  /// com.microsoft.Gelu; else Erf and pointwise operators.
+  bool gelu = true;
+  /// diffbir.Geglu on a linear layer without its bias; else that bias, Split, gelu() and Mul.
+  bool geglu = true;
+  /// Kernels for AVX-512 where the processor has it: diffbir.Attention in the place of MultiHeadAttention, and the fast
+  /// ones of diffbir.Int8Linear and Int8Conv; else those that run everywhere.
+  bool vector_kernels = true;
+};
+
+/// What the large layers compute with.
+enum class Precision {
+  float32,
+  /// Weights and activations of 8 bits, sums of 32 (runtime::Int8LinearOp, Int8ConvOp), for convolutions and linear
+  /// layers with at least 32 inputs and outputs; attention in bfloat16 where the processor has it.
+  int8,
+};
+
+/// How a network's graph is built, whatever the network.
+struct BuildOptions {
+  /// Paths of modules (Builder::mark) whose outputs shall be outputs of the graph too.
+  std::set<std::string> marks = {};
+  /// Of every group normalisation.
+  std::int64_t norm_groups = 32;
+  Fusions fusions = {};
+  Precision precision = Precision::float32;
+};
+
+}  // namespace diffbir::graph

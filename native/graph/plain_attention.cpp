@@ -1,0 +1,37 @@
+#include "graph/plain_attention.h"
+
+#include <limits>
+
+namespace diffbir::graph {
+namespace {
+
+constexpr std::int64_t onnx_float = 1;  // onnx.TensorProto.DataType
+constexpr std::int64_t rest = -1;       // Reshape: whatever is left
+constexpr std::int64_t as_it_is = 0;    // Reshape: as before
+
+/// [L,S]: minus infinity where a token would look at a later one, else 0.
+Value causal_mask(Builder& b, const Value& logits) {
+  const Value size = b.op("Shape", {logits}, {{"start", std::int64_t{2}}});
+  const Value masked = b.constant(Tensor({1}, {-std::numeric_limits<float>::infinity()}));
+  return b.op("Trilu", {b.op("Expand", {masked, size}), b.integers({1})}, {{"upper", std::int64_t{1}}});
+}
+
+}  // namespace
+
+Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal) {
+  const auto split = [&](const Value& x, const std::vector<std::int64_t>& order) {
+    return b.transpose(b.reshape(x, {as_it_is, as_it_is, heads, rest}), order);
+  };
+  const Value per_head = split(q, {0, 2, 1, 3});
+  Value logits = b.matmul(b.mul(per_head, inverse_sqrt_width(b, per_head)), split(k, {0, 2, 3, 1}));
+  if (causal) logits = b.add(logits, causal_mask(b, logits));
+  const Value attended = b.matmul(b.softmax(logits), split(v, {0, 2, 1, 3}));
+  return b.reshape_like(b.transpose(attended, {0, 2, 1, 3}), q);
+}
+
+Value inverse_sqrt_width(Builder& b, const Value& x) {
+  const Value width = b.op("Cast", {std::get<Value>(b.dim(x, -1))}, {{"to", onnx_float}});
+  return b.op("Reciprocal", {b.op("Sqrt", {width})});
+}
+
+}  // namespace diffbir::graph
