@@ -1,13 +1,15 @@
 /**
- * `npm run bench:load [-- --model DIR] [--threads N]`: loads a model once in a fresh process and prints, for each network,
- * the time and the memory: what the process has to itself (anonymous) and what is mapped from files, which the system can
- * take back. Of the first also the peak, sampled every few milliseconds.
+ * `npm run bench:load [-- --model DIR] [--threads N] [--restorers N]`: loads a model in a fresh process, once or for several
+ * Restorers, and prints, for each network, the time and the memory: what the process has to itself (anonymous) and what is
+ * mapped from files, which the system can take back. Of the first also the peak, sampled every few milliseconds.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Restorer } from '../src/restorer';
 
-const { values } = parseArgs({ options: { model: { type: 'string' }, threads: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { model: { type: 'string' }, threads: { type: 'string' }, restorers: { type: 'string', default: '1' } },
+});
 
 interface Memory {
   readonly anonymous: number;
@@ -17,21 +19,27 @@ interface Memory {
 let peak = 0;
 let rows = 0;
 let last = performance.now();
-const begin = last;
 
 console.log(row('', 'seconds', 'anonymous', 'peak', 'mapped'));
 print('before');
 const sampler = setInterval(sample, 5);
-const restorer = await Restorer.create({
-  model: values.model,
-  threads: values.threads === undefined ? undefined : Number(values.threads),
-  onProgress: ({ step, steps }) => print(`network ${step} of ${steps}`),
-});
+const restorers: Restorer[] = [];
+while (restorers.length < Number(values.restorers)) {
+  const begin = performance.now();
+  const restorer = await Restorer.create({
+    model: values.model,
+    threads: values.threads === undefined ? undefined : Number(values.threads),
+    onProgress: ({ step, steps }) => print(`network ${step} of ${steps}`),
+  });
+  print('ready');
+  console.log(`${restorer.modelName}: ${((performance.now() - begin) / 1000).toFixed(2)} s`);
+  restorers.push(restorer);
+}
 clearInterval(sampler);
-print('ready');
-console.log(`${restorer.modelName}: ${((performance.now() - begin) / 1000).toFixed(2)} s`);
-await restorer.dispose();
-print('disposed');
+for (const restorer of restorers) {
+  await restorer.dispose();
+  print('disposed');
+}
 
 /** MiB, from Linux's own accounts; other systems have no such split. */
 function memory(): Memory {

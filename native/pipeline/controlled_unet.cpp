@@ -34,28 +34,48 @@ void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& valu
   for (const Ort::Value& value : values) inputs.push_back(same(value));
 }
 
+std::set<std::string> all_features(const NetworkSpec& unet) {
+  std::set<std::string> marks;
+  for (const bool deep : {false, true}) {
+    for (std::string& name : unet_features(unet, deep)) marks.insert(std::move(name));
+  }
+  return marks;
+}
+
 /// Inputs of the blocks at full size before features and controls: x, t, context, strength.
 constexpr std::size_t scalars_and_x = 4;
 
 }  // namespace
 
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
-                               const runtime::NetworkOptions& options)
+                               const runtime::NetworkOptions& options, Opening opening)
     : unet_spec_(unet),
-      options_{.threads = options.threads},
-      unet_(build_network(unet, options)),
-      controlnet_(build_network(controlnet, options)) {}
+      options_(options),
+      unet_(unet, options, opening, all_features(unet)),
+      controlnet_(controlnet, options, opening) {}
 
 void ControlledUNet::prepare(Reuse reuse, CancellationToken& token) {
-  if (split_ && split_->reuse == reuse) return;
-  split_.reset();
+  if (rest_ && rest_->reuse == reuse) return;
+  rest_.reset();
   if (reuse == Reuse::none) return;
   runtime::NetworkOptions options = options_;
   options.token = &token;
   NetworkSpec rest = unet_spec_;
   rest.type = reuse == Reuse::encoder ? "unet_decoder" : "unet_shallow";
-  split_.emplace(Split{reuse, build_network(unet_spec_, options, unet_features(unet_spec_, reuse == Reuse::deep)),
-                       build_network(rest, options)});
+  rest_.emplace(Rest{reuse, StageNetwork(std::move(rest), options, Opening::at_once)});
+}
+
+void ControlledUNet::close() noexcept {
+  unet_.close();
+  controlnet_.close();
+  rest_.reset();
+}
+
+std::vector<std::string> ControlledUNet::outputs(Reuse reuse) const {
+  std::vector<std::string> names;
+  if (reuse != Reuse::none) names = unet_features(unet_spec_, reuse == Reuse::deep);
+  names.push_back("out");
+  return names;
 }
 
 void ControlledUNet::release_pages() const noexcept {
@@ -73,7 +93,7 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
     cache.features_.clear();
     const Ort::Value inputs[] = {runtime::view(in.x), runtime::view(in.hint), runtime::view(timesteps),
                                  runtime::view(contexts)};
-    cache.controls_ = controlnet_.run(inputs, token);
+    cache.controls_ = controlnet_.open(token).run(inputs, token);
     // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
     std::ranges::reverse(cache.controls_);
   }
@@ -85,23 +105,23 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
   inputs.push_back(runtime::view(strength));
   if (is_due) {
     append(inputs, cache.controls_);
-    runtime::Network& network = cache.reuse_ == Reuse::none ? unet_ : split_->whole;
-    std::vector<Ort::Value> outputs = network.run(inputs, token);
-    Tensor out = runtime::to_tensor(outputs.back());
-    outputs.pop_back();
-    cache.features_ = std::move(outputs);
+    std::vector<Ort::Value> results = unet_.open(token).run(inputs, token, outputs(cache.reuse_));
+    Tensor out = runtime::to_tensor(results.back());
+    results.pop_back();
+    cache.features_ = std::move(results);
     if (cache.reuse_ == Reuse::none) {
       cache.controls_.clear();
     } else if (cache.reuse_ == Reuse::deep) {
       // The blocks at full size have the last controls, as many as their network has inputs left.
-      const std::size_t used = split_->rest.input_names().size() - scalars_and_x - cache.features_.size();
+      const std::size_t inputs_of_rest = rest_->network.open(token).input_names().size();
+      const std::size_t used = inputs_of_rest - scalars_and_x - cache.features_.size();
       cache.controls_.erase(cache.controls_.begin(), cache.controls_.end() - static_cast<std::ptrdiff_t>(used));
     }
     return out;
   }
   append(inputs, cache.features_);
   append(inputs, cache.controls_);
-  return runtime::to_tensor(split_->rest.run(inputs, token).front());
+  return runtime::to_tensor(rest_->network.open(token).run(inputs, token).front());
 }
 
 }  // namespace diffbir

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/cancellation.h"
 #include "core/tensor.h"
 #include "pipeline/model.h"
+#include "pipeline/stage_network.h"
 #include "runtime/network.h"
 
 namespace diffbir {
@@ -36,7 +38,8 @@ class FeatureCache {
 /// UNet and IRControlNet together: one call is one prediction of the steered model.
 class ControlledUNet {
  public:
-  ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options);
+  ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options,
+                 Opening opening);
 
   struct Inputs {
     const Tensor& x;        // [B,z,h,w] with sides multiples of 8
@@ -50,22 +53,24 @@ class ControlledUNet {
   Tensor operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
   /// runtime::Network::release_pages() of its networks, whose files the parts for reuse share: sampling is over.
   void release_pages() const noexcept;
-  /// Builds what reuse needs, unless it is there; frees it for `none`.
+  /// Opens what reuse needs beside the two, unless it is there; closes it for `none`.
   void prepare(Reuse reuse, CancellationToken& token);
+  void close() noexcept;
 
  private:
-  /// The networks of one kind of reuse: the UNet with the features as outputs, and the part of it that is left.
-  struct Split {
+  /// The part of the UNet that is left when its features come from an earlier timestep.
+  struct Rest {
     Reuse reuse;
-    runtime::Network whole;
-    runtime::Network rest;
+    StageNetwork network;
   };
+  /// The outputs of the UNet: the features that are to be kept, and the prediction.
+  std::vector<std::string> outputs(Reuse reuse) const;
 
   NetworkSpec unet_spec_;
   runtime::NetworkOptions options_;
-  runtime::Network unet_;
-  runtime::Network controlnet_;
-  std::optional<Split> split_;
+  StageNetwork unet_;  // with the features of every kind of reuse among its outputs
+  StageNetwork controlnet_;
+  std::optional<Rest> rest_;
 };
 
 }  // namespace diffbir

@@ -48,6 +48,7 @@ struct ModelSpec {
   std::optional<Stage2Spec> stage2;  // empty: only stage 1 can run
   std::optional<FaceSpec> faces;     // empty: pictures are restored as a whole alone
   int threads = 1;
+  bool keep_networks = true;  // false: they are only checked, and opened when a job needs them
 };
 
 enum class Stage { load, detect, stage1, encode, sample, decode, finish, paste };
@@ -61,11 +62,12 @@ struct Progress {
 };
 using ProgressCallback = std::function<void(const Progress&)>;
 
-/// The networks of one model, built and ready to run. Not for use from two threads at once.
+/// The networks of one model, which all models of the process share that have the same (network_store.h). Not for use
+/// from two threads at once.
 class Model {
  public:
-  /// Builds every network of the spec. Throws Error(model_mismatch) that names the file and key where weights do not
-  /// fit, Error(aborted) when the token is cancelled between two networks.
+  /// Opens or checks every network of the spec. Throws Error(model_mismatch) that names the file and key where weights
+  /// do not fit, Error(aborted) when the token is cancelled between two networks.
   Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress);
   ~Model();
   Model(const Model&) = delete;

@@ -50,7 +50,8 @@ class Network {
   const std::vector<std::string>& input_names() const noexcept { return inputs_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }
 
-  /// Gives the pages of its checkpoints back to the system: of a network that is not run again soon.
+  /// Gives the pages of its checkpoints back to the system: of a network that is not run again soon. A run elsewhere
+  /// that computes with them reads them again.
   void release_pages() const noexcept;
 
   std::int64_t group_norms() const noexcept { return group_norms_; }
@@ -58,10 +59,15 @@ class Network {
   /// The tiles that run through this network in lock-step; networks without group normalisation look at none.
   TileRegistry& tiles();
 
-  /// Inputs and outputs in the order of the graph's ports. Runs may overlap in time, on several threads. Stops inside
-  /// the running operator when the token is cancelled and then throws Error(aborted); throws Error(runtime_failed) on
-  /// anything ONNX Runtime reports.
-  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token);
+  /// Inputs in the order of the graph's ports; `wanted` names the outputs to return, in that order. The others are
+  /// computed all the same. Runs may overlap in time, on several threads. Stops inside the running operator when the
+  /// token is cancelled and then throws Error(aborted); throws Error(runtime_failed) on anything ONNX Runtime reports.
+  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token,
+                              std::span<const std::string> wanted);
+  /// All outputs, in the order of the graph's ports.
+  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token) {
+    return run(inputs, token, outputs_);
+  }
 
  private:
   struct CustomOps;
