@@ -34,14 +34,6 @@ void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& valu
   for (const Ort::Value& value : values) inputs.push_back(same(value));
 }
 
-std::set<std::string> all_features(const NetworkSpec& unet) {
-  std::set<std::string> marks;
-  for (const bool deep : {false, true}) {
-    for (std::string& name : unet_features(unet, deep)) marks.insert(std::move(name));
-  }
-  return marks;
-}
-
 /// Inputs of the blocks at full size before features and controls: x, t, context, strength.
 constexpr std::size_t scalars_and_x = 4;
 
@@ -49,33 +41,28 @@ constexpr std::size_t scalars_and_x = 4;
 
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
                                const runtime::NetworkOptions& options, Opening opening)
-    : unet_spec_(unet),
-      options_(options),
-      unet_(unet, options, opening, all_features(unet)),
-      controlnet_(controlnet, options, opening) {}
+    : unet_spec_(unet), options_(options), unet_(unet, options, opening), controlnet_(controlnet, options, opening) {}
 
 void ControlledUNet::prepare(Reuse reuse, CancellationToken& token) {
-  if (rest_ && rest_->reuse == reuse) return;
+  if (prepared_ == reuse) return;
+  // Features are no outputs until they are needed: ONNX Runtime keeps outputs to the end of a run, fetched or not.
+  unet_.set_marks({});
   rest_.reset();
+  prepared_ = Reuse::none;
   if (reuse == Reuse::none) return;
   runtime::NetworkOptions options = options_;
   options.token = &token;
   NetworkSpec rest = unet_spec_;
   rest.type = reuse == Reuse::encoder ? "unet_decoder" : "unet_shallow";
-  rest_.emplace(Rest{reuse, StageNetwork(std::move(rest), options, Opening::at_once)});
+  rest_.emplace(std::move(rest), options, Opening::at_once);  // may be cancelled, and nothing is prepared then
+  unet_.set_marks(unet_features(unet_spec_, reuse == Reuse::deep));
+  prepared_ = reuse;
 }
 
 void ControlledUNet::close() noexcept {
   unet_.close();
   controlnet_.close();
-  rest_.reset();
-}
-
-std::vector<std::string> ControlledUNet::outputs(Reuse reuse) const {
-  std::vector<std::string> names;
-  if (reuse != Reuse::none) names = unet_features(unet_spec_, reuse == Reuse::deep);
-  names.push_back("out");
-  return names;
+  if (rest_) rest_->close();
 }
 
 void ControlledUNet::release_pages() const noexcept {
@@ -105,15 +92,15 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
   inputs.push_back(runtime::view(strength));
   if (is_due) {
     append(inputs, cache.controls_);
-    std::vector<Ort::Value> results = unet_.open(token).run(inputs, token, outputs(cache.reuse_));
-    Tensor out = runtime::to_tensor(results.back());
-    results.pop_back();
-    cache.features_ = std::move(results);
+    std::vector<Ort::Value> outputs = unet_.open(token).run(inputs, token);
+    Tensor out = runtime::to_tensor(outputs.back());
+    outputs.pop_back();
+    cache.features_ = std::move(outputs);
     if (cache.reuse_ == Reuse::none) {
       cache.controls_.clear();
     } else if (cache.reuse_ == Reuse::deep) {
       // The blocks at full size have the last controls, as many as their network has inputs left.
-      const std::size_t inputs_of_rest = rest_->network.open(token).input_names().size();
+      const std::size_t inputs_of_rest = rest_->open(token).input_names().size();
       const std::size_t used = inputs_of_rest - scalars_and_x - cache.features_.size();
       cache.controls_.erase(cache.controls_.begin(), cache.controls_.end() - static_cast<std::ptrdiff_t>(used));
     }
@@ -121,7 +108,7 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
   }
   append(inputs, cache.features_);
   append(inputs, cache.controls_);
-  return runtime::to_tensor(rest_->network.open(token).run(inputs, token).front());
+  return runtime::to_tensor(rest_->open(token).run(inputs, token).front());
 }
 
 }  // namespace diffbir

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "core/cancellation.h"
@@ -53,24 +52,18 @@ class ControlledUNet {
   Tensor operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
   /// runtime::Network::release_pages() of its networks, whose files the parts for reuse share: sampling is over.
   void release_pages() const noexcept;
-  /// Opens what reuse needs beside the two, unless it is there; closes it for `none`.
+  /// Makes ready for predictions with caches of this reuse, unless it is: the UNet with the features as outputs, and
+  /// the part of it that is left. Throws what open_network() throws.
   void prepare(Reuse reuse, CancellationToken& token);
   void close() noexcept;
 
  private:
-  /// The part of the UNet that is left when its features come from an earlier timestep.
-  struct Rest {
-    Reuse reuse;
-    StageNetwork network;
-  };
-  /// The outputs of the UNet: the features that are to be kept, and the prediction.
-  std::vector<std::string> outputs(Reuse reuse) const;
-
   NetworkSpec unet_spec_;
-  runtime::NetworkOptions options_;
-  StageNetwork unet_;  // with the features of every kind of reuse among its outputs
+  runtime::NetworkOptions options_;  // their token is of the loading alone
+  Reuse prepared_ = Reuse::none;
+  StageNetwork unet_;
   StageNetwork controlnet_;
-  std::optional<Rest> rest_;
+  std::optional<StageNetwork> rest_;
 };
 
 }  // namespace diffbir

@@ -165,9 +165,10 @@ runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions 
   return runtime::Network(build_graph(spec, marks), options);
 }
 
-std::vector<std::string> unet_features(const NetworkSpec& unet, bool deep) {
+std::set<std::string> unet_features(const NetworkSpec& unet, bool deep) {
   if (deep) return {nets::deep_feature(root(unet))};
-  return nets::encoder_features(root(unet));
+  const auto paths = nets::encoder_features(root(unet));
+  return {paths.begin(), paths.end()};
 }
 
 void Stage2Networks::close() noexcept {

@@ -30,9 +30,8 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
 runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks = {});
 
-/// The marks of a UNet whose outputs its parts take, in the order of their inputs: those of its encoder, or the one of
-/// its deeper blocks.
-std::vector<std::string> unet_features(const NetworkSpec& unet, bool deep);
+/// The marks of a UNet whose outputs its parts take: those of its encoder, or the one of its deeper blocks.
+std::set<std::string> unet_features(const NetworkSpec& unet, bool deep);
 
 /// Throws Error(model_mismatch) that names both files where the networks of stage 2 are of different geometries.
 void require_matching(const Stage2Spec& spec);
@@ -105,7 +104,7 @@ class Autoencoder {
 
  private:
   NetworkSpec decoder_spec_;
-  runtime::NetworkOptions options_;
+  runtime::NetworkOptions options_;  // their token is of the loading alone
   StageNetwork encoder_;
   StageNetwork decoder_;
   std::optional<StageNetwork> gradient_;

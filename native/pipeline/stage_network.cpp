@@ -27,6 +27,11 @@ runtime::Network& StageNetwork::open(CancellationToken& token) {
   return *network_;
 }
 
+void StageNetwork::set_marks(std::set<std::string> marks) {
+  network_.reset();
+  marks_ = std::move(marks);
+}
+
 void StageNetwork::close() noexcept {
   release_pages();
   network_.reset();

@@ -26,6 +26,9 @@ class StageNetwork {
   /// The network, opened unless it is open: valid until close(). Throws what open_network() throws.
   runtime::Network& open(CancellationToken& token);
 
+  /// Other outputs from the next open() on.
+  void set_marks(std::set<std::string> marks);
+
   /// It stays open where another model has it.
   void close() noexcept;
 

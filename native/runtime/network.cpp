@@ -47,7 +47,7 @@ Ort::Session empty_session(const Ort::SessionOptions& options) {
   return Ort::Session::CreateModelEditorSession(environment(), empty_model, sizeof(empty_model) - 1, options);
 }
 
-std::vector<const char*> c_strings(std::span<const std::string> names) {
+std::vector<const char*> c_strings(const std::vector<std::string>& names) {
   std::vector<const char*> pointers;
   for (const std::string& name : names) pointers.push_back(name.c_str());
   return pointers;
@@ -121,8 +121,7 @@ TileRegistry& Network::tiles() { return custom_ops_->tiles; }
 
 std::string Network::source() const { return weights_.empty() ? "no checkpoint" : weights_.front()->file(); }
 
-std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token,
-                                     std::span<const std::string> wanted) {
+std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token) {
   token.check();
   Ort::RunOptions run_options;
   run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
@@ -130,7 +129,7 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
   run_options.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
   const CancellationToken::Registration registration(token, [&] { run_options.SetTerminate(); });
   const auto input_names = c_strings(inputs_);
-  const auto output_names = c_strings(wanted);
+  const auto output_names = c_strings(outputs_);
   try {
     return session_.Run(run_options, input_names.data(), inputs.data(), inputs.size(), output_names.data(),
                         output_names.size());

@@ -59,15 +59,10 @@ class Network {
   /// The tiles that run through this network in lock-step; networks without group normalisation look at none.
   TileRegistry& tiles();
 
-  /// Inputs in the order of the graph's ports; `wanted` names the outputs to return, in that order. The others are
-  /// computed all the same. Runs may overlap in time, on several threads. Stops inside the running operator when the
-  /// token is cancelled and then throws Error(aborted); throws Error(runtime_failed) on anything ONNX Runtime reports.
-  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token,
-                              std::span<const std::string> wanted);
-  /// All outputs, in the order of the graph's ports.
-  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token) {
-    return run(inputs, token, outputs_);
-  }
+  /// Inputs and outputs in the order of the graph's ports. Runs may overlap in time, on several threads. Stops inside
+  /// the running operator when the token is cancelled and then throws Error(aborted); throws Error(runtime_failed) on
+  /// anything ONNX Runtime reports.
+  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token);
 
  private:
   struct CustomOps;
