@@ -1,6 +1,7 @@
 /** Networks are of the process: models that want the same have one, and it goes with the last of them. */
 import { copyFileSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CLEANERS, swinirLayout } from '../../bench/full-size/cleaners';
 import { Layout } from '../../bench/full-size/layout';
@@ -87,6 +88,7 @@ describe('two models of the same files', () => {
     const builder = noted('builder', start(slow).promise);
     const task = start(slow);
     const waiting = noted('waiting', task.promise);
+    await setTimeout(30);
     task.cancel();
     await expect(waiting).rejects.toEqual(aborted);
     await (await builder).dispose();
