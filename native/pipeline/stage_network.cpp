@@ -4,6 +4,7 @@
 
 #include "pipeline/network_store.h"
 #include "pipeline/networks.h"
+#include "runtime/environment.h"
 
 namespace diffbir {
 
@@ -15,6 +16,7 @@ StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& opti
     network_ = open_network(spec_, options, marks_);
   } else {
     build_graph(spec_, marks_);
+    runtime::return_free_memory();
   }
 }
 
