@@ -4,14 +4,15 @@ import type { ImageInput, RawImage } from './image/types';
 import { inspect } from './inspect';
 import type { Internals } from './internals';
 import { noStage1, type OpenModel, openModel } from './loadModel';
-import { peakBytes, planTiles } from './memory/planTiles';
-import { type WeightMemory, weightMemory } from './memory/weights';
+import { featuresFit, peakBytes, planTiles } from './memory/planTiles';
+import { keepsNetworks, type WeightMemory, weightMemory } from './memory/weights';
 import type { NetworkSpec, RestoreJob } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { type ResolvedOptions, resolveOptions } from './options/resolve';
 import type { OptionName } from './options/table';
 import { validateOptions } from './options/validate';
 import { runTask } from './runTask';
+import { reuseOf } from './speed';
 import { checkWorkSize, outputSize, type Size, workSize } from './workSize';
 
 /** The options that time and memory depend on. */
@@ -125,8 +126,10 @@ export function estimateWith(
     ...work,
     seconds: work.flop / (gflops * 1e9 * shareOf(type)),
   }));
-  const weights = weightMemory(model.spec);
-  const work = peakBytes(input, stage, model, options, tiles);
+  const { reuse } = reuseOf(options);
+  const isReused = stage === 2 && reuse !== 'none' && featuresFit(input, model, options, tiles, reuse);
+  const work = peakBytes(input, stage, model, options, tiles, isReused ? reuse : 'none');
+  const weights = weightMemory(model.spec, keepsNetworks(model.copied, work, options));
   return {
     model: model.name,
     stage,

@@ -3,6 +3,7 @@ import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
 import { type FaceFootprint, type Footprint, faceFootprintOf, footprintOf } from './memory/footprint';
+import { keepsNetworks, weightMemory } from './memory/weights';
 import { findModel } from './models/findModel';
 import type { LoadedManifest, ModelManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
@@ -26,6 +27,8 @@ export interface LoadedModel {
   readonly footprint: Footprint;
   /** The same of its face networks; undefined for other tasks than `unaligned_face`. */
   readonly faces: FaceFootprint | undefined;
+  /** Bytes of the weights that its networks copy when all are open. */
+  readonly copied: number;
   /** Whether it has a text encoder. */
   readonly readsPrompts: boolean;
   /** Stage 2 enlarges pictures with a shorter side, in pixels. */
@@ -69,14 +72,16 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
   stopIfAborted();
   const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
   const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];
-  const { threads, precision, stage: asked } = resolveOptions(...layers);
+  const { threads, precision, stage: asked, ...planned } = resolveOptions(...layers);
   const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
   if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
   if (stages === 1 && !hasStage1(manifest)) throw noStage1(manifest.manifest.name);
   const spec = await modelSpec(manifest, { stage: stages, threads, precision }, internals.readCheckpoint);
   stopIfAborted();
+  const { copied } = weightMemory(spec);
   return {
-    spec,
+    spec: { ...spec, keepNetworks: keepsNetworks(copied, 0, planned) },
+    copied,
     manifest: manifest.manifest,
     name: manifest.manifest.name,
     task,

@@ -17,7 +17,8 @@ import { joinAlpha } from './image/raw';
 import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
 import { type LoadedModel, noStage1 } from './loadModel';
-import { featuresFit, planTiles } from './memory/planTiles';
+import { featuresFit, peakBytes, planTiles } from './memory/planTiles';
+import { keepsNetworks } from './memory/weights';
 import type { RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
 import { MAX_PARAMETERS, type RunParameters, runParameters, toJson } from './parameters/runParameters';
@@ -202,6 +203,7 @@ function toJob(
     warnings.push('memoryBudget is too small to reuse features: every step computes all');
     reuse = 'none';
   }
+  const work = options.held + peakBytes({ width, height }, stage, model, options, tiling, reuse);
   return {
     job: {
       image: { data: rgb, width, height },
@@ -209,6 +211,7 @@ function toJob(
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
+      keepNetworks: keepsNetworks(model.copied, work, options),
       ...{ reuse, reuseInterval },
       ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },

@@ -11,7 +11,8 @@ import type { RestoreResult } from './restoreResult';
 
 /**
  * A loaded model: loading takes seconds and memory, so restore many pictures with one Restorer. Calls run one after
- * the other, in the order they were made, on native threads: the event loop stays free.
+ * the other, in the order they were made, on native threads: the event loop stays free. Restorers of one process, also in
+ * worker threads, share the networks that have the same files and `threads`; the last one that is disposed frees them.
  * @example
  * await using restorer = await Restorer.create({ model: './my-model', stage: 1 });
  * for (const file of files) await (await restorer.restore(file)).toFile(`out/${path.basename(file)}`);

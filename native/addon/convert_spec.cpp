@@ -197,7 +197,7 @@ std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std:
     const std::string member = name + ".tensors[" + std::to_string(i) + "]";
     entries.push_back(to_tensor_entry(to_object(tensors.Get(i), member), member));
   }
-  return std::make_shared<const WeightTable>(field(object, name, "file", to_text), size, entries);
+  return WeightTable::open(field(object, name, "file", to_text), size, entries);
 }
 
 NetworkSpec to_network_spec(Napi::Value value, const std::string& name) {
@@ -215,6 +215,7 @@ ModelSpec to_model_spec(Napi::Value value, const std::string& name) {
   const Napi::Value faces = object.Get("faces");
   if (!faces.IsNull()) spec.faces = to_face_spec(to_object(faces, name + ".faces"), name + ".faces", networks);
   spec.threads = static_cast<int>(field(object, name, "threads", to_integer, 1, 1024));
+  spec.keep_networks = field(object, name, "keepNetworks", to_boolean);
   return spec;
 }
 

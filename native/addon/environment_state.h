@@ -9,8 +9,9 @@
 
 namespace diffbir {
 
-/// What one environment (the main thread or a worker) has to itself: the addon has no global state. The parts are
-/// shared, since jobs and models are finalized in an order that the environment chooses.
+/// What one environment (the main thread or a worker) has to itself. Of the process are ONNX Runtime and what is open
+/// in it: the networks (pipeline/network_store.h) and the tables of their weights. The parts are shared, since jobs and
+/// models are finalized in an order that the environment chooses.
 struct EnvironmentState {
   std::shared_ptr<JobRegistry> jobs = std::make_shared<JobRegistry>();
   std::shared_ptr<ModelReaper> reaper = std::make_shared<ModelReaper>();

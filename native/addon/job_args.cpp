@@ -86,6 +86,7 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   job.seed = field(object, name, "seed", to_uint64);
   job.noise = field(object, name, "noise", to_tensors);
   job.trace = field(object, name, "trace", to_boolean);
+  job.keep_networks = field(object, name, "keepNetworks", to_boolean);
   return job;
 }
 

@@ -9,6 +9,7 @@
 #include "addon/convert.h"
 #include "addon/primitives.h"
 #include "nets/window_attention.h"
+#include "pipeline/network_store.h"
 #include "pipeline/networks.h"
 #include "runtime/network.h"
 
@@ -125,8 +126,8 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
   const NetworkSpec encoder = to_network_spec(info[0], "encoder");
   const NetworkSpec decoder = to_network_spec(info[1], "decoder");
   const auto threads = static_cast<int>(to_integer(info[2], "threads", 1, 1024));
-  const auto autoencoder = std::make_shared<Autoencoder>(encoder, decoder, 1.0F,
-                                                         runtime::NetworkOptions{.threads = threads, .token = nullptr});
+  const auto autoencoder = std::make_shared<Autoencoder>(
+      encoder, decoder, 1.0F, runtime::NetworkOptions{.threads = threads, .token = nullptr}, Opening::at_once);
   const auto tiling = [](const Napi::CallbackInfo& call) {
     LockStepOptions lock_step{.pooling = to_text(call[2], "pooling") == "reference" ? runtime::Pooling::reference
                                                                                     : runtime::Pooling::exact};
@@ -157,6 +158,9 @@ void add_network_primitives(Napi::Object primitives) {
   set_function(primitives, "createNetwork", create_network);
   set_function(primitives, "createLayer", create_layer);
   set_function(primitives, "createAutoencoder", create_autoencoder);
+  set_function(primitives, "openNetworks", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(open_networks()));
+  });
   set_function(primitives, "shiftedWindowMask", shifted_window_mask);
 }
 

@@ -25,6 +25,8 @@ struct Fusions {
   /// Kernels for AVX-512 where the processor has it: diffbir.Attention in the place of MultiHeadAttention, and the fast
   /// ones of diffbir.Int8Linear and Int8Conv; else those that run everywhere.
   bool vector_kernels = true;
+
+  bool operator==(const Fusions&) const = default;
 };
 
 /// What the large layers compute with.

@@ -40,22 +40,29 @@ constexpr std::size_t scalars_and_x = 4;
 }  // namespace
 
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
-                               const runtime::NetworkOptions& options)
-    : unet_spec_(unet),
-      options_{.threads = options.threads},
-      unet_(build_network(unet, options)),
-      controlnet_(build_network(controlnet, options)) {}
+                               const runtime::NetworkOptions& options, Opening opening)
+    : unet_spec_(unet), options_(options), unet_(unet, options, opening), controlnet_(controlnet, options, opening) {}
 
 void ControlledUNet::prepare(Reuse reuse, CancellationToken& token) {
-  if (split_ && split_->reuse == reuse) return;
-  split_.reset();
+  if (prepared_ == reuse) return;
+  // Features are no outputs until they are needed: ONNX Runtime keeps outputs to the end of a run, fetched or not.
+  unet_.set_marks({});
+  rest_.reset();
+  prepared_ = Reuse::none;
   if (reuse == Reuse::none) return;
   runtime::NetworkOptions options = options_;
   options.token = &token;
   NetworkSpec rest = unet_spec_;
   rest.type = reuse == Reuse::encoder ? "unet_decoder" : "unet_shallow";
-  split_.emplace(Split{reuse, build_network(unet_spec_, options, unet_features(unet_spec_, reuse == Reuse::deep)),
-                       build_network(rest, options)});
+  rest_.emplace(std::move(rest), options, Opening::at_once);  // may be cancelled, and nothing is prepared then
+  unet_.set_marks(unet_features(unet_spec_, reuse == Reuse::deep));
+  prepared_ = reuse;
+}
+
+void ControlledUNet::close() noexcept {
+  unet_.close();
+  controlnet_.close();
+  if (rest_) rest_->close();
 }
 
 void ControlledUNet::release_pages() const noexcept {
@@ -73,7 +80,7 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
     cache.features_.clear();
     const Ort::Value inputs[] = {runtime::view(in.x), runtime::view(in.hint), runtime::view(timesteps),
                                  runtime::view(contexts)};
-    cache.controls_ = controlnet_.run(inputs, token);
+    cache.controls_ = controlnet_.open(token).run(inputs, token);
     // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
     std::ranges::reverse(cache.controls_);
   }
@@ -85,8 +92,7 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
   inputs.push_back(runtime::view(strength));
   if (is_due) {
     append(inputs, cache.controls_);
-    runtime::Network& network = cache.reuse_ == Reuse::none ? unet_ : split_->whole;
-    std::vector<Ort::Value> outputs = network.run(inputs, token);
+    std::vector<Ort::Value> outputs = unet_.open(token).run(inputs, token);
     Tensor out = runtime::to_tensor(outputs.back());
     outputs.pop_back();
     cache.features_ = std::move(outputs);
@@ -94,14 +100,15 @@ Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, Cancell
       cache.controls_.clear();
     } else if (cache.reuse_ == Reuse::deep) {
       // The blocks at full size have the last controls, as many as their network has inputs left.
-      const std::size_t used = split_->rest.input_names().size() - scalars_and_x - cache.features_.size();
+      const std::size_t inputs_of_rest = rest_->open(token).input_names().size();
+      const std::size_t used = inputs_of_rest - scalars_and_x - cache.features_.size();
       cache.controls_.erase(cache.controls_.begin(), cache.controls_.end() - static_cast<std::ptrdiff_t>(used));
     }
     return out;
   }
   append(inputs, cache.features_);
   append(inputs, cache.controls_);
-  return runtime::to_tensor(split_->rest.run(inputs, token).front());
+  return runtime::to_tensor(rest_->open(token).run(inputs, token).front());
 }
 
 }  // namespace diffbir

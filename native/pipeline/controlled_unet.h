@@ -7,6 +7,7 @@
 #include "core/cancellation.h"
 #include "core/tensor.h"
 #include "pipeline/model.h"
+#include "pipeline/stage_network.h"
 #include "runtime/network.h"
 
 namespace diffbir {
@@ -36,7 +37,8 @@ class FeatureCache {
 /// UNet and IRControlNet together: one call is one prediction of the steered model.
 class ControlledUNet {
  public:
-  ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options);
+  ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet, const runtime::NetworkOptions& options,
+                 Opening opening);
 
   struct Inputs {
     const Tensor& x;        // [B,z,h,w] with sides multiples of 8
@@ -50,22 +52,18 @@ class ControlledUNet {
   Tensor operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
   /// runtime::Network::release_pages() of its networks, whose files the parts for reuse share: sampling is over.
   void release_pages() const noexcept;
-  /// Builds what reuse needs, unless it is there; frees it for `none`.
+  /// Makes ready for predictions with caches of this reuse, unless it is: the UNet with the features as outputs, and
+  /// the part of it that is left. Throws what open_network() throws.
   void prepare(Reuse reuse, CancellationToken& token);
+  void close() noexcept;
 
  private:
-  /// The networks of one kind of reuse: the UNet with the features as outputs, and the part of it that is left.
-  struct Split {
-    Reuse reuse;
-    runtime::Network whole;
-    runtime::Network rest;
-  };
-
   NetworkSpec unet_spec_;
-  runtime::NetworkOptions options_;
-  runtime::Network unet_;
-  runtime::Network controlnet_;
-  std::optional<Split> split_;
+  runtime::NetworkOptions options_;  // their token is of the loading alone
+  Reuse prepared_ = Reuse::none;
+  StageNetwork unet_;
+  StageNetwork controlnet_;
+  std::optional<StageNetwork> rest_;
 };
 
 }  // namespace diffbir

@@ -30,6 +30,7 @@ const char* to_string(Stage stage) noexcept {
 Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
     : networks_(std::make_unique<Networks>()) {
   const runtime::NetworkOptions options{.threads = spec.threads, .token = &token};
+  const Opening opening = spec.keep_networks ? Opening::at_once : Opening::on_demand;
   const int steps = (!spec.stage2 ? 1 : spec.stage2->text_encoder ? 4 : 3) + (spec.faces ? 3 : 0);
   int step = 0;
   const auto loaded = [&] {
@@ -39,14 +40,14 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
 
   if (spec.stage2) require_matching(*spec.stage2);
   token.check();
-  networks_->cleaner = make_cleaner(spec.cleaner, options);
+  networks_->cleaner = make_cleaner(spec.cleaner, options, opening);
   loaded();
   if (spec.faces) {
-    Cleaner cleaner = make_cleaner(spec.faces->cleaner, options);
+    Cleaner cleaner = make_cleaner(spec.faces->cleaner, options, opening);
     loaded();
-    runtime::Network detector = build_network(spec.faces->detector, options);
+    StageNetwork detector(spec.faces->detector, options, opening);
     loaded();
-    runtime::Network parser = build_network(spec.faces->parser, options);
+    StageNetwork parser(spec.faces->parser, options, opening);
     loaded();
     networks_->faces.emplace(std::move(cleaner), std::move(detector), std::move(parser));
   }
@@ -55,12 +56,12 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
   const Stage2Spec& s = *spec.stage2;
   std::optional<TextEncoder> text_encoder;
   if (s.text_encoder) {
-    text_encoder.emplace(*s.text_encoder, options);
+    text_encoder.emplace(*s.text_encoder, options, opening);
     loaded();
   }
-  Autoencoder autoencoder(s.vae_encoder, s.vae_decoder, s.latent_scale_factor, options);
+  Autoencoder autoencoder(s.vae_encoder, s.vae_decoder, s.latent_scale_factor, options, opening);
   loaded();
-  ControlledUNet controlled_unet(s.unet, s.controlnet, options);
+  ControlledUNet controlled_unet(s.unet, s.controlnet, options, opening);
   loaded();
   networks_->stage2.emplace(std::move(text_encoder), context_width(s.unet), std::move(autoencoder),
                             std::move(controlled_unet), NoiseSchedule(s.schedule), s.min_short_edge);

@@ -25,6 +25,8 @@ struct Optimizations {
   bool mapped_weights = true;
   /// What ONNX Runtime does to a graph before it runs it (runtime::NetworkOptions::optimize_graph).
   bool graph = true;
+
+  bool operator==(const Optimizations&) const = default;
 };
 
 /// One network: its keys in a checkpoint and its configuration.
@@ -60,6 +62,7 @@ struct ModelSpec {
   std::optional<Stage2Spec> stage2;  // empty: only stage 1 can run
   std::optional<FaceSpec> faces;     // empty: pictures are restored as a whole alone
   int threads = 1;
+  bool keep_networks = true;  // false: they are only checked, and opened when a job needs them
 };
 
 enum class Stage { load, detect, stage1, encode, sample, decode, finish, paste };
@@ -73,11 +76,12 @@ struct Progress {
 };
 using ProgressCallback = std::function<void(const Progress&)>;
 
-/// The networks of one model, built and ready to run. Not for use from two threads at once.
+/// The networks of one model, which all models of the process share that have the same (network_store.h). Not for use
+/// from two threads at once.
 class Model {
  public:
-  /// Builds every network of the spec. Throws Error(model_mismatch) that names the file and key where weights do not
-  /// fit, Error(aborted) when the token is cancelled between two networks.
+  /// Opens or checks every network of the spec. Throws Error(model_mismatch) that names the file and key where weights
+  /// do not fit, Error(aborted) when the token is cancelled between two networks.
   Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress);
   ~Model();
   Model(const Model&) = delete;

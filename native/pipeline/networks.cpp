@@ -150,6 +150,7 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   if (spec.type == "unet_shallow") return nets::unet_shallow(root(spec), unet_config(spec), options);
   if (spec.type == "controlnet") return nets::controlnet(root(spec), unet_config(spec), options);
   if (spec.type == "vae_encoder") return nets::vae_encoder(root(spec), options);
+  if (spec.type == "vae_decoder_gradient") return nets::vae_decoder_gradient(root(spec), options);
   if (spec.type == "vae_decoder") return nets::vae_decoder(root(spec), options);
   if (spec.type == "clip_text") {
     return nets::clip_text(root(spec), {integer(spec, "heads"), integer_or(spec, "layers", 0)}, options);
@@ -170,27 +171,48 @@ std::set<std::string> unet_features(const NetworkSpec& unet, bool deep) {
   return {paths.begin(), paths.end()};
 }
 
+void Stage2Networks::close() noexcept {
+  if (text_encoder) text_encoder->close();
+  autoencoder.close();
+  controlled_unet.close();
+}
+
+void FaceNetworks::close() noexcept {
+  cleaner.close();
+  detector.close();
+  parser.close();
+}
+
+void Model::Networks::close() noexcept {
+  cleaner.close();
+  if (stage2) stage2->close();
+  if (faces) faces->close();
+}
+
 FaceNetworks& face_networks(Model& model) {
   auto& faces = model.networks().faces;
   if (!faces) throw Error(ErrorCode::internal, "Expected a model with face networks");
   return *faces;
 }
 
-Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options) {
+Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options, Opening opening) {
   if (spec.type == "none") return {.run = [](const Tensor& x, CancellationToken&) { return x; }};
 
-  const auto network = std::make_shared<runtime::Network>(build_network(spec, options));
+  const auto network = std::make_shared<StageNetwork>(spec, options, opening);
   const auto plain = [network](const Tensor& x, CancellationToken& token) {
     const Ort::Value inputs[] = {runtime::view(x)};
-    return runtime::to_tensor(network->run(inputs, token).front());
+    return runtime::to_tensor(network->open(token).run(inputs, token).front());
   };
   if (spec.type == "rrdbnet") {
-    return {.scale = nets::rrdbnet_scale(root(spec)), .alignment = nets::rrdbnet_unshuffle(root(spec)), .run = plain};
+    return {.scale = nets::rrdbnet_scale(root(spec)),
+            .alignment = nets::rrdbnet_unshuffle(root(spec)),
+            .run = plain,
+            .network = network};
   }
-  if (spec.type == "srvgg") return {.scale = nets::srvgg_scale(root(spec)), .run = plain};
+  if (spec.type == "srvgg") return {.scale = nets::srvgg_scale(root(spec)), .run = plain, .network = network};
   if (spec.type == "scunet") {
     const std::vector<int> masked_levels = nets::scunet_masked_levels(root(spec));
-    return {.run = [network, masked_levels](const Tensor& x, CancellationToken& token) {
+    const auto masked = [network, masked_levels](const Tensor& x, CancellationToken& token) {
       const auto padded = [](std::int64_t side) {
         return (side + nets::scunet_alignment - 1) / nets::scunet_alignment * nets::scunet_alignment;
       };
@@ -201,39 +223,40 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
       std::vector<Ort::Value> inputs;
       inputs.push_back(runtime::view(x));
       for (const Tensor& mask : masks) inputs.push_back(runtime::view(mask));
-      return runtime::to_tensor(network->run(inputs, token).front());
-    }};
+      return runtime::to_tensor(network->open(token).run(inputs, token).front());
+    };
+    return {.run = masked, .network = network};
   }
   if (spec.type == "swinir") {
     const std::int64_t unshuffle = nets::swinir_unshuffle(root(spec));
     const std::int64_t window = integer_or(spec, "window_size", 8);
-    return {
-        .alignment = unshuffle * window, .enlarges_first = true, .run = [=](const Tensor& x, CancellationToken& token) {
-          const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
-          const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
-          return runtime::to_tensor(network->run(inputs, token).front());
-        }};
+    const auto masked = [=](const Tensor& x, CancellationToken& token) {
+      const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
+      const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
+      return runtime::to_tensor(network->open(token).run(inputs, token).front());
+    };
+    return {.alignment = unshuffle * window, .enlarges_first = true, .run = masked, .network = network};
   }
   throw Error(ErrorCode::model_mismatch,
               "Expected swinir, rrdbnet, srvgg, scunet or none as the type of the cleaner but received " + spec.type);
 }
 
-TextEncoder::TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options)
-    : network_(build_network(spec, options)) {}
+TextEncoder::TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options, Opening opening)
+    : network_(spec, options, opening) {}
 
 Tensor TextEncoder::operator()(std::span<const std::int32_t> ids, CancellationToken& token) {
   const Ort::Value inputs[] = {runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())})};
-  Tensor embedding = runtime::to_tensor(network_.run(inputs, token).front());
+  Tensor embedding = runtime::to_tensor(network_.open(token).run(inputs, token).front());
   network_.release_pages();  // a gigabyte that the sampler has no use for
   return embedding;
 }
 
 Autoencoder::Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
-                         const runtime::NetworkOptions& options)
+                         const runtime::NetworkOptions& options, Opening opening)
     : decoder_spec_(decoder),
-      threads_(options.threads),
-      encoder_(build_network(encoder, options)),
-      decoder_(build_network(decoder, options)),
+      options_(options),
+      encoder_(encoder, options, opening),
+      decoder_(decoder, options, opening),
       scale_factor_(scale_factor) {}
 
 Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
@@ -241,25 +264,33 @@ Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const 
 }
 
 Tensor Autoencoder::encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
-  const Tensor moments = run_autoencoder(encoder_, image, encoder_overlap, {1, latent_cell}, token, tiled);
+  const Tensor moments = run_autoencoder(encoder_.open(token), image, encoder_overlap, {1, latent_cell}, token, tiled);
   return scaled_channels(moments, moments.dim(1) / 2, scale_factor_);  // the first half is the mean, a Gaussian's mode
 }
 
 Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
-  return run_autoencoder(decoder_, source_of(z), decoder_overlap, {latent_cell, 1}, token, tiled);
+  return run_autoencoder(decoder_.open(token), source_of(z), decoder_overlap, {latent_cell, 1}, token, tiled);
+}
+
+void Autoencoder::close() noexcept {
+  encoder_.close();
+  decoder_.close();
+  close_gradient();
 }
 
 Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const Tensor& weight,
                              CancellationToken& token) {
   if (!gradient_) {
-    gradient_.emplace(nets::vae_decoder_gradient(root(decoder_spec_), build_options(decoder_spec_)),
-                      runtime::NetworkOptions{
-                          .threads = threads_, .optimize_graph = decoder_spec_.optimizations.graph, .token = &token});
+    NetworkSpec spec = decoder_spec_;
+    spec.type = "vae_decoder_gradient";
+    runtime::NetworkOptions options = options_;
+    options.token = &token;
+    gradient_.emplace(std::move(spec), options, Opening::at_once);
   }
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
   const Ort::Value inputs[] = {runtime::view(z), runtime::view(target), runtime::view(weight)};
-  const Tensor at_z = runtime::to_tensor(gradient_->run(inputs, token).front());
+  const Tensor at_z = runtime::to_tensor(gradient_->open(token).run(inputs, token).front());
   return scaled_channels(at_z, at_z.dim(1), 1.0F / scale_factor_);
 }
 

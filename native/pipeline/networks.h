@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -15,6 +16,7 @@
 #include "pipeline/controlled_unet.h"
 #include "pipeline/lock_step.h"
 #include "pipeline/model.h"
+#include "pipeline/stage_network.h"
 #include "runtime/network.h"
 
 namespace diffbir {
@@ -45,23 +47,30 @@ struct Cleaner {
   bool enlarges_first = false;
   /// x [B,3,H,W] in 0..1 -> [B,3,scale H,scale W], not clamped.
   std::function<Tensor(const Tensor& x, CancellationToken& token)> run = {};
+  std::shared_ptr<StageNetwork> network = {};  // empty for none
+
+  void close() const noexcept {
+    if (network) network->close();
+  }
 };
 
 /// Width of the context that a UNet takes.
 std::int64_t context_width(const NetworkSpec& unet);
 
 /// swinir, rrdbnet, srvgg, scunet, or none: the picture as it is (the paper's ablation).
-Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options);
+Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& options, Opening opening);
 
 /// OpenCLIP's text tower.
 class TextEncoder {
  public:
-  TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options);
+  TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options, Opening opening);
   /// One prompt's token ids -> [1,77,width].
   Tensor operator()(std::span<const std::int32_t> ids, CancellationToken& token);
 
+  void close() noexcept { network_.close(); }
+
  private:
-  runtime::Network network_;
+  StageNetwork network_;
 };
 
 /// A network's work on tiles: their size in units of the network's input, and how they pass through it.
@@ -76,7 +85,7 @@ inline constexpr std::int64_t latent_cell = 8;  // pixels a side
 class Autoencoder {
  public:
   Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
-              const runtime::NetworkOptions& options);
+              const runtime::NetworkOptions& options, Opening opening);
   /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,z,H/8,W/8]. Tiles are measured in pixels
   /// and must be multiples of 8.
   Tensor encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled = {});
@@ -86,17 +95,19 @@ class Autoencoder {
 
   /// The gradient at latent [B,z,h,w] of sum(weight (decode(latent) - target)^2) / 2 for a target [B,3,8h,8w] and a
   /// weight [B,1,8h,8w], or [1,1,1,1] for all pixels alike. The picture is decoded whole; memory is several times that
-  /// of decode(). The network for it is built at the first call.
+  /// of decode(). The network for it is opened at the first call.
   Tensor gradient(const Tensor& latent, const Tensor& target, const Tensor& weight, CancellationToken& token);
-  /// Frees what gradient() has built.
-  void release_gradient() { gradient_.reset(); }
+  /// Closes what gradient() has opened.
+  void close_gradient() noexcept { gradient_.reset(); }
+  /// Closes both halves and the gradient.
+  void close() noexcept;
 
  private:
   NetworkSpec decoder_spec_;
-  int threads_;
-  runtime::Network encoder_;
-  runtime::Network decoder_;
-  std::optional<runtime::Network> gradient_;
+  runtime::NetworkOptions options_;  // their token is of the loading alone
+  StageNetwork encoder_;
+  StageNetwork decoder_;
+  std::optional<StageNetwork> gradient_;
   float scale_factor_;
 };
 
@@ -107,12 +118,16 @@ struct Stage2Networks {
   ControlledUNet controlled_unet;
   NoiseSchedule schedule;
   std::int64_t min_short_edge;
+
+  void close() noexcept;
 };
 
 struct FaceNetworks {
   Cleaner cleaner;
-  runtime::Network detector;  // nets::retinaface
-  runtime::Network parser;    // nets::parsenet
+  StageNetwork detector;  // nets::retinaface
+  StageNetwork parser;    // nets::parsenet
+
+  void close() noexcept;
 };
 
 /// Those of a model that has them. Throws Error(internal) for one that has none.
@@ -122,6 +137,8 @@ struct Model::Networks {
   Cleaner cleaner;
   std::optional<Stage2Networks> stage2;
   std::optional<FaceNetworks> faces;
+
+  void close() noexcept;
 };
 
 }  // namespace diffbir

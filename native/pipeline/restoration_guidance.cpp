@@ -42,7 +42,7 @@ Guidance restoration_guidance(Autoencoder& autoencoder, const RestoreJob& job, c
                               const Tensor& c_img, CancellationToken& token) {
   const bool applies = job.guidance.scale != 0;
   const bool decodes = applies && job.guidance_space == "rgb";
-  if (!decodes) autoencoder.release_gradient();
+  if (!decodes) autoencoder.close_gradient();
   Guidance by_loss;
   if (decodes) {
     by_loss = rgb_guidance(autoencoder, job, image, c_img, token);

@@ -63,6 +63,24 @@ Image stage1_input(RestoreJob& job, const Cleaner& cleaner, Size size) {
   return resize_bicubic_pil(image, size.width, size.height);
 }
 
+/// No networks before and after a job that shall not keep them, whatever ends it.
+class ClosedAround {
+ public:
+  ClosedAround(Model::Networks& networks, bool applies) : networks_(networks), applies_(applies) { close(); }
+  ~ClosedAround() { close(); }
+  ClosedAround(const ClosedAround&) = delete;
+  ClosedAround& operator=(const ClosedAround&) = delete;
+
+ private:
+  void close() noexcept {
+    if (!applies_) return;
+    networks_.close();
+    runtime::return_free_memory();
+  }
+  Model::Networks& networks_;
+  bool applies_;
+};
+
 CleanOptions clean_options(const RestoreJob& job, const Model::Networks& networks, Size input, Size output,
                            const ProgressCallback& report) {
   CleanOptions options{.output_size = output};
@@ -95,6 +113,7 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
   }
   const Cleaner& cleaner = job.is_face ? face_networks(model).cleaner : networks.cleaner;
   token.check();
+  const ClosedAround closed(networks, !job.keep_networks);
   Trace trace(job.trace);
   StageClock clock;
   const ProgressCallback report = [&](const Progress& progress) {
@@ -107,6 +126,7 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
   Image lq = stage1_input(job, cleaner, size);
   Tensor cond_img = clean(cleaner, lq, clean_options(job, networks, {lq.height, lq.width}, size, report), token);
   lq = {};
+  if (!job.keep_networks) cleaner.close();
   trace.record("cond_img", cond_img);
   report({Stage::stage1, 1, 1});
 

@@ -64,6 +64,9 @@ struct RestoreJob {
   /// tile statistics without the spread of means.
   bool parity = false;
   bool trace = false;
+  /// Whether networks stay open when their stage is over, for the next job. False: before and after the job none is
+  /// open.
+  bool keep_networks = true;
 };
 
 /// Size of what a restoration gives: trunc(side * upscale), at least 1.

@@ -115,11 +115,13 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   // Condition: the prompts' embeddings and the stage-1 latent. Both prompts share the latent, so it is encoded once.
   const Tensor c_txt = embed(networks, job.positive_tokens, token);
   const Tensor uncond_c_txt = embed(networks, job.negative_tokens, token);
+  if (networks.text_encoder && !job.keep_networks) networks.text_encoder->close();
   const bool tiled_up_to_latent = tiling.encoder || tiling.diffusion;
   const std::int64_t alignment = tiled_up_to_latent ? latent_cell : latent_cell * latent_alignment;
   const TileSource image = signed_and_padded(cond_img, alignment, job.padding);
   const Tensor encoded = networks.autoencoder.encode(image, token, tiling.encoder);
   require_finite(encoded, "the condition latent");
+  if (!job.keep_networks) networks.autoencoder.close();
   // Tiles of the diffusion model have the alignment themselves, so the reference pads no further for them.
   const bool aligned_by_tiles = tiling.diffusion && job.parity;
   Tensor c_img = aligned_by_tiles ? encoded : pad_to_multiples_of(encoded, latent_alignment, job.padding);
@@ -166,10 +168,12 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   const Tensor final_latent = sample(model, std::move(x), networks.schedule, options, noise);
   trace.record("final_latent", final_latent);
   networks.controlled_unet.release_pages();
+  if (!job.keep_networks) networks.close();
 
   const Tensor z = crop(final_latent, encoded.dim(2), encoded.dim(3));
   Tensor decoded = cropped(networks.autoencoder.decode(z, token, tiling.decoder), cond_img.dim(2), cond_img.dim(3));
   require_finite(decoded, "the decoded picture");
+  if (!job.keep_networks) networks.close();
   on_progress({Stage::decode, 1, 1});
   return decoded;
 }

@@ -56,7 +56,8 @@ class Network {
   const std::vector<std::string>& input_names() const noexcept { return inputs_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }
 
-  /// Gives the pages of its checkpoints back to the system: of a network that is not run again soon.
+  /// Gives the pages of its checkpoints back to the system: of a network that is not run again soon. A run elsewhere
+  /// that computes with them reads them again.
   void release_pages() const noexcept;
 
   std::int64_t group_norms() const noexcept { return group_norms_; }

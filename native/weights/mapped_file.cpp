@@ -48,16 +48,22 @@ struct Handle {
 MappedFile::MappedFile(const std::string& path) {
   const std::filesystem::path wide(std::u8string(path.begin(), path.end()));
   const Handle file{CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING, 0, nullptr)};
-  LARGE_INTEGER size;
-  if (file.value == INVALID_HANDLE_VALUE || !GetFileSizeEx(file.value, &size)) {
+  BY_HANDLE_FILE_INFORMATION status;
+  if (file.value == INVALID_HANDLE_VALUE || !GetFileInformationByHandle(file.value, &status)) {
     fail(path, static_cast<int>(GetLastError()));
   }
-  if (size.QuadPart == 0) return;  // an empty file cannot be mapped
+  const auto joined = [](DWORD high, DWORD low) { return std::uint64_t{high} << 32 | low; };
+  identity_ = {.device = status.dwVolumeSerialNumber,
+               .number = joined(status.nFileIndexHigh, status.nFileIndexLow),
+               .size = joined(status.nFileSizeHigh, status.nFileSizeLow),
+               .changed = static_cast<std::int64_t>(
+                   joined(status.ftLastWriteTime.dwHighDateTime, status.ftLastWriteTime.dwLowDateTime))};
+  if (identity_.size == 0) return;  // an empty file cannot be mapped
   const Handle mapping{CreateFileMappingW(file.value, nullptr, PAGE_READONLY, 0, 0, nullptr)};
   if (mapping.value == nullptr) fail(path, static_cast<int>(GetLastError()));
   const void* base = MapViewOfFile(mapping.value, FILE_MAP_READ, 0, 0, 0);
   if (base == nullptr) fail(path, static_cast<int>(GetLastError()));
-  bytes_ = {static_cast<const std::byte*>(base), static_cast<std::size_t>(size.QuadPart)};
+  bytes_ = {static_cast<const std::byte*>(base), static_cast<std::size_t>(identity_.size)};
 }
 
 MappedFile::~MappedFile() {
@@ -86,6 +92,15 @@ MappedFile::MappedFile(const std::string& path) {
   struct stat status {};
   if (file.value < 0 || fstat(file.value, &status) != 0) fail(path, errno);
   if (!S_ISREG(status.st_mode)) fail(path, EINVAL);
+#ifdef __APPLE__
+  const timespec changed = status.st_ctimespec;
+#else
+  const timespec changed = status.st_ctim;
+#endif
+  identity_ = {.device = static_cast<std::uint64_t>(status.st_dev),
+               .number = static_cast<std::uint64_t>(status.st_ino),
+               .size = static_cast<std::uint64_t>(status.st_size),
+               .changed = std::int64_t{changed.tv_sec} * 1'000'000'000 + changed.tv_nsec};
   if (status.st_size == 0) return;  // an empty file cannot be mapped
   const auto size = static_cast<std::size_t>(status.st_size);
   void* base = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.value, 0);

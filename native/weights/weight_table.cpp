@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <mutex>
 #include <utility>
 
 #include "core/error.h"
@@ -96,7 +97,34 @@ WeightTable::WeightTable(std::string file, std::uint64_t expected_size, const st
   }
 }
 
+std::shared_ptr<const WeightTable> WeightTable::open(std::string file, std::uint64_t expected_size,
+                                                     const std::vector<TensorEntry>& entries) {
+  auto table = std::make_shared<const WeightTable>(std::move(file), expected_size, entries);
+  // Never destroyed: a worker may still open a model when the process ends.
+  static auto& mutex = *new std::mutex;
+  static auto& tables = *new std::vector<std::weak_ptr<const WeightTable>>;
+  const std::lock_guard lock(mutex);
+  std::erase_if(tables, [](const auto& opened) { return opened.expired(); });
+  for (const auto& opened : tables) {
+    if (auto shared = opened.lock(); shared && shared->equals(*table)) return shared;
+  }
+  tables.push_back(table);
+  return table;
+}
+
 WeightTable::~WeightTable() = default;
+
+bool WeightTable::equals(const WeightTable& other) const {
+  if (mapping_->identity() != other.mapping_->identity() || tensors_.size() != other.tensors_.size()) return false;
+  return std::all_of(tensors_.begin(), tensors_.end(), [&](const auto& entry) {
+    const auto& [name, view] = entry;
+    const auto found = other.tensors_.find(name);
+    if (found == other.tensors_.end()) return false;
+    const WeightView& theirs = found->second;
+    return view.dtype == theirs.dtype && view.shape == theirs.shape && view.strides == theirs.strides &&
+           view.data - mapping_->bytes().data() == theirs.data - other.mapping_->bytes().data();
+  });
+}
 
 std::optional<WeightView> WeightTable::find(const std::string& name) const {
   const auto found = tensors_.find(name);

@@ -53,6 +53,10 @@ struct WeightView {
 class WeightTable {
  public:
   WeightTable(std::string file, std::uint64_t expected_size, const std::vector<TensorEntry>& entries);
+  /// The same, or the equal table that is open in this process already: of the same state of the same file, with the
+  /// same entries. May be called on any thread.
+  static std::shared_ptr<const WeightTable> open(std::string file, std::uint64_t expected_size,
+                                                 const std::vector<TensorEntry>& entries);
   ~WeightTable();
   WeightTable(const WeightTable&) = delete;
   WeightTable& operator=(const WeightTable&) = delete;
@@ -68,6 +72,8 @@ class WeightTable {
   void release_pages() const noexcept;
 
  private:
+  bool equals(const WeightTable& other) const;
+
   std::string file_;
   std::unique_ptr<const MappedFile> mapping_;
   std::unordered_map<std::string, WeightView> tensors_;

@@ -73,16 +73,26 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
   return { cleaner, encoder, decoder, diffusion, batch: tiling.batch, encoderAtOnce, decoderAtOnce };
 }
 
+/** What the memory of sampling depends on beside the tiles. */
+type SamplingOptions = PlanOptions & Pick<ResolvedOptions, 'cfgScale'>;
+
 /**
- * Bytes that a picture of `size` pixels needs in the stage that needs most, with the tiles that were planned for it: its
- * own pixels and floats, and the work of the networks.
+ * Bytes that a picture of `size` pixels needs in the stage that needs most, with the tiles and the `reuse` that were planned
+ * for it: its own pixels and floats, and the work of the networks.
  */
-export function peakBytes(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions, tiles: Tiles): number {
+export function peakBytes(
+  size: Size,
+  stage: 1 | 2,
+  model: PlannedModel,
+  options: SamplingOptions,
+  tiles: Tiles,
+  reuse: RestoreJob['reuse'],
+): number {
   const stages = new Stages(size, stage, model, options);
   const parts = [stages.peak('cleaner', tiles.cleaner.tile, false)];
   if (stage === 2) {
     parts.push(stages.peak('encoder', tiles.encoder, tiles.encoderAtOnce));
-    parts.push(stages.peak('diffusion', tiles.diffusion.tile, false));
+    parts.push(stages.sampling(tiles, options, reuse));
     parts.push(stages.peak('decoder', tiles.decoder, tiles.decoderAtOnce));
   }
   return Math.max(...parts);
@@ -92,17 +102,11 @@ export function peakBytes(size: Size, stage: 1 | 2, model: PlannedModel, options
 export function featuresFit(
   size: Size,
   model: PlannedModel,
-  options: PlanOptions & Pick<ResolvedOptions, 'cfgScale'>,
+  options: SamplingOptions,
   tiles: Tiles,
   reuse: 'encoder' | 'deep',
 ): boolean {
-  const stages = new Stages(size, 2, model, options);
-  const { tile, stride } = tiles.diffusion;
-  const { width, height } = stages.work;
-  const isCut = tile > 0 && Math.max(width, height) > tile;
-  // What overlaps is kept twice, and each prompt has its own.
-  const pixels = width * height * (isCut ? (tile / stride) ** 2 : 1) * (options.cfgScale === 1 ? 1 : 2);
-  const peak = stages.peak('diffusion', isCut ? tile : 0, false) + pixels * model.footprint.features[reuse];
+  const peak = new Stages(size, 2, model, options).sampling(tiles, options, reuse);
   return peak <= options.memoryBudget * MIB - (options.held ?? 0);
 }
 
@@ -172,6 +176,16 @@ class Stages {
   peak(part: Part, tile: number, atOnce: boolean): number {
     const size = tile || Math.max(this.seen.width, this.seen.height, this.work.width, this.work.height);
     return this.held(part) + this.needed(part, size) * (atOnce && tile > 0 ? this.count(tile) : 1);
+  }
+
+  /** Of sampling, with the features that `reuse` keeps. */
+  sampling({ diffusion: { tile, stride } }: Tiles, { cfgScale }: SamplingOptions, reuse: RestoreJob['reuse']): number {
+    const { width, height } = this.work;
+    const isCut = tile > 0 && Math.max(width, height) > tile;
+    // What overlaps is kept twice, and each prompt has its own.
+    const pixels = width * height * (isCut ? (tile / stride) ** 2 : 1) * (cfgScale === 1 ? 1 : 2);
+    const features = reuse === 'none' ? 0 : this.footprint.features[reuse];
+    return this.peak('diffusion', isCut ? tile : 0, false) + pixels * features;
   }
 
   private count(tile: number): number {

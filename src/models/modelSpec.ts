@@ -66,10 +66,10 @@ export async function modelSpec(
         parser: await network('parsenet', face.parser),
       }
     : null;
-  if (stage === 1 || !vae || !unet || !controlnet || !schedule) return { cleaner, stage2: null, faces, threads };
+  const rest = { faces, threads, keepNetworks: true }; // as far as nobody plans for a budget
+  if (stage === 1 || !vae || !unet || !controlnet || !schedule) return { cleaner, stage2: null, ...rest };
   return {
     cleaner,
-    faces,
     stage2: {
       vaeEncoder: await network('vae_encoder', vae, OFFICIAL_PREFIX.vae),
       vaeDecoder: await network('vae_decoder', vae, OFFICIAL_PREFIX.vae),
@@ -80,7 +80,7 @@ export async function modelSpec(
       latentScaleFactor: latentScaleFactor ?? LATENT_SCALE_FACTOR,
       minShortEdge: minShortEdge ?? MIN_SHORT_EDGE,
     },
-    threads,
+    ...rest,
   };
 }
 

@@ -115,6 +115,8 @@ export interface ModelSpec {
   };
   /** Threads of one operator (ONNX Runtime's intra_op); at least 1. */
   readonly threads: number;
+  /** Whether all networks are opened when the model is loaded; else they are only checked then, and opened by jobs. */
+  readonly keepNetworks: boolean;
 }
 
 /** 8-bit RGB, rows top to bottom, interleaved. */
@@ -192,6 +194,8 @@ export interface RestoreJob {
   readonly noise: readonly NativeTensor[];
   /** Also return the intermediate tensors of the run (the golden runner looks at them). */
   readonly trace: boolean;
+  /** Whether networks stay open when their stage is over; else none is open before and after the job. */
+  readonly keepNetworks: boolean;
 }
 
 /** Tiles of `tile` pixels, their starts `stride` apart: 1 <= stride <= tile, or a tile of 0. */
@@ -223,7 +227,10 @@ export interface NativeTask<T> {
   cancel(): void;
 }
 
-/** Loaded networks. Jobs of one model run one after the other in the order they were started. */
+/**
+ * Loaded networks, which all models of the process share that have the same networks of the same files with as many
+ * threads. Jobs of one model run one after the other in the order they were started.
+ */
 export interface NativeModel {
   restore(job: RestoreJob, onProgress: (progress: NativeProgress) => void): NativeTask<NativeResult>;
   /** These two of a model with `faces`. */
@@ -362,6 +369,8 @@ export interface Primitives extends FacePrimitives {
    * a convolution that keeps the size.
    */
   createLayer(weight: NativeTensor, threads: number): NativeNetwork;
+  /** How many networks are open in the process, those of createNetwork aside. */
+  openNetworks(): number;
   /** The autoencoder working on tiles, with latents as they leave the network (scale factor 1). */
   createAutoencoder(encoder: NetworkSpec, decoder: NetworkSpec, threads: number): NativeAutoencoder;
 }

@@ -276,7 +276,9 @@ export interface RestoreOptions {
   /**
    * Memory for one restoration in MiB: its pictures (about 29 bytes for each pixel) and the work of the networks.
    * Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the
-   * embedded model) come on top. An integer from 1 to 16777216.
+   * embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the
+   * picture, each stage opens its networks and closes them again, which takes the time of loading for every
+   * picture. An integer from 1 to 16777216.
    * @default half of the memory of the machine or container
    */
   memoryBudget?: number | undefined;

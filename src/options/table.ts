@@ -430,7 +430,7 @@ export const OPTIONS = {
     kind: integer(1, 2 ** 24),
     default: defaultMemoryBudget(),
     defaultDoc: 'half of the memory of the machine or container',
-    doc: 'Memory for one restoration in MiB: its pictures (about 29 bytes for each pixel) and the work of the networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the embedded model) come on top.',
+    doc: 'Memory for one restoration in MiB: its pictures (about 29 bytes for each pixel) and the work of the networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the picture, each stage opens its networks and closes them again, which takes the time of loading for every picture.',
     scope: 'call',
   },
   padding: {

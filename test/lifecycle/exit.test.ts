@@ -42,6 +42,11 @@ describe('workers', () => {
     expect(await exitCodes(way, 3, 'terminate')).toEqual([1, 1, 1]);
   });
 
+  test('share the networks of a model, which go with the last of them', async () => {
+    const ended = await runFixture('sharing');
+    expect(ended).toEqual({ ...clean, stdout: '[6,6,64,0]\n' });
+  });
+
   test('process.exit() in a worker ends that worker alone', async () => {
     expect(await exitCodes('run and exit', 2, 'wait')).toEqual([5, 5]);
   });

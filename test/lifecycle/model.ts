@@ -13,7 +13,7 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
   const ctx = await openGolden(fileURLToPath(new URL('../golden', import.meta.url)));
   const networks = networksOf(ctx.entry('pipeline/swinir_v2.1_150x200.safetensors'), ctx);
   const cleaner = await networks.swinir();
-  if (stage === 1) return { cleaner, stage2: null, faces: null, threads: 1 };
+  if (stage === 1) return { cleaner, stage2: null, faces: null, threads: 1, keepNetworks: true };
   return {
     cleaner,
     stage2: {
@@ -28,6 +28,7 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
     },
     faces: null,
     threads: 1,
+    keepNetworks: true,
   };
 }
 
@@ -69,6 +70,7 @@ export function jobOf({ stage, steps = 1, size = 64 }: { stage: 1 | 2; steps?: n
     seed: 231n,
     noise: [],
     trace: false,
+    keepNetworks: true,
   };
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { InvalidOptionError } from '../../src/errors';
 import { defaultMemoryBudget } from '../../src/memory/budget';
 import { type Footprint, footprintOf } from '../../src/memory/footprint';
-import { featuresFit, type PlanOptions, planTiles } from '../../src/memory/planTiles';
+import { featuresFit, type PlanOptions, peakBytes, planTiles } from '../../src/memory/planTiles';
 import { resolveOptions } from '../../src/options/resolve';
 import { goldenSpec } from '../lifecycle/model';
 
@@ -148,6 +148,18 @@ describe('planTiles', () => {
     expect([fits(892, 'encoder', 4), fits(891, 'encoder', 4)]).toEqual([true, false]);
     // A tile of 512 is 25 MiB; half of it overlaps on each axis.
     expect([fits(917, 'encoder', 1, 512), fits(916, 'encoder', 1, 512)]).toEqual([true, false]);
+  });
+
+  it('the peak of a picture is that of the stage that needs most, sampling with what reuse keeps', () => {
+    const size = { width: 2048, height: 2048 };
+    const options = { ...resolveOptions(), cfgScale: 1, memoryBudget: 9999, tiling: AUTOMATIC };
+    const peak = (decoder: number, reuse: 'none' | 'encoder' | 'deep', stage: 1 | 2 = 2) => {
+      const model = { footprint: { ...footprint, cleaner: 10, encoder: 10, decoder }, minShortEdge: 512 };
+      return peakBytes(size, stage, model, options, planTiles(size, 2, model, options), reuse) / 2048 ** 2;
+    };
+    expect([peak(10, 'none'), peak(10, 'encoder'), peak(10, 'deep')]).toEqual([123, 173, 143]);
+    expect(peak(1000, 'encoder')).toBeGreaterThan(1000);
+    expect(peak(1000, 'none', 1)).toBeLessThan(100);
   });
 
   it('stage 1 needs less than both', () => {

@@ -102,7 +102,7 @@ FoundFaces find(FaceNetworks& networks, FindJob job, CancellationToken& token) {
   token.check();
   const Image picture = canvas(job);
   token.check();
-  const Search result = search(networks.detector, picture, job, token);
+  const Search result = search(networks.detector.open(token), picture, job, token);
   runtime::return_free_memory();
   FoundFaces found{{picture.height, picture.width}, result.searched, 0, {}};
   for (const Detection& detection : result.detections) {

@@ -152,7 +152,7 @@ Image paste(FaceNetworks& networks, PasteJob job, CancellationToken& token, cons
     }
     const Tensor x = network_input(face.aligned, job.parity);
     const Ort::Value inputs[] = {runtime::view(x)};
-    const Tensor logits = runtime::to_tensor(networks.parser.run(inputs, token).front());
+    const Tensor logits = runtime::to_tensor(networks.parser.open(token).run(inputs, token).front());
     require_finite(logits, "the answer of the face parser");
     blend(planes, face, parse_mask(logits, token), job.parity, token);
     runtime::return_free_memory();

@@ -67,6 +67,7 @@ async function modelOf(entry: GoldenEntry, ctx: Context): Promise<ModelSpec> {
     },
     faces: null,
     threads: THREADS,
+    keepNetworks: true,
   };
 }
 
@@ -110,6 +111,7 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
     seed: 0n,
     noise: drawsOf(entry, recorded),
     trace: true,
+    keepNetworks: true,
   };
 }
 

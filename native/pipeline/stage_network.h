@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "core/cancellation.h"
+#include "pipeline/model.h"
+#include "runtime/network.h"
+
+namespace diffbir {
+
+/// When a network is opened.
+enum class Opening {
+  at_once,
+  on_demand,  // it is only checked first: weights that do not fit are an error of loading either way
+};
+
+/// One network of a model: open or not, and shared with all models of the process that want the same (open_network()).
+class StageNetwork {
+ public:
+  /// Throws what build_network() throws, and Error(aborted).
+  StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& options, Opening opening,
+               std::set<std::string> marks = {});
+
+  /// The network, opened unless it is open: valid until close(). Throws what open_network() throws.
+  runtime::Network& open(CancellationToken& token);
+
+  /// Other outputs from the next open() on.
+  void set_marks(std::set<std::string> marks);
+
+  /// It stays open where another model has it.
+  void close() noexcept;
+
+  /// runtime::Network::release_pages(), if it is open.
+  void release_pages() const noexcept;
+
+ private:
+  NetworkSpec spec_;
+  runtime::NetworkOptions options_;
+  std::set<std::string> marks_;
+  std::shared_ptr<runtime::Network> network_;
+};
+
+}  // namespace diffbir
