@@ -6,7 +6,6 @@
 #include <mutex>
 #include <optional>
 
-#include "core/error.h"
 #include "pipeline/networks.h"
 
 namespace diffbir {

@@ -8,14 +8,13 @@
 
 namespace diffbir {
 
-StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& options, Opening opening,
-                           std::set<std::string> marks)
-    : spec_(std::move(spec)), options_(options), marks_(std::move(marks)) {
+StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& options, Opening opening)
+    : spec_(std::move(spec)), options_(options) {
   options_.token = nullptr;  // of the loading alone
   if (opening == Opening::at_once) {
-    network_ = open_network(spec_, options, marks_);
+    network_ = open_network(spec_, options);
   } else {
-    build_graph(spec_, marks_);
+    build_graph(spec_);
     runtime::return_free_memory();
   }
 }

@@ -20,13 +20,12 @@ enum class Opening {
 class StageNetwork {
  public:
   /// Throws what build_network() throws, and Error(aborted).
-  StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& options, Opening opening,
-               std::set<std::string> marks = {});
+  StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& options, Opening opening);
 
   /// The network, opened unless it is open: valid until close(). Throws what open_network() throws.
   runtime::Network& open(CancellationToken& token);
 
-  /// Other outputs from the next open() on.
+  /// Closes it: from the next open() on its graph has these marks as outputs too (build_graph()).
   void set_marks(std::set<std::string> marks);
 
   /// It stays open where another model has it.
