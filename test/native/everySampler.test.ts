@@ -23,8 +23,10 @@ const STEPS = 2;
 const TILE = 8;
 /**
  * Differences relative to the largest value, above rounding. The edm_ samplers of v start at noise level 1e4, whose first
- * step loses four digits; the networks predict v, which taken for noise is much amplified by the last step.
+ * step loses four digits; the networks predict v, which taken for noise is much amplified by the last step. How much of
+ * the rounding edm_dpm_2 amplifies depends on the operators that the networks are built from: 3e-6 to 4e-4 for eps.
  */
+const ROUNDING = 1e-3;
 const DIFFERENT = { v: 1e-3, eps: 1e-5 };
 
 type Predict = (x: NativeTensor, t: number, prompt: NativeTensor, hint: NativeTensor) => NativeTensor;
@@ -104,7 +106,7 @@ describe.each(SAMPLERS)('%s', (sampler) => {
     };
     expect(distance(run(sampler, schedule, { uncond: never }), plain)).toBe(0);
     expect(distance(run(sampler, schedule, { cfgScale: 4 }), guided)).toBe(0);
-    expect(distance(run(sampler, schedule, { cfgScale: 4, tile: 16 }), guided)).toBeLessThan(DIFFERENT[name]);
+    expect(distance(run(sampler, schedule, { cfgScale: 4, tile: 16 }), guided)).toBeLessThan(ROUNDING);
 
     for (const [a, b] of [
       [guided, plain],
