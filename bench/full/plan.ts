@@ -28,11 +28,11 @@ export function networkTasks({
     tasks.push(task(`cleaner (${cleaner.type})`, [cleaner], { side: SIDE / footprint.cleanerScale }));
   }
   if (stage2) {
-    tasks.push(task('VAE encoder', [stage2.vaeEncoder]), task('VAE decoder', [stage2.vaeDecoder]));
     if (stage2.textEncoder) tasks.push(task('text encoder', [stage2.textEncoder]));
     for (const precision of PRECISIONS) {
-      const controlnet = { ...stage2.controlnet, precision };
-      const unet = { ...stage2.unet, precision };
+      const [encoder, decoder] = [{ ...stage2.vaeEncoder, precision }, { ...stage2.vaeDecoder, precision }];
+      const [controlnet, unet] = [{ ...stage2.controlnet, precision }, { ...stage2.unet, precision }];
+      tasks.push(task(`VAE encoder, ${precision}`, [encoder]), task(`VAE decoder, ${precision}`, [decoder]));
       tasks.push(task(`ControlNet, ${precision}`, [controlnet]), task(`UNet, ${precision}`, [unet]));
       tasks.push(task(`2 x both, ${precision}`, [controlnet, unet], { passes: 2 }));
     }

@@ -12,9 +12,11 @@ export function layerRow({ name, gflop, seconds }: LayerRate): string {
   return row(name, gflop.toFixed(1), (1000 * seconds).toFixed(1), (gflop / seconds).toFixed(0));
 }
 
-/** The highest rate of a kind of layers, in GFLOP/s. */
+/** The rate of the largest layer of a kind, in GFLOP/s; of the fastest where several are as large. */
 export function rateOf(layers: readonly LayerRate[], kind: LayerRate['kind']): number {
-  return Math.max(...layers.filter((layer) => layer.kind === kind).map(({ gflop, seconds }) => gflop / seconds));
+  const own = layers.filter((layer) => layer.kind === kind);
+  const largest = Math.max(...own.map(({ gflop }) => gflop));
+  return Math.max(...own.filter(({ gflop }) => gflop === largest).map(({ gflop, seconds }) => gflop / seconds));
 }
 
 /** A network as it was measured: the speed is that of the best run. */
@@ -23,7 +25,7 @@ export interface NetworkResult extends Pick<NetworkTask, 'name' | 'gflop'> {
   readonly best: number;
   readonly median: number;
   readonly gflops: number;
-  /** Part of the highest rate of a MatMul. */
+  /** Part of the rate of the largest MatMul. */
   readonly share: number;
   readonly peak: Memory;
 }

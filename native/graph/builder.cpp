@@ -143,8 +143,7 @@ bool Builder::is_int8(const Module& m, const std::string& weight) const {
 
 std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const std::string& name) {
   if (weights_.empty() || weights_.back() != m.table()) weights_.push_back(m.table());
-  int8_weights_.push_back(std::make_shared<const Int8Weights>(m.parameter(name)));
-  m.table()->release_pages();  // read once: without this the whole checkpoint would be in memory at the end
+  int8_weights_.push_back(m.table()->int8_weights(m.key(name)));
   return {{"weights", static_cast<std::int64_t>(int8_weights_.size() - 1)},
           {"portable", std::int64_t{!options_.fusions.vector_kernels}}};
 }

@@ -1,6 +1,8 @@
 #include "nets/unet_blocks.h"
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 #include "core/error.h"
 
@@ -16,11 +18,17 @@ namespace {
 constexpr float res_norm_eps = 1e-5F;
 constexpr float transformer_norm_eps = 1e-6F;
 
-bool is_res_block(const Module& m) { return m.has("in_layers.0.weight"); }
-bool is_spatial_transformer(const Module& m) { return m.has("proj_in.weight"); }
-bool is_downsample(const Module& m) { return m.has("op.weight"); }
-bool is_upsample(const Module& m) { return m.has("conv.weight"); }
-bool is_conv(const Module& m) { return m.has("weight"); }
+bool has_one_of(const Module& m, std::initializer_list<const char*> names) {
+  return std::ranges::any_of(names, [&](const char* name) { return m.has(name); });
+}
+
+// By more than one key each: a block that lacks one shall be missed, not taken for the end of its network.
+bool is_res_block(const Module& m) { return has_one_of(m, {"in_layers.0.weight", "in_layers.2.weight"}); }
+bool is_spatial_transformer(const Module& m) { return has_one_of(m, {"proj_in.weight", "proj_out.weight"}); }
+bool is_transformer_block(const Module& m) { return has_one_of(m, {"norm1.weight", "norm2.weight"}); }
+bool is_downsample(const Module& m) { return has_one_of(m, {"op.weight", "op.bias"}); }
+bool is_upsample(const Module& m) { return has_one_of(m, {"conv.weight", "conv.bias"}); }
+bool is_conv(const Module& m) { return has_one_of(m, {"weight", "bias"}); }
 
 bool is_part(const Module& m) {
   return is_res_block(m) || is_spatial_transformer(m) || is_downsample(m) || is_upsample(m) || is_conv(m);
@@ -82,14 +90,15 @@ Value res_block(Builder& b, const Module& m, const Value& x, const UNetContext& 
   const Value emb = b.linear(b.silu(c.emb), m["emb_layers"][1]);
   h = b.add(h, b.reshape(emb, {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, std::int64_t{1}}));
   h = b.conv(b.group_norm(h, m["out_layers"][0], res_norm_eps, Activation::silu), m["out_layers"][3]);
-  const Value skip = m.has("skip_connection.weight") ? b.conv(x, m["skip_connection"]) : x;
+  const Value skip =
+      has_one_of(m, {"skip_connection.weight", "skip_connection.bias"}) ? b.conv(x, m["skip_connection"]) : x;
   return b.mark(m, b.add(skip, h), 4);
 }
 
 Value spatial_transformer(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
   const Value normed = b.mark(m["norm"], b.group_norm(x, m["norm"], transformer_norm_eps, Activation::none), 4);
   Value h = b.mark(m["proj_in"], b.linear(b.to_tokens(normed), m["proj_in"]), 3);
-  for (std::int64_t d = 0; m["transformer_blocks"][d].has("norm1.weight"); ++d) {
+  for (std::int64_t d = 0; is_transformer_block(m["transformer_blocks"][d]); ++d) {
     h = transformer_block(b, m["transformer_blocks"][d], h, c);
   }
   h = b.mark(m["proj_out"], b.linear(h, m["proj_out"]), 3);

@@ -1,6 +1,7 @@
 #include "pipeline/controlled_unet.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <set>
@@ -39,9 +40,19 @@ constexpr std::size_t scalars_and_x = 4;
 
 }  // namespace
 
+void FeatureCache::clear() {
+  predictions_ = 0;
+  controls_.clear();
+  features_.clear();
+}
+
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
                                const runtime::NetworkOptions& options, Opening opening)
-    : unet_spec_(unet), options_(options), unet_(unet, options, opening), controlnet_(controlnet, options, opening) {}
+    : unet_spec_(unet),
+      controlnet_spec_(controlnet),
+      options_(options),
+      unet_(unet, options, opening),
+      controlnet_(controlnet, options, opening) {}
 
 void ControlledUNet::prepare(Reuse reuse, CancellationToken& token) {
   if (prepared_ == reuse) return;
@@ -63,6 +74,7 @@ void ControlledUNet::close() noexcept {
   unet_.close();
   controlnet_.close();
   if (rest_) rest_->close();
+  precise_.reset();
 }
 
 void ControlledUNet::release_pages() const noexcept {
@@ -70,7 +82,30 @@ void ControlledUNet::release_pages() const noexcept {
   controlnet_.release_pages();
 }
 
-Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
+Tensor ControlledUNet::operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token) {
+  Tensor prediction = predict(inputs, cache, token);
+  const auto is_finite = [](float value) { return std::isfinite(value); };
+  if (unet_spec_.precision == graph::Precision::float32 || std::ranges::all_of(prediction.values(), is_finite)) {
+    return prediction;
+  }
+  cache.clear();
+  return predict_precisely(inputs, token);
+}
+
+Tensor ControlledUNet::predict_precisely(const Inputs& inputs, CancellationToken& token) {
+  if (!precise_) {
+    NetworkSpec unet = unet_spec_;
+    NetworkSpec controlnet = controlnet_spec_;
+    unet.precision = controlnet.precision = graph::Precision::float32;
+    runtime::NetworkOptions options = options_;
+    options.token = &token;
+    precise_ = std::make_unique<ControlledUNet>(unet, controlnet, options, Opening::at_once);
+  }
+  FeatureCache nothing(Reuse::none, 1);
+  return precise_->predict(inputs, nothing, token);
+}
+
+Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
   const Tensor timesteps({in.x.dim(0)}, std::vector<float>(static_cast<std::size_t>(in.x.dim(0)), in.t));
   const Tensor contexts = repeated(in.context, in.x.dim(0));
   const Tensor strength({1}, {in.strength});

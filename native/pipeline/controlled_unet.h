@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -32,6 +33,9 @@ class FeatureCache {
   int predictions_ = 0;
   std::vector<Ort::Value> controls_;  // of the middle block, then of the input blocks from the last to the first
   std::vector<Ort::Value> features_;
+
+  /// The next prediction computes all of them.
+  void clear();
 };
 
 /// UNet and IRControlNet together: one call is one prediction of the steered model.
@@ -48,7 +52,8 @@ class ControlledUNet {
     float strength;         // of all control residuals
   };
   /// eps or v like x. Takes from the cache what it may and fills it where it is due; all predictions with one cache
-  /// must have one size.
+  /// must have one size. A prediction in 8 bits that is not finite is made once more in float32; what that gives is
+  /// returned as it is.
   Tensor operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
   /// runtime::Network::release_pages() of its networks, whose files the parts for reuse share: sampling is over.
   void release_pages() const noexcept;
@@ -58,12 +63,17 @@ class ControlledUNet {
   void close() noexcept;
 
  private:
+  Tensor predict(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
+  Tensor predict_precisely(const Inputs& inputs, CancellationToken& token);
+
   NetworkSpec unet_spec_;
+  NetworkSpec controlnet_spec_;
   runtime::NetworkOptions options_;  // their token is of the loading alone
   Reuse prepared_ = Reuse::none;
   StageNetwork unet_;
   StageNetwork controlnet_;
   std::optional<StageNetwork> rest_;
+  std::unique_ptr<ControlledUNet> precise_;  // in float32, once it was needed
 };
 
 }  // namespace diffbir

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <set>
@@ -64,13 +65,19 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
 class TextEncoder {
  public:
   TextEncoder(const NetworkSpec& spec, const runtime::NetworkOptions& options, Opening opening);
-  /// One prompt's token ids -> [1,77,width].
+  /// One prompt's token ids -> [1,77,width]. The last prompts are remembered: most pictures have the same.
   Tensor operator()(std::span<const std::int32_t> ids, CancellationToken& token);
 
   void close() noexcept { network_.close(); }
 
  private:
+  struct Prompt {
+    std::vector<std::int32_t> ids;
+    Tensor embedding;
+  };
+
   StageNetwork network_;
+  std::list<Prompt> prompts_;  // the last one used comes first
 };
 
 /// A network's work on tiles: their size in units of the network's input, and how they pass through it.

@@ -14,7 +14,9 @@ StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& opti
   if (opening == Opening::at_once) {
     network_ = open_network(spec_, options);
   } else {
-    build_graph(spec_);
+    NetworkSpec check = spec_;
+    check.precision = graph::Precision::float32;  // the same keys and shapes, and nothing to pack
+    build_graph(check);
     runtime::return_free_memory();
   }
 }
@@ -24,11 +26,14 @@ runtime::Network& StageNetwork::open(CancellationToken& token) {
     runtime::NetworkOptions options = options_;
     options.token = &token;
     network_ = open_network(spec_, options, marks_);
+    previous_.reset();
   }
   return *network_;
 }
 
 void StageNetwork::set_marks(std::set<std::string> marks) {
+  // Packing takes seconds; copies in float32 are too large to be there twice.
+  if (spec_.precision == graph::Precision::int8 && network_) previous_ = std::move(network_);
   network_.reset();
   marks_ = std::move(marks);
 }
@@ -36,6 +41,7 @@ void StageNetwork::set_marks(std::set<std::string> marks) {
 void StageNetwork::close() noexcept {
   release_pages();
   network_.reset();
+  previous_.reset();
 }
 
 void StageNetwork::release_pages() const noexcept {

@@ -39,6 +39,8 @@ class StageNetwork {
   runtime::NetworkOptions options_;
   std::set<std::string> marks_;
   std::shared_ptr<runtime::Network> network_;
+  /// What the next one takes its packed weights from.
+  std::shared_ptr<runtime::Network> previous_;
 };
 
 }  // namespace diffbir

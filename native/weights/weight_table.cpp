@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "weights/int8_weights.h"
 #include "weights/mapped_file.h"
 
 namespace diffbir {
@@ -124,6 +125,19 @@ bool WeightTable::equals(const WeightTable& other) const {
     return view.dtype == theirs.dtype && view.shape == theirs.shape && view.strides == theirs.strides &&
            view.data - mapping_->bytes().data() == theirs.data - other.mapping_->bytes().data();
   });
+}
+
+std::shared_ptr<const Int8Weights> WeightTable::int8_weights(const std::string& name) const {
+  const std::lock_guard lock(int8_mutex_);
+  std::weak_ptr<const Int8Weights>& kept = int8_weights_[name];
+  if (auto weights = kept.lock()) return weights;
+  const auto view = find(name);
+  if (!view) throw Error(ErrorCode::internal, "Expected " + name + " in " + file_);
+  require_whole();
+  auto weights = std::make_shared<const Int8Weights>(*view);
+  release_pages();  // read once: without this the whole checkpoint would be in memory at the end
+  kept = weights;
+  return weights;
 }
 
 std::optional<WeightView> WeightTable::find(const std::string& name) const {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 
 namespace diffbir {
 
+class Int8Weights;
 class MappedFile;
 
 enum class DType { float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, boolean };
@@ -63,6 +65,9 @@ class WeightTable {
 
   const std::string& file() const noexcept { return file_; }
   std::optional<WeightView> find(const std::string& name) const;
+  /// The tensor of this name in 8 bits: packed now, or what another network still has of it. May be called on any
+  /// thread.
+  std::shared_ptr<const Int8Weights> int8_weights(const std::string& name) const;
 
   /// Throws Error(invalid_checkpoint) when the file has become shorter since it was mapped (MappedFile::is_whole):
   /// to be called before its bytes are read again after other things were done.
@@ -77,6 +82,8 @@ class WeightTable {
   std::string file_;
   std::unique_ptr<const MappedFile> mapping_;
   std::unordered_map<std::string, WeightView> tensors_;
+  mutable std::mutex int8_mutex_;
+  mutable std::unordered_map<std::string, std::weak_ptr<const Int8Weights>> int8_weights_;
 };
 
 }  // namespace diffbir

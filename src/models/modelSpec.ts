@@ -71,8 +71,8 @@ export async function modelSpec(
   return {
     cleaner,
     stage2: {
-      vaeEncoder: await network('vae_encoder', vae, OFFICIAL_PREFIX.vae),
-      vaeDecoder: await network('vae_decoder', vae, OFFICIAL_PREFIX.vae),
+      vaeEncoder: { ...(await network('vae_encoder', vae, OFFICIAL_PREFIX.vae)), precision },
+      vaeDecoder: { ...(await network('vae_decoder', vae, OFFICIAL_PREFIX.vae)), precision },
       textEncoder: textEncoder ? await network('clip_text', textEncoder, OFFICIAL_PREFIX.textEncoder) : null,
       unet: { ...(await network('unet', unet, OFFICIAL_PREFIX.unet)), precision },
       controlnet: { ...(await network('controlnet', controlnet)), precision },

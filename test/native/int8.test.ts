@@ -1,9 +1,10 @@
 /** UNet and ControlNet with 8-bit weights and activations, against themselves in float32. */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
-import { InvalidOptionError, Restorer } from '../../src/index';
+import { InvalidOptionError, type RestoreOptions, Restorer } from '../../src/index';
 import { embeddedModel } from '../../src/loadModel';
 import { readManifest } from '../../src/models/manifest';
 import { modelSpec } from '../../src/models/modelSpec';
@@ -15,6 +16,7 @@ import {
   type Precision,
 } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import { safetensors, temporaryFolder } from '../checkpoint/build';
 import { goldenSpec } from '../lifecycle/model';
 
 type Tensors = Record<string, NativeTensor>;
@@ -108,3 +110,62 @@ test('parity is refused by name', async () => {
   await expect(restorer.restore(picture, { parity: true })).rejects.toThrow(InvalidOptionError);
   await expect(restorer.restore(picture, { parity: true })).rejects.toMatchObject({ option: 'parity' });
 });
+
+test('a prediction that 8 bits make NaN of is made again in float32', async () => {
+  const folder = temporaryFolder();
+  cpSync(embeddedModel(), folder, { recursive: true });
+  const file = path.join(folder, 'unet.safetensors');
+  const block = 'middle_block.1.transformer_blocks.0';
+  // A weight that nothing comes near in float32: its input is 0. In bytes it is the scale of all its neighbours.
+  writeFileSync(
+    file,
+    edited(readFileSync(file), (name, values, [, inputs = 1]) => {
+      if (name.startsWith(`${block}.norm3.`)) values[0] = 0;
+      if (name !== `${block}.ff.net.0.proj.weight`) return;
+      for (let i = 0; i < values.length; i += inputs) values[i] = 3e38;
+    }),
+  );
+  const picture = {
+    data: new Uint8Array(64 * 64 * 3).map((_, i) => (i * 7) % 256),
+    width: 64,
+    height: 64,
+    channels: 3,
+  } as const;
+  const pixels = async (options: RestoreOptions) => {
+    await using restorer = await Restorer.create({ model: folder, steps: 3, threads: 1, ...options });
+    return (await restorer.restore(picture)).data;
+  };
+  const exact = await pixels({});
+  expect(new Set(exact).size).toBeGreaterThan(20);
+  expect(await pixels({ precision: 'int8' })).toEqual(exact);
+  expect(await pixels({ precision: 'int8', speed: 'fast' })).toEqual(exact);
+});
+
+/** A safetensors file with all tensors in float32, some of them changed. */
+function edited(bytes: Buffer, change: (name: string, values: Float32Array, shape: readonly number[]) => void): Buffer {
+  const begin = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, begin)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
+  const parts: Buffer[] = [];
+  let offset = 0;
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') continue;
+    const data = bytes.subarray(begin + entry.data_offsets[0], begin + entry.data_offsets[1]);
+    expect(entry.dtype).toBe('F16');
+    const values = Float32Array.from({ length: data.length / 2 }, (_, i) => halfToFloat(data.readUInt16LE(2 * i)));
+    change(name, values, entry.shape);
+    parts.push(Buffer.from(values.buffer));
+    entry.dtype = 'F32';
+    entry.data_offsets = [offset, offset + values.byteLength];
+    offset += values.byteLength;
+  }
+  return safetensors(header, Buffer.concat(parts));
+}
+
+function halfToFloat(bits: number): number {
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+  return bits & 0x8000 ? -magnitude : magnitude;
+}

@@ -20,6 +20,24 @@ test('a missing tensor is named with its file', async () => {
   await refused({ ...spec, cleaner }, /tensor named conv_after_body\.weight in .*swinir_a\.ckpt/);
 });
 
+// A block that lacks a key must not be taken for the end of its network.
+test.each(['unet', 'controlnet'] as const)('no tensor of a %s can be missing', async (role) => {
+  const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+  const network = stage2[role];
+  // Blocks of every kind, and what stands beside them.
+  const some =
+    /^(input_blocks\.[0134]\.|middle_block\.|output_blocks\.[02]\.|time_embed|out\.|middle_block_out|zero_convs\.0)/;
+  const names = network.weights.tensors
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith(network.prefix) && some.test(name.slice(network.prefix.length)))
+    .filter((name) => name.endsWith('.weight'));
+  expect(names.length).toBeGreaterThan(30);
+  for (const name of names) {
+    const broken = without(network, name);
+    expect(() => loadBinding().primitives.createNetwork(broken, 1, []), name).toThrow(name);
+  }
+});
+
 test('more tensors than the network has are no error', async () => {
   const extra = { ...tensor(spec.cleaner, 'norm.weight'), name: 'somebody.elses.weight' };
   const { weights } = spec.cleaner;
