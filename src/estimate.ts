@@ -85,6 +85,9 @@ const BASE = 150 * 2 ** 20;
  */
 const SHARE = 0.8;
 const SHARE_OF_WINDOWS = 0.5;
+/** How much faster the networks of stage 2 are with `int8`, by docs/decisions/0013. */
+const GAIN_OF_INT8 = 2.6;
+const GAIN_OF_PORTABLE_INT8 = 0.05;
 
 /**
  * Says before a restoration what it will take (for `unaligned_face` without its faces, each a picture of 512 x 512 more): size, tiles, memory, floating-point operations, and a time from a
@@ -121,10 +124,11 @@ export function estimateWith(
   const minShortEdge = stage === 2 ? model.minShortEdge : 1;
   checkWorkSize({ ...input, name: 'The picture' }, options, minShortEdge);
   const tiles = planTiles(input, stage, model, options);
-  const { primitives } = model.internals.loadBinding();
+  const { primitives, hasFastInt8 } = model.internals.loadBinding();
+  const gain = options.precision === 'float32' ? 1 : hasFastInt8 ? GAIN_OF_INT8 : GAIN_OF_PORTABLE_INT8;
   const stages = workOf(model, { stage, size: input, tiles }, options, primitives).map(({ type, ...work }) => ({
     ...work,
-    seconds: work.flop / (gflops * 1e9 * shareOf(type)),
+    seconds: work.flop / (gflops * 1e9 * shareOf(type, gain)),
   }));
   const { reuse } = reuseOf(options);
   const isReused = stage === 2 && reuse !== 'none' && featuresFit(input, model, options, tiles, reuse);
@@ -158,8 +162,9 @@ function tileSizes({ cleaner, encoder, decoder, diffusion }: RestoreJob['tiling'
   return { cleaner: cleaner.tile, encoder, diffusion: diffusion.tile, decoder };
 }
 
-function shareOf(type: NetworkSpec['type']): number {
-  return type === 'swinir' || type === 'scunet' ? SHARE_OF_WINDOWS : SHARE;
+function shareOf(type: NetworkSpec['type'], gain: number): number {
+  if (type === 'swinir' || type === 'scunet') return SHARE_OF_WINDOWS;
+  return /^(unet|vae)/.test(type) ? gain * SHARE : SHARE;
 }
 
 function isSize(input: unknown): input is Size {

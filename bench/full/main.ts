@@ -51,7 +51,9 @@ console.log(`${head}, best of ${runs} runs after one that does not count\n\n${LA
 const { result: layers } = await inChild('layers', { threads });
 for (const layer of layers) console.log(layerRow(layer));
 const rate = rateOf(layers, 'MatMul');
-console.log(`The largest MatMul ${rate.toFixed(0)} GFLOP/s, the largest Conv ${rateOf(layers, 'Conv').toFixed(0)} GFLOP/s`);
+console.log(
+  `The largest MatMul ${rate.toFixed(0)} GFLOP/s, the largest Conv ${rateOf(layers, 'Conv').toFixed(0)} GFLOP/s`,
+);
 
 console.log(`\nMemory: highest while it runs, in MiB, with Node.js itself.\n${NETWORKS_HEAD}`);
 const networks: NetworkResult[] = [];

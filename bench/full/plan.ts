@@ -30,11 +30,20 @@ export function networkTasks({
   if (stage2) {
     if (stage2.textEncoder) tasks.push(task('text encoder', [stage2.textEncoder]));
     for (const precision of PRECISIONS) {
-      const [encoder, decoder] = [{ ...stage2.vaeEncoder, precision }, { ...stage2.vaeDecoder, precision }];
-      const [controlnet, unet] = [{ ...stage2.controlnet, precision }, { ...stage2.unet, precision }];
-      tasks.push(task(`VAE encoder, ${precision}`, [encoder]), task(`VAE decoder, ${precision}`, [decoder]));
-      tasks.push(task(`ControlNet, ${precision}`, [controlnet]), task(`UNet, ${precision}`, [unet]));
-      tasks.push(task(`2 x both, ${precision}`, [controlnet, unet], { passes: 2 }));
+      const { vaeEncoder, vaeDecoder, controlnet, unet } = stage2;
+      const add = (name: string, networks: readonly NetworkSpec[], passes = 1) =>
+        tasks.push(
+          task(
+            `${name}, ${precision}`,
+            networks.map((network) => ({ ...network, precision })),
+            { passes },
+          ),
+        );
+      add('VAE encoder', [vaeEncoder]);
+      add('VAE decoder', [vaeDecoder]);
+      add('ControlNet', [controlnet]);
+      add('UNet', [unet]);
+      add('2 x both', [controlnet, unet], 2);
     }
   }
   return tasks;

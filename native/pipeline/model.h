@@ -35,7 +35,7 @@ struct NetworkSpec {
   std::shared_ptr<const WeightTable> weights;
   std::string prefix;
   NetworkConfig config;
-  graph::Precision precision = graph::Precision::float32;  // int8 is known to UNet and ControlNet
+  graph::Precision precision = graph::Precision::float32;  // int8: not of cleaners and text encoders
   Optimizations optimizations = {};
 };
 

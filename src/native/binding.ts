@@ -78,7 +78,7 @@ export interface NetworkSpec {
   readonly prefix: string;
   /** Named as in the reference's configuration: num_heads, window_size, num_head_channels, heads, ... */
   readonly config: Readonly<Record<string, number | readonly number[]>>;
-  /** Default float32. int8 is known to UNet and ControlNet. */
+  /** Default float32. int8 is for UNet, ControlNet and autoencoder. */
   readonly precision?: Precision;
   /** Those that are on; all where it is left out, as `src/` does. The golden runner tries them one by one. */
   readonly optimizations?: readonly Optimization[];
@@ -261,6 +261,8 @@ export interface NativeBinding {
   niqePatches(image: NativeImage): NativeTask<NiqePatches>;
   /** GFLOP/s of ONNX Runtime in a product of large matrices, in less than a second (native/runtime/speed.h). */
   measureSpeed(threads: number): NativeTask<number>;
+  /** Whether there are kernels for this processor that make `int8` faster than float32; else it is many times slower. */
+  readonly hasFastInt8: boolean;
   /** Single operations of the pipeline, for the golden runner and the tests. */
   readonly primitives: Primitives;
 }
