@@ -18,6 +18,8 @@ namespace diffbir {
 namespace {
 
 constexpr std::int64_t whole_picture = 0;  // the value of a network's `tile` input
+constexpr std::int64_t alone = 0;          // values of its `paired` input
+constexpr std::int64_t pairs = 1;
 
 /// What a network is run on, and what the values look at.
 struct Inputs {
@@ -32,7 +34,9 @@ Inputs to_inputs(Napi::Value value, const runtime::Network& network) {
   Inputs inputs;
   for (const std::string& name : network.input_names()) {
     const Napi::Value input = given.Get(name);
-    if (name == "tile") {
+    if (name == "paired") {
+      inputs.values.push_back(runtime::view(input.IsUndefined() ? alone : pairs));
+    } else if (name == "tile") {
       inputs.values.push_back(runtime::view(whole_picture));
     } else if (input.IsTypedArray()) {
       const auto& ids = inputs.ids.emplace_back(to_int32s(input, name));

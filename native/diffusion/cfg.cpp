@@ -18,20 +18,27 @@ double cfg_scale_at(const CfgOptions& options, float t) {
   return 1 + options.scale * (1 - std::cos(std::numbers::pi * progress)) / 2;
 }
 
-Denoiser classifier_free_guidance(Denoiser cond, Denoiser uncond, CfgOptions options) {
-  return [cond = std::move(cond), uncond = std::move(uncond), options](const Tensor& x, float t) {
-    Tensor prediction = cond(x, t);
+Denoiser classifier_free_guidance(Denoiser cond, PairDenoiser both, CfgOptions options) {
+  return [cond = std::move(cond), both = std::move(both), options](const Tensor& x, float t) {
     const double scale = cfg_scale_at(options, t);
     const bool whole_interval = options.start <= 0 && options.stop >= 1;
-    if ((options.test_base_scale && whole_interval ? options.scale : scale) == 1) return prediction;
-    const Tensor unconditional = uncond(x, t);
+    if ((options.test_base_scale && whole_interval ? options.scale : scale) == 1) return cond(x, t);
+    auto [prediction, unconditional] = both(x, t);
     require_same_shape(prediction, unconditional, "classifier-free guidance");
     for (std::size_t i = 0; i < prediction.size(); ++i) {
       float& value = prediction.data()[i];
       value = guide(unconditional.data()[i], static_cast<float>(scale), value);
     }
-    return prediction;
+    return std::move(prediction);
   };
+}
+
+Denoiser classifier_free_guidance(Denoiser cond, Denoiser uncond, CfgOptions options) {
+  const auto both = [cond, uncond = std::move(uncond)](const Tensor& x, float t) {
+    Tensor prediction = cond(x, t);
+    return Pair{std::move(prediction), uncond(x, t)};
+  };
+  return classifier_free_guidance(cond, PairDenoiser(both), options);
 }
 
 }  // namespace diffbir

@@ -26,4 +26,14 @@ double cfg_scale_at(const CfgOptions& options, float t);
 /// it at t = 999, or with test_base_scale the scale given.
 Denoiser classifier_free_guidance(Denoiser cond, Denoiser uncond, CfgOptions options);
 
+/// Both predictions at once.
+struct Pair {
+  Tensor cond;
+  Tensor uncond;
+};
+using PairDenoiser = std::function<Pair(const Tensor& x, float t)>;
+
+/// The same with both predictions at once where both are needed, and `cond` where it alone is.
+Denoiser classifier_free_guidance(Denoiser cond, PairDenoiser both, CfgOptions options);
+
 }  // namespace diffbir

@@ -80,6 +80,13 @@ void Builder::tile_ticket() {
   tile_ticket_ = Value{"tile"};
 }
 
+void Builder::paired() {
+  if (options_.precision != Precision::int8) return;
+  inputs_.push_back(port("paired", ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, {1}));
+  input_names_.push_back("paired");
+  paired_ = Value{"paired"};
+}
+
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
   Ort::Node identity("Identity", "", fresh_name("output"), {x.name}, {name});
   graph_.AddNode(identity);
@@ -139,6 +146,13 @@ Value Builder::parameter(const Module& m, const std::string& name, const Shape& 
 bool Builder::is_int8(const Module& m, const std::string& weight) const {
   return options_.precision == Precision::int8 && !tape_ && m.size(weight, 0) >= smallest_int8_side &&
          m.size(weight, 1) >= smallest_int8_side;
+}
+
+std::vector<Value> Builder::int8_inputs(const Value& x, const Value* bias) const {
+  std::vector<Value> inputs{x};
+  if (bias || paired_) inputs.push_back(bias ? *bias : Value{""});
+  if (paired_) inputs.push_back(*paired_);
+  return inputs;
 }
 
 std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const std::string& name) {

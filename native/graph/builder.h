@@ -76,6 +76,9 @@ class Builder {
   /// The int64 input "tile" of networks that work on tiles in lock-step: 0, or the ticket of a run
   /// (runtime::TileRegistry).
   void tile_ticket();
+  /// The int64 input "paired" of networks in 8 bits, none of others: 1 where the second half of the batch is computed
+  /// as the difference from the first (runtime::Int8LinearOp), else 0.
+  void paired();
   void output(const std::string& name, const Value& x, std::size_t rank);
   /// Names the output of a module by its path in the reference, so that a golden run can ask for it. Returns x.
   Value mark(const Module& m, const Value& x, std::size_t rank);
@@ -169,6 +172,8 @@ class Builder {
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
   bool is_int8(const Module& m, const std::string& weight) const;
+  /// The inputs of an operator in 8 bits; `bias` may be null.
+  std::vector<Value> int8_inputs(const Value& x, const Value* bias) const;
   /// The attributes by which an operator finds the packed parameter and its kernels.
   std::vector<Attribute> int8_parameter(const Module& m, const std::string& name);
   /// x times the transpose of a matrix [out, in], without a bias.
@@ -184,6 +189,7 @@ class Builder {
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::vector<std::shared_ptr<const Int8Weights>> int8_weights_;
   std::optional<Value> tile_ticket_;
+  std::optional<Value> paired_;
   std::unique_ptr<Tape> tape_;
   std::int64_t group_norms_ = 0;
   std::int64_t next_name_ = 0;

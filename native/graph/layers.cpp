@@ -33,8 +33,9 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
   auto padding = options.padding;
   if (padding.empty()) padding = {kernel_h / 2, kernel_w / 2, kernel_h / 2, kernel_w / 2};
   if (is_int8(m, "weight")) {
-    std::vector<Value> inputs{x};
-    if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
+    const bool has_bias = m.has("bias");
+    const Value bias = has_bias ? parameter(m, "bias", {m.size("weight", 0)}) : Value{};
+    const auto inputs = int8_inputs(x, has_bias ? &bias : nullptr);
     auto attributes = int8_parameter(m, "weight");
     attributes.insert(attributes.end(), {{"stride", options.stride}, {"pads", padding}});
     return op("Int8Conv", inputs, attributes, diffbir);
@@ -58,16 +59,16 @@ Value Builder::conv_transpose(const Value& x, const Module& m, std::int64_t stri
 
 Value Builder::linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias) {
   if (is_int8(m, weight)) {
-    std::vector<Value> inputs{x};
-    if (m.has(bias)) inputs.push_back(parameter(m, bias, {m.size(weight, 0)}));
-    return op("Int8Linear", inputs, int8_parameter(m, weight), diffbir);
+    const bool has_bias = m.has(bias);
+    const Value added = has_bias ? parameter(m, bias, {m.size(weight, 0)}) : Value{};
+    return op("Int8Linear", int8_inputs(x, has_bias ? &added : nullptr), int8_parameter(m, weight), diffbir);
   }
   const Value y = project(x, m, weight);
   return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)})) : y;
 }
 
 Value Builder::project(const Value& x, const Module& m, const std::string& weight) {
-  if (is_int8(m, weight)) return op("Int8Linear", {x}, int8_parameter(m, weight), diffbir);
+  if (is_int8(m, weight)) return op("Int8Linear", int8_inputs(x, nullptr), int8_parameter(m, weight), diffbir);
   const Value matrix = parameter(m, weight, {-1, -1});
   if (!options_.fusions.linear) return matmul(x, transpose(matrix, {1, 0}));
   return op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);

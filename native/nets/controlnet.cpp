@@ -11,6 +11,7 @@ using graph::Value;
 
 Graph controlnet(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
   Builder b(options);
+  b.paired();
   const Value x = b.input("x", {-1, -1, -1, -1});
   const Value hint = b.input("hint", {-1, -1, -1, -1});
   const Value t = b.input("t", {-1});

@@ -53,6 +53,7 @@ std::string control_name(std::size_t index) { return "control_" + std::to_string
 
 Graph unet(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
   Builder b(options);
+  b.paired();
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
   const EncoderOutputs encoder = unet_encoder(b, m, x, ports.c);
@@ -63,6 +64,7 @@ Graph unet(const Module& m, const UNetConfig& config, const graph::BuildOptions&
 
 Graph unet_decoder(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
   Builder b(options);
+  b.paired();
   const Ports ports(b, m, config);
   std::vector<Value> skips;
   for (std::size_t level = 0; level < ports.levels; ++level)
@@ -82,6 +84,7 @@ std::vector<std::string> encoder_features(const Module& m) {
 
 Graph unet_shallow(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
   Builder b(options);
+  b.paired();
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
   const std::vector<Value> skips = input_blocks(b, m, x, ports.c, full_size_blocks(m));

@@ -15,10 +15,34 @@
 namespace diffbir {
 namespace {
 
-/// [1,n,C] -> [count,n,C]
-Tensor repeated(const Tensor& x, std::int64_t count) {
-  Tensor result({count, x.dim(1), x.dim(2)});
-  for (std::int64_t item = 0; item < count; ++item) std::ranges::copy(x.values(), result.data() + item * x.size());
+/// x, `times` times one after the other along the first axis.
+Tensor repeated(const Tensor& x, std::int64_t times) {
+  Shape shape = x.shape();
+  shape[0] *= times;
+  Tensor result(std::move(shape));
+  for (std::int64_t i = 0; i < times; ++i) std::ranges::copy(x.values(), result.data() + i * x.size());
+  return result;
+}
+
+/// [P,n,C] -> [P count,n,C]: every prompt `count` times.
+Tensor each_repeated(const Tensor& x, std::int64_t count) {
+  Tensor result({x.dim(0) * count, x.dim(1), x.dim(2)});
+  const std::size_t size = x.size() / static_cast<std::size_t>(x.dim(0));
+  for (std::int64_t i = 0; i < result.dim(0); ++i) {
+    std::copy_n(x.data() + i / count * size, size, result.data() + i * size);
+  }
+  return result;
+}
+
+/// [P B,z,h,w], prompt after prompt, -> [B,P z,h,w].
+Tensor side_by_side(const Tensor& x, std::int64_t prompts) {
+  const std::int64_t batch = x.dim(0) / prompts;
+  Tensor result({batch, prompts * x.dim(1), x.dim(2), x.dim(3)});
+  const auto size = static_cast<std::size_t>(x.dim(1) * x.dim(2) * x.dim(3));
+  for (std::int64_t i = 0; i < x.dim(0); ++i) {
+    const std::int64_t place = i % batch * prompts + i / batch;
+    std::copy_n(x.data() + i * size, size, result.data() + place * size);
+  }
   return result;
 }
 
@@ -34,9 +58,6 @@ Ort::Value same(const Ort::Value& value) {
 void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& values) {
   for (const Ort::Value& value : values) inputs.push_back(same(value));
 }
-
-/// Inputs of the blocks at full size before features and controls: x, t, context, strength.
-constexpr std::size_t scalars_and_x = 4;
 
 }  // namespace
 
@@ -106,44 +127,53 @@ Tensor ControlledUNet::predict_precisely(const Inputs& inputs, CancellationToken
 }
 
 Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
-  const Tensor timesteps({in.x.dim(0)}, std::vector<float>(static_cast<std::size_t>(in.x.dim(0)), in.t));
-  const Tensor contexts = repeated(in.context, in.x.dim(0));
+  const std::int64_t prompts = in.context.dim(0);
+  const std::int64_t batch = prompts * in.x.dim(0);
+  const Tensor x = repeated(in.x, prompts);
+  const Tensor hint = repeated(in.hint, prompts);
+  const Tensor contexts = each_repeated(in.context, in.x.dim(0));
+  const Tensor timesteps({batch}, std::vector<float>(static_cast<std::size_t>(batch), in.t));
   const Tensor strength({1}, {in.strength});
+  const std::int64_t paired = prompts == 2 ? 1 : 0;
+  const auto first_inputs = [&] {
+    std::vector<Ort::Value> inputs;
+    if (pairs_prompts()) inputs.push_back(runtime::view(paired));
+    return inputs;
+  };
 
   const bool is_due = cache.reuse_ == Reuse::none || cache.predictions_++ % cache.interval_ == 0;
   if (is_due) {
     cache.features_.clear();
-    const Ort::Value inputs[] = {runtime::view(in.x), runtime::view(in.hint), runtime::view(timesteps),
-                                 runtime::view(contexts)};
+    std::vector<Ort::Value> inputs = first_inputs();
+    for (const Tensor* tensor : {&x, &hint, &timesteps, &contexts}) inputs.push_back(runtime::view(*tensor));
     cache.controls_ = controlnet_.open(token).run(inputs, token);
     // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
     std::ranges::reverse(cache.controls_);
   }
 
-  std::vector<Ort::Value> inputs;
-  if (is_due || cache.reuse_ == Reuse::deep) inputs.push_back(runtime::view(in.x));
-  inputs.push_back(runtime::view(timesteps));
-  inputs.push_back(runtime::view(contexts));
-  inputs.push_back(runtime::view(strength));
-  if (is_due) {
+  std::vector<Ort::Value> inputs = first_inputs();
+  if (is_due || cache.reuse_ == Reuse::deep) inputs.push_back(runtime::view(x));
+  for (const Tensor* tensor : {&timesteps, &contexts, &strength}) inputs.push_back(runtime::view(*tensor));
+  const std::size_t before_features = inputs.size();
+  if (!is_due) {
+    append(inputs, cache.features_);
     append(inputs, cache.controls_);
-    std::vector<Ort::Value> outputs = unet_.open(token).run(inputs, token);
-    Tensor out = runtime::to_tensor(outputs.back());
-    outputs.pop_back();
-    cache.features_ = std::move(outputs);
-    if (cache.reuse_ == Reuse::none) {
-      cache.controls_.clear();
-    } else if (cache.reuse_ == Reuse::deep) {
-      // The blocks at full size have the last controls, as many as their network has inputs left.
-      const std::size_t inputs_of_rest = rest_->open(token).input_names().size();
-      const std::size_t used = inputs_of_rest - scalars_and_x - cache.features_.size();
-      cache.controls_.erase(cache.controls_.begin(), cache.controls_.end() - static_cast<std::ptrdiff_t>(used));
-    }
-    return out;
+    return side_by_side(runtime::to_tensor(rest_->open(token).run(inputs, token).front()), prompts);
   }
-  append(inputs, cache.features_);
   append(inputs, cache.controls_);
-  return runtime::to_tensor(rest_->open(token).run(inputs, token).front());
+  std::vector<Ort::Value> outputs = unet_.open(token).run(inputs, token);
+  Tensor out = runtime::to_tensor(outputs.back());
+  outputs.pop_back();
+  cache.features_ = std::move(outputs);
+  if (cache.reuse_ == Reuse::none) {
+    cache.controls_.clear();
+  } else if (cache.reuse_ == Reuse::deep) {
+    // The blocks at full size have the last controls, as many as their network has inputs left.
+    const std::size_t inputs_of_rest = rest_->open(token).input_names().size();
+    const std::size_t used = inputs_of_rest - before_features - cache.features_.size();
+    cache.controls_.erase(cache.controls_.begin(), cache.controls_.end() - static_cast<std::ptrdiff_t>(used));
+  }
+  return side_by_side(out, prompts);
 }
 
 }  // namespace diffbir

@@ -83,6 +83,30 @@ Tensor embed(Stage2Networks& networks, std::span<const std::int32_t> tokens, Can
   return Tensor({1, 1, networks.context_width});
 }
 
+/// Two prompts' embeddings [1,n,C] -> [2,n,C].
+Tensor one_after_the_other(const Tensor& first, const Tensor& second) {
+  require_same_shape(first, second, "the prompts");
+  Tensor both({2, first.dim(1), first.dim(2)});
+  std::ranges::copy(first.values(), both.data());
+  std::ranges::copy(second.values(), both.data() + first.size());
+  return both;
+}
+
+/// The predictions of a denoiser for two prompts, [B,2 z,h,w] with the unconditional ones first.
+PairDenoiser split_prompts(Denoiser both) {
+  return [both = std::move(both)](const Tensor& x, float t) {
+    const Tensor predictions = both(x, t);
+    Pair pair{Tensor(x.shape()), Tensor(x.shape())};
+    const std::size_t size = x.size() / static_cast<std::size_t>(x.dim(0));
+    for (std::int64_t item = 0; item < x.dim(0); ++item) {
+      const float* from = predictions.data() + 2 * item * size;
+      std::copy_n(from, size, pair.uncond.data() + item * size);
+      std::copy_n(from + size, size, pair.cond.data() + item * size);
+    }
+    return pair;
+  };
+}
+
 Reuse reuse_of(const RestoreJob& job) {
   if (job.reuse == "encoder") return Reuse::encoder;
   return job.reuse == "deep" ? Reuse::deep : Reuse::none;
@@ -154,7 +178,10 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   };
   const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.cfg_start, job.cfg_stop,
                        job.parity && tests_base_scale(job.sampler)};
-  const Denoiser model = classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), cfg);
+  const bool pairs_prompts = networks.controlled_unet.pairs_prompts();
+  const Tensor both_txt = pairs_prompts ? one_after_the_other(uncond_c_txt, c_txt) : Tensor();
+  const Denoiser model = pairs_prompts ? classifier_free_guidance(steered(c_txt), split_prompts(steered(both_txt)), cfg)
+                                       : classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), cfg);
 
   options.sampler = job.sampler;
   options.steps = job.steps;

@@ -137,8 +137,13 @@ test('a prediction that 8 bits make NaN of is made again in float32', async () =
   };
   const exact = await pixels({});
   expect(new Set(exact).size).toBeGreaterThan(20);
-  expect(await pixels({ precision: 'int8' })).toEqual(exact);
-  expect(await pixels({ precision: 'int8', speed: 'fast' })).toEqual(exact);
+  // The autoencoder has 8 bits, and so has no picture the very same values.
+  for (const speed of ['quality', 'fast'] as const) {
+    const rounded = await pixels({ precision: 'int8', speed });
+    expect(
+      exact.reduce((sum, value, i) => sum + Math.abs(value - (rounded[i] as number)), 0) / exact.length,
+    ).toBeLessThan(2);
+  }
 });
 
 /** A safetensors file with all tensors in float32, some of them changed. */

@@ -51,20 +51,28 @@ struct Pixels {
   }
 };
 
-void quantize(const Ort::KernelContext& context, const int8::Kernels& kernels, const float* x, std::size_t batch,
-              std::size_t plane, std::size_t channels, Pixels& pixels) {
+/// The input as it comes; what lies behind the first `half` items of the batch is taken relative to these.
+struct Source {
+  const float* x;
+  std::size_t batch, half, channels, plane;
+};
+
+void quantize(const Ort::KernelContext& context, const int8::Kernels& kernels, const Source& source, Pixels& pixels) {
+  const std::size_t plane = source.plane;
   const std::size_t blocks = (plane + pixels_to_quantize - 1) / pixels_to_quantize;
-  parallel_for(context, batch * pixels.groups * blocks, [&](std::size_t index) {
+  parallel_for(context, source.batch * pixels.groups * blocks, [&](std::size_t index) {
     const std::size_t first = index % blocks * pixels_to_quantize;
     const std::size_t g = index / blocks % pixels.groups;
     const std::size_t item = index / blocks / pixels.groups;
-    const std::size_t first_channel = std::min(channels, g * pixels.group);
+    const std::size_t first_channel = std::min(source.channels, g * pixels.group);
     const std::size_t pixel = item * plane + first;
-    kernels.quantize_pixels(
-        x + (item * channels + first_channel) * plane + first, std::min(pixels_to_quantize, plane - first), plane,
-        std::min(pixels.group, channels - first_channel), pixels.group,
-        pixels.bytes.data() + (pixel * pixels.groups + g) * pixels.group, pixels.groups * pixels.group,
-        pixels.affine.data() + pixel * pixels.groups + g, pixels.groups);
+    const float* values = source.x + (item * source.channels + first_channel) * plane + first;
+    const float* base = item < source.half ? nullptr : values - source.half * source.channels * plane;
+    kernels.quantize_pixels(values, base, std::min(pixels_to_quantize, plane - first), plane,
+                            std::min(pixels.group, source.channels - first_channel), pixels.group,
+                            pixels.bytes.data() + (pixel * pixels.groups + g) * pixels.group,
+                            pixels.groups * pixels.group, pixels.affine.data() + pixel * pixels.groups + g,
+                            pixels.groups);
   });
 }
 
@@ -107,8 +115,11 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
                    .GetTensorMutableData<float>();
   if (batch == 0) return nullptr;
 
+  const bool paired = int8::is_paired(context, 2) && batch % 2 == 0;
+  const std::size_t half = paired ? batch / 2 : batch;
   Pixels pixels(context, weights, batch * geometry.plane());
-  quantize(context, *kernels_, x.GetTensorData<float>(), batch, geometry.plane(), weights.inputs(), pixels);
+  const Source source{x.GetTensorData<float>(), batch, half, weights.inputs(), geometry.plane()};
+  quantize(context, *kernels_, source, pixels);
 
   const auto group_of = [&](std::size_t row, std::size_t tap, std::size_t g) {
     const std::int64_t pixel =
@@ -125,12 +136,13 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
       const std::size_t item = row / plane;
       const std::size_t end = std::min(first + count, (item + 1) * plane);
       kernels_->store_planes(sums + (row - first) * Int8Weights::panel_width, end - row, width,
-                             bias ? bias + first_output : nullptr,
+                             bias && item < half ? bias + first_output : nullptr,
                              out + (item * outputs + first_output) * plane + row % plane, plane);
       row = end;
     }
   };
   int8::Product(weights, *kernels_, batch * plane, group_of, store).run(context);
+  if (paired) int8::add_base(context, out, out + half * outputs * plane, half * outputs * plane);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

@@ -31,13 +31,14 @@ struct Tile {
 struct Kernels {
   /// sums[r * panel_width + output] += row r times the weights of the output.
   void (*multiply)(const Tile& tile, float* sums);
-  /// One group of a row: `count` values, and bytes for `group` of them. A value that is not finite makes the affine
-  /// NaN.
-  Affine (*quantize_row)(const float* values, std::size_t count, std::size_t group, std::uint8_t* bytes);
+  /// One group of a row: `count` values, or their differences from those of `base` where it is not null, and bytes for
+  /// `group` of them. A value that is not finite makes the affine NaN.
+  Affine (*quantize_row)(const float* values, const float* base, std::size_t count, std::size_t group,
+                         std::uint8_t* bytes);
   /// The same for neighbouring pixels of an NCHW picture: pixel p of channel c is values[c * plane + p], its bytes
   /// begin at bytes + p * stride and its affine is affine[p * affine_stride].
-  void (*quantize_pixels)(const float* values, std::size_t pixels, std::size_t plane, std::size_t count,
-                          std::size_t group, std::uint8_t* bytes, std::size_t stride, Affine* affine,
+  void (*quantize_pixels)(const float* values, const float* base, std::size_t pixels, std::size_t plane,
+                          std::size_t count, std::size_t group, std::uint8_t* bytes, std::size_t stride, Affine* affine,
                           std::size_t affine_stride);
   /// planes[output * plane + row] = sums[row * panel_width + output] + bias[output]; bias may be null.
   void (*store_planes)(const float* sums, std::size_t rows, std::size_t outputs, const float* bias, float* planes,

@@ -75,27 +75,31 @@ inline __m512i to_bytes(__m512 value, __m512 low, __m512 inverse) {
   return _mm512_min_epi32(_mm512_max_epi32(rounded, _mm512_setzero_si512()), _mm512_set1_epi32(255));
 }
 
-Affine quantize_row(const float* values, std::size_t count, std::size_t group, std::uint8_t* bytes) {
+Affine quantize_row(const float* values, const float* base, std::size_t count, std::size_t group, std::uint8_t* bytes) {
   std::memset(bytes, 0, group);
   if (count == 0) return {0, 0};
   const auto mask_of = [&](std::size_t i) { return avx512::first_lanes(count - i); };
-  const __m512 first = _mm512_set1_ps(values[0]);
+  const __m512 first = _mm512_set1_ps(base ? values[0] - base[0] : values[0]);
+  const auto load = [&](std::size_t i) __attribute__((always_inline)) {
+    const __m512 value = _mm512_mask_loadu_ps(first, mask_of(i), values + i);
+    return base ? _mm512_mask_sub_ps(first, mask_of(i), value, _mm512_maskz_loadu_ps(mask_of(i), base + i)) : value;
+  };
   Range range(first);
-  for (std::size_t i = 0; i < count; i += lanes) range.add(_mm512_mask_loadu_ps(first, mask_of(i), values + i));
+  for (std::size_t i = 0; i < count; i += lanes) range.add(load(i));
   const float low = _mm512_reduce_min_ps(range.low);
   const float high = _mm512_reduce_max_ps(range.high);
   const float broken = _mm512_reduce_add_ps(range.broken);
   const __m512 inverse = _mm512_set1_ps(high > low ? 255.0F / (high - low) : 0.0F);
   for (std::size_t i = 0; i < count; i += lanes) {
-    const __m512 value = _mm512_maskz_loadu_ps(mask_of(i), values + i);
-    const __m512i rounded = to_bytes(value, _mm512_set1_ps(low), inverse);
+    const __m512i rounded = to_bytes(load(i), _mm512_set1_ps(low), inverse);
     _mm_mask_storeu_epi8(bytes + i, mask_of(i), _mm512_cvtepi32_epi8(rounded));
   }
   return {(high - low) / 255.0F + broken, low + broken};
 }
 
-void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane, std::size_t count, std::size_t group,
-                     std::uint8_t* bytes, std::size_t stride, Affine* affine, std::size_t affine_stride) {
+void quantize_pixels(const float* values, const float* base, std::size_t pixels, std::size_t plane, std::size_t count,
+                     std::size_t group, std::uint8_t* bytes, std::size_t stride, Affine* affine,
+                     std::size_t affine_stride) {
   alignas(64) float scales[lanes];
   alignas(64) float offsets[lanes];
   const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
@@ -103,8 +107,10 @@ void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane,
   for (std::size_t p = 0; p < pixels; p += lanes) {
     const std::size_t width = std::min(lanes, pixels - p);
     const __mmask16 mask = avx512::first_lanes(width);
-    const auto load = [&](std::size_t channel) {
-      return channel < count ? _mm512_maskz_loadu_ps(mask, values + channel * plane + p) : _mm512_setzero_ps();
+    const auto load = [&](std::size_t channel) __attribute__((always_inline)) {
+      if (channel >= count) return _mm512_setzero_ps();
+      const __m512 value = _mm512_maskz_loadu_ps(mask, values + channel * plane + p);
+      return base ? _mm512_sub_ps(value, _mm512_maskz_loadu_ps(mask, base + channel * plane + p)) : value;
     };
     Range range(load(0));
     for (std::size_t channel = 0; channel < count; ++channel) range.add(load(channel));

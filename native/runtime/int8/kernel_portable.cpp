@@ -30,14 +30,16 @@ void multiply(const Tile& tile, float* sums) {
 }
 
 /// Values `step` apart.
-Affine quantize(const float* values, std::size_t step, std::size_t count, std::size_t group, std::uint8_t* bytes) {
+Affine quantize(const float* values, const float* base, std::size_t step, std::size_t count, std::size_t group,
+                std::uint8_t* bytes) {
   std::memset(bytes, 0, group);
   if (count == 0) return {0, 0};
-  float low = values[0];
-  float high = values[0];
+  const auto value_of = [&](std::size_t i) { return base ? values[i * step] - base[i * step] : values[i * step]; };
+  float low = value_of(0);
+  float high = low;
   float broken = 0;  // NaN as soon as one value is not finite, which a comparison would hide
   for (std::size_t i = 0; i < count; ++i) {
-    const float value = values[i * step];
+    const float value = value_of(i);
     low = std::min(low, value);
     high = std::max(high, value);
     broken += value * 0.0F;
@@ -46,20 +48,22 @@ Affine quantize(const float* values, std::size_t step, std::size_t count, std::s
   const float inverse = high > low ? 255.0F / (high - low) : 0.0F;
   if (broken == 0) {
     for (std::size_t i = 0; i < count; ++i) {
-      bytes[i] = static_cast<std::uint8_t>(std::min(std::nearbyint((values[i * step] - low) * inverse), 255.0F));
+      bytes[i] = static_cast<std::uint8_t>(std::min(std::nearbyint((value_of(i) - low) * inverse), 255.0F));
     }
   }
   return {scale + broken, low + broken};
 }
 
-Affine quantize_row(const float* values, std::size_t count, std::size_t group, std::uint8_t* bytes) {
-  return quantize(values, 1, count, group, bytes);
+Affine quantize_row(const float* values, const float* base, std::size_t count, std::size_t group, std::uint8_t* bytes) {
+  return quantize(values, base, 1, count, group, bytes);
 }
 
-void quantize_pixels(const float* values, std::size_t pixels, std::size_t plane, std::size_t count, std::size_t group,
-                     std::uint8_t* bytes, std::size_t stride, Affine* affine, std::size_t affine_stride) {
+void quantize_pixels(const float* values, const float* base, std::size_t pixels, std::size_t plane, std::size_t count,
+                     std::size_t group, std::uint8_t* bytes, std::size_t stride, Affine* affine,
+                     std::size_t affine_stride) {
   for (std::size_t p = 0; p < pixels; ++p) {
-    affine[p * affine_stride] = quantize(values + p, plane, count, group, bytes + p * stride);
+    affine[p * affine_stride] =
+        quantize(values + p, base ? base + p : nullptr, plane, count, group, bytes + p * stride);
   }
 }
 

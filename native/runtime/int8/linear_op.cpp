@@ -31,6 +31,8 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   const std::size_t inputs = weights.inputs();
   const std::size_t outputs = weights.outputs();
   const std::size_t rows = x.GetTensorTypeAndShapeInfo().GetElementCount() / inputs;
+  const bool paired = int8::is_paired(context, 2) && shape.front() % 2 == 0;
+  const std::size_t half = paired ? rows / 2 : rows;
   shape.back() = static_cast<std::int64_t>(outputs);
   const float* in = x.GetTensorData<float>();
   const auto bias_value = context.GetInputCount() > 1 ? context.GetInput(1) : Ort::ConstValue{nullptr};
@@ -47,8 +49,9 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
     for (std::size_t row = block * rows_to_quantize; row < end; ++row) {
       for (std::size_t g = 0; g < groups; ++g) {
         const std::size_t count = std::min(group, inputs - std::min(inputs, g * group));
-        affine[row * groups + g] = kernels_->quantize_row(in + row * inputs + g * group, count, group,
-                                                          bytes.data() + (row * groups + g) * group);
+        const float* values = in + row * inputs + g * group;
+        affine[row * groups + g] = kernels_->quantize_row(values, row < half ? nullptr : values - half * inputs, count,
+                                                          group, bytes.data() + (row * groups + g) * group);
       }
     }
   });
@@ -62,10 +65,12 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
     for (std::size_t row = 0; row < count; ++row) {
       const float* from = sums + row * Int8Weights::panel_width;
       float* to = out + (first + row) * outputs + first_output;
-      for (std::size_t i = 0; i < width; ++i) to[i] = bias ? from[i] + bias[first_output + i] : from[i];
+      for (std::size_t i = 0; i < width; ++i)
+        to[i] = bias && first + row < half ? from[i] + bias[first_output + i] : from[i];
     }
   };
   int8::Product(weights, *kernels_, rows, group_of, store).run(context);
+  if (paired) int8::add_base(context, out, out + half * outputs, half * outputs);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

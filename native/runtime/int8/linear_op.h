@@ -23,18 +23,20 @@ class Int8LinearKernel {
   const int8::Kernels* kernels_;
 };
 
-/// diffbir.Int8Linear(x [..., in], bias [out]?) {weights, portable} -> [..., out]: nn.Linear with weights and
-/// activations in bytes. Activations get their ranges here, one for each row and group of inputs, so that no
+/// diffbir.Int8Linear(x [..., in], bias [out]?, paired [1]?) {weights, portable} -> [..., out]: nn.Linear with weights
+/// and activations in bytes. Activations get their ranges here, one for each row and group of inputs, so that no
 /// calibration is needed.
 class Int8LinearOp : public Ort::CustomOpBase<Int8LinearOp, Int8LinearKernel, /*WithStatus=*/true> {
  public:
   explicit Int8LinearOp(const Int8Table& table) : table_(table) {}
 
   const char* GetName() const { return "Int8Linear"; }
-  std::size_t GetInputTypeCount() const { return 2; }
-  ONNXTensorElementDataType GetInputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+  std::size_t GetInputTypeCount() const { return 3; }
+  ONNXTensorElementDataType GetInputType(std::size_t index) const {
+    return index == 2 ? ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  }
   OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(std::size_t index) const {
-    return index == 1 ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
+    return index == 0 ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
   }
   std::size_t GetOutputTypeCount() const { return 1; }
   ONNXTensorElementDataType GetOutputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }

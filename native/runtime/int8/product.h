@@ -6,6 +6,7 @@
 
 #include "graph/ort.h"
 #include "runtime/int8/kernel.h"
+#include "runtime/parallel_for.h"
 
 namespace diffbir::runtime::int8 {
 
@@ -48,12 +49,14 @@ class Product {
         tile.group = weights_.group();
         for (std::size_t row = 0; row < count; row += rows_at_once) {
           tile.count = std::min(rows_at_once, count - row);
+          bool is_zero = true;  // as around a picture, and where the two of a pair are the same
           for (std::size_t r = 0; r < tile.count; ++r) {
             const Group activations = group_of_(first + row + r, tap, group);
             tile.rows[r] = activations.bytes;
             tile.affine[r] = activations.affine;
+            is_zero &= activations.affine.scale == 0 && activations.affine.offset == 0;
           }
-          kernels_.multiply(tile, sums + row * Int8Weights::panel_width);
+          if (!is_zero) kernels_.multiply(tile, sums + row * Int8Weights::panel_width);
         }
       }
     }
@@ -66,5 +69,19 @@ class Product {
   GroupOf group_of_;
   Store store_;
 };
+
+/// Whether the second half of a batch is computed as the difference from the first: an operator's input, 1 or 0.
+inline bool is_paired(const Ort::KernelContext& context, std::size_t input) {
+  return context.GetInputCount() > input && *context.GetInput(input).GetTensorData<std::int64_t>() != 0;
+}
+
+/// values[i] += base[i], in parallel: the second half, of which the differences are there, by the first.
+inline void add_base(const Ort::KernelContext& context, const float* base, float* values, std::size_t count) {
+  constexpr std::size_t part = 1 << 14;
+  parallel_for(context, (count + part - 1) / part, [=](std::size_t index) {
+    const std::size_t end = std::min(count, (index + 1) * part);
+    for (std::size_t i = index * part; i < end; ++i) values[i] += base[i];
+  });
+}
 
 }  // namespace diffbir::runtime::int8
