@@ -46,7 +46,9 @@ export function footprintOf({ cleaner, stage2 }: Pick<ModelSpec, 'cleaner' | 'st
     ...cleanerFootprint(cleaner),
     encoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeEncoder, 'encoder.down') : 0,
     decoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeDecoder, 'decoder.up') : 0,
-    ...(stage2 ? unetFootprint(stage2.unet) : { diffusion: 0, features: { encoder: 0, deep: 0 } }),
+    ...(stage2
+      ? unetFootprint(stage2.unet, promptsAtOnce(stage2))
+      : { diffusion: 0, features: { encoder: 0, deep: 0 } }),
   };
 }
 
@@ -81,7 +83,12 @@ function widest(network: NetworkSpec, levels: string): number {
   }
 }
 
-function unetFootprint(unet: NetworkSpec): Pick<Footprint, 'diffusion' | 'features'> {
+/** Two in 8 bits (native/pipeline/controlled_unet.h), where there are prompts. */
+function promptsAtOnce({ unet, textEncoder }: NonNullable<ModelSpec['stage2']>): number {
+  return unet.precision === 'int8' && textEncoder ? 2 : 1;
+}
+
+function unetFootprint(unet: NetworkSpec, prompts: number): Pick<Footprint, 'diffusion' | 'features'> {
   const shape = shapesOf(unet);
   // Every input block leaves a skip connection, and the ControlNet a control of the same size for it.
   let skips = 0;
@@ -101,7 +108,7 @@ function unetFootprint(unet: NetworkSpec): Pick<Footprint, 'diffusion' | 'featur
   }
   const bytes = (floats: number) => (4 * floats) / CELL_PIXELS;
   return {
-    diffusion: bytes(2 * skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS),
+    diffusion: prompts * bytes(2 * skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS),
     // What comes from below full size is a part of the widest concatenation there.
     features: { encoder: bytes(2 * skips), deep: bytes(fullSize + widestInput) },
   };

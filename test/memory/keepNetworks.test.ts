@@ -58,6 +58,22 @@ describe('weightMemory()', () => {
     expect(mebibytes({ ...spec, stage2: null })).toEqual([0, 1]);
   });
 
+  it('counts a byte and its share of a scale for a weight of 8 bits, and all of what stays in float32', () => {
+    const unet = (shape: readonly number[]) =>
+      ({
+        ...network('unet', 0),
+        precision: 'int8',
+        weights: { ...checkpoint(0), tensors: checkpoint(0).tensors.map((one) => ({ ...one, shape })) },
+      }) as const;
+    const withUnet = (shape: readonly number[]) => {
+      const stage2 = { ...spec.stage2, controlnet: network('controlnet', 0), unet: unet(shape) };
+      return mebibytes({ ...spec, stage2 });
+    };
+    expect(withUnet([1024, 1024])).toEqual([4, 1 + 2 + 1 + 8 / 320]);
+    expect(withUnet([1024 * 1024])).toEqual([4, 1 + 2]);
+    expect(withUnet([16, 65536])).toEqual([4, 1 + 2]);
+  });
+
   it('the mapped ones of sampling and of the prompts are not there at the same time', () => {
     const unet = network('unet', 3);
     expect(mebibytes({ ...spec, stage2: { ...spec.stage2, unet } })).toEqual([4, 19]);

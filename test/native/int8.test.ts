@@ -20,6 +20,10 @@ import { safetensors, temporaryFolder } from '../checkpoint/build';
 import { goldenSpec } from '../lifecycle/model';
 
 type Tensors = Record<string, NativeTensor>;
+type Changes = Pick<NetworkSpec, 'precision' | 'optimizations'>;
+
+/** In plain C++, with attention in float32: what processors without AVX-512 compute. */
+const PORTABLE = OPTIMIZATIONS.filter((name) => name !== 'vectorKernels');
 
 const { primitives } = loadBinding();
 
@@ -33,22 +37,46 @@ describe.each([
     ({ unet, controlnet } = (await specOf()).stage2 as NonNullable<ModelSpec['stage2']>);
   });
 
-  const predict = (
-    changes: Pick<NetworkSpec, 'precision' | 'optimizations'>,
-    [batch, height, width]: readonly [number, number, number],
-  ) => {
+  const sizes = () => {
     const size = (name: string) =>
       unet.weights.tensors.find((tensor) => tensor.name === `${unet.prefix}${name}.weight`)?.shape[1] as number;
-    const latent = (frequency: number) => wave([batch, size('input_blocks.0.0'), height, width], frequency);
+    return { latent: size('input_blocks.0.0'), context: size('middle_block.1.transformer_blocks.0.attn2.to_k') };
+  };
+  const runNetwork = (network: NetworkSpec, changes: Changes, inputs: Tensors) =>
+    primitives.createNetwork({ ...network, ...changes }, 2, []).run(inputs) as Tensors;
+
+  const predict = (changes: Changes, [batch, height, width]: readonly [number, number, number]) => {
+    const latent = (frequency: number) => wave([batch, sizes().latent, height, width], frequency);
     const t = { shape: [batch], data: new Float32Array(batch).fill(400) };
-    const context = wave([batch, 5, size('middle_block.1.transformer_blocks.0.attn2.to_k')], 0.2);
+    const context = wave([batch, 5, sizes().context], 0.2);
     const x = latent(0.37);
-    const run = (network: NetworkSpec, inputs: Tensors) =>
-      primitives.createNetwork({ ...network, ...changes }, 2, []).run(inputs) as Tensors;
-    const controls = run(controlnet, { x, hint: latent(0.11), t, context });
-    const { out } = run(unet, { x, t, context, strength: wave([1], 1), ...controls });
+    const controls = runNetwork(controlnet, changes, { x, hint: latent(0.11), t, context });
+    const { out } = runNetwork(unet, changes, { x, t, context, strength: wave([1], 1), ...controls });
     return [...Object.values(controls), out as NativeTensor];
   };
+
+  test('the difference of a pair is nearer than that of two predictions', () => {
+    const x = twice(wave([1, sizes().latent, 16, 16], 0.37));
+    const t = { shape: [2], data: Float32Array.of(400, 400) };
+    // Prompts that are nearly the same: alone, each has errors as large as their difference.
+    const context = twice(wave([1, 5, sizes().context], 0.2));
+    const half = context.data.length / 2;
+    for (let i = 0; i < half; i++) (context.data[half + i] as number) += 0.05 * Math.sin(i);
+    const difference = (changes: Changes, paired: boolean) => {
+      const inputs: Tensors = { x, t, context, ...(paired ? { paired: t } : {}) };
+      const controls = runNetwork(controlnet, changes, { ...inputs, hint: x });
+      const { out } = runNetwork(unet, changes, { ...inputs, strength: wave([1], 1), ...controls });
+      const { shape, data } = out as NativeTensor;
+      const size = data.length / 2;
+      return { shape, data: data.slice(size).map((value, i) => value - (data[i] as number)) };
+    };
+    const exact = difference({ precision: 'float32' }, false);
+    const alone = relativeError(difference({ precision: 'int8', optimizations: PORTABLE }, false), exact);
+    for (const changes of [{}, { optimizations: PORTABLE }]) {
+      const error = relativeError(difference({ precision: 'int8', ...changes }, true), exact);
+      expect(error).toBeLessThan(alone / 3);
+    }
+  });
 
   // Small latents have much border; a batch and sides of their own show places that are mixed up.
   test.each([
@@ -58,9 +86,7 @@ describe.each([
   ] as const)('batch %i, latent %i x %i: every output is near that of float32', (...size) => {
     const exact = predict({ precision: 'float32' }, size);
     const rounded = predict({ precision: 'int8' }, size);
-    // In plain C++, with attention in float32: what processors without AVX-512 compute.
-    const optimizations = OPTIMIZATIONS.filter((name) => name !== 'vectorKernels');
-    const portable = predict({ precision: 'int8', optimizations }, size);
+    const portable = predict({ precision: 'int8', optimizations: PORTABLE }, size);
     expect(rounded.map(({ shape }) => shape)).toEqual(exact.map(({ shape }) => shape));
     for (const [i, output] of exact.entries()) {
       for (const other of [rounded[i], portable[i]] as NativeTensor[]) {
@@ -80,6 +106,11 @@ async function embedded(): Promise<ModelSpec> {
 function wave(shape: readonly number[], frequency: number): NativeTensor {
   const count = shape.reduce((product, size) => product * size, 1);
   return { shape: [...shape], data: Float32Array.from({ length: count }, (_, i) => Math.sin(frequency * i + 0.5)) };
+}
+
+/** The same tensor twice along the first axis. */
+function twice({ shape: [first = 1, ...rest], data }: NativeTensor): NativeTensor {
+  return { shape: [2 * first, ...rest], data: Float32Array.from([...data, ...data]) };
 }
 
 function relativeError(a: NativeTensor, b: NativeTensor): number {
