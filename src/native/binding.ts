@@ -261,7 +261,7 @@ export interface NativeBinding {
   niqePatches(image: NativeImage): NativeTask<NiqePatches>;
   /** GFLOP/s of ONNX Runtime in a product of large matrices, in less than a second (native/runtime/speed.h). */
   measureSpeed(threads: number): NativeTask<number>;
-  /** Whether there are kernels for this processor that make `int8` faster than float32; else it is many times slower. */
+  /** Whether there are kernels for this processor that make `int8` faster than float32; else it is about half as fast. */
   readonly hasFastInt8: boolean;
   /** Single operations of the pipeline, for the golden runner and the tests. */
   readonly primitives: Primitives;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/int8/kernel.h"
+#include "runtime/vector_math.h"
 
 namespace diffbir::runtime::int8 {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 constexpr std::size_t panel_width = Int8Weights::panel_width;
 constexpr std::size_t depth = Int8Weights::depth;
 
+DIFFBIR_SIMD_CLONES
 void multiply(const Tile& tile, float* sums) {
   for (std::size_t row = 0; row < tile.count; ++row) {
     std::int32_t products[panel_width] = {};
@@ -17,7 +19,9 @@ void multiply(const Tile& tile, float* sums) {
     for (std::size_t k = 0; k < tile.group; k += depth, weights += panel_width * depth) {
       const std::uint8_t* bytes = tile.rows[row] + k;
       for (std::size_t output = 0; output < panel_width; ++output) {
-        for (std::size_t i = 0; i < depth; ++i) products[output] += bytes[i] * weights[output * depth + i];
+        // Written out, since compilers then make vectors of it.
+        products[output] += bytes[0] * weights[output * depth] + bytes[1] * weights[output * depth + 1] +
+                            bytes[2] * weights[output * depth + 2] + bytes[3] * weights[output * depth + 3];
       }
     }
     const Affine affine = tile.affine[row];
