@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { type EstimateOptions, estimate, inspectModel } from '../../src/index';
 import { embeddedModel } from '../../src/loadModel';
+import { loadBinding } from '../../src/native/loadBinding';
 import { runFake } from '../cli/runFake';
 import { fakeNative, temporaryFolder } from '../facade/fakes';
 
@@ -53,6 +54,21 @@ describe('estimate()', () => {
     const guided = await stagesOf({ steps: 10, sampler: 'spaced', guidance: { space: 'rgb', scale: 1, repeat: 2 } });
     expect((guided.sample?.flop ?? 0) - (base.sample?.flop ?? 0)).toBeCloseTo(60 * (base.decode?.flop ?? 0), -3);
     expect(Object.keys(await stagesOf({ stage: 1 }))).toEqual(['stage1']);
+  });
+
+  it('knows what 8 bits save: memory everywhere, time of stage 2 where the processor has kernels for them', async () => {
+    const float32 = await estimate(size, {});
+    const int8 = await estimate(size, { precision: 'int8' });
+    expect(int8.memory.copied).toBeLessThan(float32.memory.copied / 2);
+    const rate = ({ stages, speed }: typeof int8, name: string) => {
+      const stage = stages.find((one) => one.stage === name);
+      return (stage?.flop ?? 0) / (stage?.seconds ?? 1) / speed.gflops;
+    };
+    const gain = (name: string) => rate(int8, name) / rate(float32, name);
+    expect(gain('stage1')).toBeCloseTo(1);
+    for (const name of ['encode', 'sample', 'decode']) {
+      expect(gain(name)).toBeCloseTo(loadBinding().hasFastInt8 ? 2.6 : 0.5);
+    }
   });
 
   it('counts the tiles that a restoration uses, and needs no more memory than the budget', async () => {
