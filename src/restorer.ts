@@ -36,6 +36,11 @@ export class Restorer {
     return new Restorer(await loadModel(checked, internals));
   }
 
+  /** What was fixed when it was created, and is recorded in pictures. */
+  private get loaded(): RestoreOptions {
+    return { precision: resolveOptions(...this.model.layers).precision };
+  }
+
   /** Name of the model, from its manifest. */
   get modelName(): string {
     return this.model.name;
@@ -53,7 +58,7 @@ export class Restorer {
    */
   async restore(input: ImageInput, options: RestoreOptions = {}): Promise<RestoreResult> {
     checkInput(input);
-    const resolved = resolveOptions(validateOptions(options, { scope: 'call' }), ...this.model.layers);
+    const resolved = resolveOptions(validateOptions(options, { scope: 'call', loaded: this.loaded }), ...this.model.layers);
     return this.queue.run(() => {
       const job = restorePicture(this.model, input, resolved).catch((error) => {
         throw this.disposal && isAbort(error) && !resolved.signal?.aborted ? disposedMeanwhile(error) : error;
@@ -79,7 +84,7 @@ export class Restorer {
     options: RestoreOptions = {},
   ): AsyncGenerator<BatchItem<T>, void> {
     checkInputs(inputs);
-    const checked = validateOptions(options, { scope: 'call' });
+    const checked = validateOptions(options, { scope: 'call', loaded: this.loaded });
     for await (const input of inputs) yield await this.restoreItem(input, checked);
   }
 

@@ -7,6 +7,8 @@ import { groupOf, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from 
 export interface Door {
   /** `call`: options fixed at load time are refused. */
   readonly scope?: 'call';
+  /** What was fixed then: the same value again is no error, since a picture records what it was made with. */
+  readonly loaded?: RestoreOptions;
   /** Put before names in messages, for instance `defaults.` for those of a manifest. */
   readonly prefix?: string;
   /** Only options that a manifest may set. */
@@ -31,7 +33,7 @@ export function validateOptions(options: unknown, door: Door = {}): RestoreOptio
   for (const [name, value] of Object.entries(values)) {
     const spec = specOf(name as OptionName);
     check(spec, `${door.prefix ?? ''}${name}`, value);
-    if (door.scope === 'call' && spec.scope === 'load') {
+    if (door.scope === 'call' && spec.scope === 'load' && value !== door.loaded?.[name as OptionName]) {
       throw new InvalidOptionError(name, `${name} is fixed when the Restorer is created: give it to Restorer.create()`);
     }
     const group = groupOf(name);

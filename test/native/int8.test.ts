@@ -135,6 +135,15 @@ test('a picture is within 40 dB of that in float32, and says what it was made wi
   expect(psnr).toBeLessThan(80);
 });
 
+test('what a picture was made with can be given again, and no other precision', async () => {
+  await using restorer = await Restorer.create({ precision: 'int8', steps: 1 });
+  const picture = { data: new Uint8Array(3), width: 1, height: 1, channels: 3 as const };
+  const first = await restorer.restore(picture);
+  const again = await restorer.restore(picture, first.parameters?.options);
+  expect(again.data).toEqual(first.data);
+  await expect(restorer.restore(picture, { precision: 'float32' })).rejects.toMatchObject({ option: 'precision' });
+});
+
 test('parity is refused by name', async () => {
   await using restorer = await Restorer.create({ precision: 'int8', steps: 1 });
   const picture = { data: new Uint8Array(3), width: 1, height: 1, channels: 3 as const };
