@@ -58,7 +58,10 @@ export class Restorer {
    */
   async restore(input: ImageInput, options: RestoreOptions = {}): Promise<RestoreResult> {
     checkInput(input);
-    const resolved = resolveOptions(validateOptions(options, { scope: 'call', loaded: this.loaded }), ...this.model.layers);
+    const resolved = resolveOptions(
+      validateOptions(options, { scope: 'call', loaded: this.loaded }),
+      ...this.model.layers,
+    );
     return this.queue.run(() => {
       const job = restorePicture(this.model, input, resolved).catch((error) => {
         throw this.disposal && isAbort(error) && !resolved.signal?.aborted ? disposedMeanwhile(error) : error;
