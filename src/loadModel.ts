@@ -123,7 +123,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     await Promise.all(natives.map((native) => native.dispose()));
     throw error;
   }
-  return { ...model, admission: new Admission(natives, model.copied) };
+  return { ...model, admission: new Admission(natives, model.copied, spec.keepNetworks ? 'none' : undefined) };
 }
 
 export function noStage1(name: string): InvalidOptionError {

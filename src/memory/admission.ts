@@ -43,12 +43,14 @@ export class Admission {
   /**
    * @param natives as many as pictures may run at once, of one spec
    * @param copied bytes of the weights that one form of the networks copies
+   * @param form of the networks that the models have open
    */
   constructor(
     natives: readonly NativeModel[],
     private readonly copied: number,
+    form: Demand['form'],
   ) {
-    this.places = natives.map((native) => ({ native, running: undefined, form: undefined }));
+    this.places = natives.map((native) => ({ native, running: undefined, form }));
   }
 
   /** How many pictures may run at once. */
