@@ -82,6 +82,16 @@ describe('several at once', () => {
     expect(await all(restorer, { memoryBudget: 150 })).toEqual(await all(small));
   });
 
+  test('a picture beside which the weights do not fit leaves no network open, in no model', async () => {
+    await using restorer = await Restorer.create({ steps: 2, concurrency: 3 });
+    const input = await part(0, 64);
+    const { data } = await restorer.restore(input);
+    expect(open()).toBe(5);
+    expect((await restorer.restore(input, { memoryBudget: 40 })).data).toEqual(data);
+    expect(open()).toBe(0);
+    expect((await restorer.restore(input)).data).toEqual(data);
+  });
+
   test('dispose() in the middle ends all of them, and frees the networks', async () => {
     const restorer = await Restorer.create({ steps: 500, concurrency: 3 });
     const outcomes = Promise.allSettled(
