@@ -3,7 +3,7 @@
  * Callers (and the server) decide by `code`; message texts may change.
  */
 
-/** Which class an error code uses; the class decides the extra members, see below. */
+/** Which class an error of native code gets by its code; the class decides the extra members, see below. */
 type Kind = 'base' | 'option' | 'image' | 'checkpoint' | 'manifest' | 'download' | 'abort';
 
 /** Code -> the HTTP status a server answers with, and the class. */
@@ -29,6 +29,8 @@ const CODES = {
   DIFFBIR_DOWNLOAD_FAILED: { status: 502, kind: 'download' },
   DIFFBIR_WRONG_CHECKSUM: { status: 502, kind: 'download' },
   DIFFBIR_OFFLINE: { status: 503, kind: 'download' },
+  DIFFBIR_QUEUE_FULL: { status: 503, kind: 'base' },
+  DIFFBIR_TIME_LIMIT: { status: 504, kind: 'base' },
   DIFFBIR_DISK_FULL: { status: 507, kind: 'download' },
   DIFFBIR_OUT_OF_MEMORY: { status: 507, kind: 'base' },
 } as const satisfies Record<string, { status: number; kind: Kind }>;
@@ -132,6 +134,34 @@ export class AbortError extends DiffBIRError {
 
   constructor(message = 'The operation was aborted', options?: ErrorOptions) {
     super('DIFFBIR_ABORTED', message, options);
+  }
+}
+
+/** As many calls wait for a Restorer as its `queueLimit` allows: try again later, or somewhere else. */
+export class QueueFullError extends DiffBIRError {
+  override name = 'QueueFullError';
+  /** How many calls wait. */
+  readonly queued: number;
+
+  constructor(queued: number, options?: ErrorOptions) {
+    super(
+      'DIFFBIR_QUEUE_FULL',
+      `${queued} calls wait already, as many as queueLimit allows: try again later, or take restoreAll() for a batch`,
+      options,
+    );
+    this.queued = queued;
+  }
+}
+
+/** A picture took longer than its `timeLimit` and was stopped; the next call works. */
+export class TimeLimitError extends DiffBIRError {
+  override name = 'TimeLimitError';
+  /** The limit, in seconds. */
+  readonly seconds: number;
+
+  constructor(seconds: number, options?: ErrorOptions) {
+    super('DIFFBIR_TIME_LIMIT', `The picture was not restored within timeLimit (${seconds} s)`, options);
+    this.seconds = seconds;
   }
 }
 

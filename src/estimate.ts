@@ -4,15 +4,14 @@ import type { ImageInput, RawImage } from './image/types';
 import { inspect } from './inspect';
 import type { Internals } from './internals';
 import { noStage1, type OpenModel, openModel } from './loadModel';
-import { featuresFit, peakBytes, planTiles } from './memory/planTiles';
-import { keepsNetworks, type WeightMemory, weightMemory } from './memory/weights';
+import { planPicture } from './memory/planPicture';
+import { type WeightMemory, weightMemory } from './memory/weights';
 import type { NetworkSpec, RestoreJob } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { type ResolvedOptions, resolveOptions } from './options/resolve';
 import type { OptionName } from './options/table';
 import { validateOptions } from './options/validate';
 import { runTask } from './runTask';
-import { reuseOf } from './speed';
 import { checkWorkSize, outputSize, type Size, workSize } from './workSize';
 
 /** The options that time and memory depend on. */
@@ -123,17 +122,14 @@ export function estimateWith(
   const input = { width, height };
   const minShortEdge = stage === 2 ? model.minShortEdge : 1;
   checkWorkSize({ ...input, name: 'The picture' }, options, minShortEdge);
-  const tiles = planTiles(input, stage, model, options);
+  const { tiling: tiles, work, keepNetworks } = planPicture(input, stage, model, options);
   const { primitives, hasFastInt8 } = model.internals.loadBinding();
   const gain = options.precision === 'float32' ? 1 : hasFastInt8 ? GAIN_OF_INT8 : GAIN_OF_PORTABLE_INT8;
   const stages = workOf(model, { stage, size: input, tiles }, options, primitives).map(({ type, ...work }) => ({
     ...work,
     seconds: work.flop / (gflops * 1e9 * shareOf(type, gain)),
   }));
-  const { reuse } = reuseOf(options);
-  const isReused = stage === 2 && reuse !== 'none' && featuresFit(input, model, options, tiles, reuse);
-  const work = peakBytes(input, stage, model, options, tiles, isReused ? reuse : 'none');
-  const weights = weightMemory(model.spec, keepsNetworks(model.copied, work, options));
+  const weights = weightMemory(model.spec, keepNetworks);
   return {
     model: model.name,
     stage,

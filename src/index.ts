@@ -18,6 +18,8 @@ export {
   InvalidImageError,
   InvalidOptionError,
   ManifestError,
+  QueueFullError,
+  TimeLimitError,
 } from './errors';
 export { type Estimate, type EstimateOptions, estimate, type StageEstimate } from './estimate';
 export type { Point, RestoredFace } from './faces/restoredFace';

@@ -2,13 +2,14 @@ import path from 'node:path';
 import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
+import { Admission } from './memory/admission';
 import { type FaceFootprint, type Footprint, faceFootprintOf, footprintOf } from './memory/footprint';
 import { keepsNetworks, weightMemory } from './memory/weights';
 import { findModel } from './models/findModel';
 import type { LoadedManifest, ModelManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import { forTask } from './models/task';
-import type { ModelSpec, NativeModel } from './native/binding';
+import type { ModelSpec, NativeModel, NativeProgress } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
 import type { Task } from './options/table';
@@ -18,7 +19,8 @@ import { runTask } from './runTask';
 
 /** A model that is loaded, and how its Restorer was configured. */
 export interface LoadedModel {
-  readonly native: NativeModel;
+  /** Where pictures get the networks from, one native model each. */
+  readonly admission: Admission;
   readonly name: string;
   readonly task: Task;
   /** The last stage whose networks are there. */
@@ -40,8 +42,13 @@ export interface LoadedModel {
   readonly internals: Internals;
 }
 
+/** A model while a picture runs on it. */
+export interface ModelInUse extends LoadedModel {
+  readonly native: NativeModel;
+}
+
 /** A model whose files have been read, and nothing built yet. */
-export interface OpenModel extends Omit<LoadedModel, 'native'> {
+export interface OpenModel extends Omit<LoadedModel, 'admission'> {
   readonly spec: ModelSpec;
   /** As it is for the task. */
   readonly manifest: ModelManifest;
@@ -104,8 +111,19 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const { spec, manifest: _, ...model } = await openModel(options, internals);
   const binding = internals.loadBinding();
   const progress = options.onProgress && withLoadFraction(options.onProgress, loadShare);
-  const native = await runTask((report) => binding.createModel(spec, report), progress, options.signal);
-  return { ...model, native };
+  const { concurrency } = resolveOptions(...model.layers);
+  const natives: NativeModel[] = [];
+  try {
+    // The first opens the networks, and the others share them.
+    for (let i = 0; i < concurrency; i++) {
+      const task = (report: (progress: NativeProgress) => void) => binding.createModel(spec, report);
+      natives.push(await runTask(task, i === 0 ? progress : undefined, options.signal));
+    }
+  } catch (error) {
+    await Promise.all(natives.map((native) => native.dispose()));
+    throw error;
+  }
+  return { ...model, admission: new Admission(natives, model.copied, spec.keepNetworks ? 'none' : undefined) };
 }
 
 export function noStage1(name: string): InvalidOptionError {

@@ -15,8 +15,8 @@ const LOAD_SHARE = 0.1;
  * Restores one photograph: loads the model, runs it, frees it. For more than one picture use a `Restorer`.
  * Options are checked before anything else happens; an option goes before the model's own default, and that before
  * the table's.
- * Rejects with InvalidOptionError, InvalidImageError, ManifestError, CheckpointError, AbortError, or a DiffBIRError
- * with another code.
+ * Rejects with InvalidOptionError, InvalidImageError, ManifestError, CheckpointError, TimeLimitError, AbortError, or a
+ * DiffBIRError with another code.
  * @example
  * const result = await restore('old.jpg', { upscale: 2, onProgress: ({ fraction }) => console.log(fraction) });
  * await result.toFile('restored.jpg');
@@ -33,10 +33,10 @@ export async function restoreWith(
 ): Promise<RestoreResult> {
   checkInput(input);
   const checked = validateOptions(options);
-  const model = await loadModel(checked, await rooms(), LOAD_SHARE);
+  const model = await loadModel({ ...checked, concurrency: 1 }, await rooms(), LOAD_SHARE);
   try {
     return await restorePicture(model, input, resolveOptions(checked, ...model.layers), LOAD_SHARE);
   } finally {
-    await model.native.dispose();
+    await model.admission.dispose();
   }
 }

@@ -3,7 +3,6 @@ import { InvalidOptionError } from './errors';
 import {
   checkFaceOptions,
   DETECT_SHARE,
-  DETECTOR_SHORT_SIDE,
   findFaces,
   type NativeRun,
   type PictureFaces,
@@ -11,15 +10,17 @@ import {
   type RunStages,
   restoreFaces,
 } from './faces/restoreFaces';
-import { decode } from './image/decode';
+import { type OpenPicture, openPicture } from './image/decode';
 import { resizeAlpha } from './image/encode';
 import { joinAlpha } from './image/raw';
 import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
-import { type LoadedModel, noStage1 } from './loadModel';
-import { featuresFit, peakBytes, planTiles } from './memory/planTiles';
+import { type LoadedModel, type ModelInUse, noStage1 } from './loadModel';
+import type { Demand } from './memory/admission';
+import { DETECTOR_SHORT_SIDE } from './memory/planFaces';
+import { planPicture } from './memory/planPicture';
 import { keepsNetworks } from './memory/weights';
-import type { RestoreJob } from './native/binding';
+import type { NativeModel, RestoreJob } from './native/binding';
 import type { ResolvedOptions } from './options/resolve';
 import { MAX_PARAMETERS, type RunParameters, runParameters, toJson } from './parameters/runParameters';
 import { hasRdf } from './parameters/xmp';
@@ -27,8 +28,10 @@ import { withFraction } from './progress';
 import { RestoreResult, type StageTime } from './restoreResult';
 import { runTask } from './runTask';
 import { checkSamples, sampleSeed } from './samples';
-import { reuseOf } from './speed';
+import { withTimeLimit } from './timeLimit';
 import { checkWorkSize } from './workSize';
+
+const MIB = 2 ** 20;
 
 /** One picture's way: bytes, RGB, native (once a sample), RGB with its alpha and metadata again. */
 export async function restorePicture(
@@ -37,7 +40,22 @@ export async function restorePicture(
   options: ResolvedOptions,
   loadShare = 0,
 ): Promise<RestoreResult> {
-  const { signal, samples } = options;
+  const stage = checkRun(model, options);
+  return withTimeLimit(options, async ({ signal, paused }) => {
+    const limited = { ...options, signal };
+    const begin = performance.now();
+    const opened = await openPicture(input, limited);
+    const opening = performance.now() - begin;
+    // Refused, or kept waiting, before it is decoded: what would be too large for the limits, or for the memory.
+    const demand = demandOf(opened, stage, model, options);
+    const work = (native: NativeModel) =>
+      restoreOpened({ ...model, native }, opened, opening, stage, limited, loadShare);
+    return model.admission.run(demand, { signal, paused }, work);
+  });
+}
+
+/** Throws InvalidOptionError for options that this model cannot have, or that contradict each other. */
+function checkRun(model: LoadedModel, options: ResolvedOptions): 1 | 2 {
   const stage = options.stage ?? model.stages;
   if (stage > model.stages) throw stageNotLoaded();
   if (stage === 2 && !model.readsPrompts) refusePrompts(options, model.name);
@@ -46,17 +64,31 @@ export async function restorePicture(
   checkSamples(options, stage);
   checkInterval(options);
   if (model.faces) checkFaceOptions(options);
+  return stage;
+}
 
-  const begin = performance.now();
+/** What the picture needs. Throws InvalidImageError and InvalidOptionError where that is more than the limits allow. */
+function demandOf(opened: OpenPicture, stage: 1 | 2, model: LoadedModel, options: ResolvedOptions): Demand {
   const enlarged = model.faces && options.parity ? DETECTOR_SHORT_SIDE : 1;
-  const minShortEdge = Math.max(stage === 2 ? model.minShortEdge : 1, enlarged);
-  // Refused before it is decoded: what would be too large for the limits, or for the memory.
-  const picture = await decode(input, options, (width, height, name) => {
-    checkWorkSize({ width, height, name }, options, minShortEdge);
-    planTiles({ width, height }, stage, model, options);
-    planFaces({ width, height }, stage, model, options);
-  });
-  const read = { stage: 'read' as const, milliseconds: performance.now() - begin };
+  checkWorkSize(opened, options, Math.max(stage === 2 ? model.minShortEdge : 1, enlarged));
+  const { work: whole, reuse } = planPicture(opened, stage, model, options);
+  const work = planFaces(opened, stage, whole, model, options);
+  const form = keepsNetworks(model.copied, work, options) ? reuse : undefined;
+  return { work, budget: options.memoryBudget * MIB, form };
+}
+
+async function restoreOpened(
+  model: ModelInUse,
+  opened: OpenPicture,
+  opening: number,
+  stage: 1 | 2,
+  options: ResolvedOptions,
+  loadShare: number,
+): Promise<RestoreResult> {
+  const { signal, samples } = options;
+  const begin = performance.now();
+  const picture = await opened.decode();
+  const read = { stage: 'read' as const, milliseconds: opening + performance.now() - begin };
   if (signal?.aborted) throw abortError(signal);
 
   const begun = model.faces ? loadShare + DETECT_SHARE * (1 - loadShare) : loadShare;
@@ -75,7 +107,7 @@ export async function restorePicture(
 
 /** What the samples of a picture have in common. */
 interface Run {
-  readonly model: LoadedModel;
+  readonly model: ModelInUse;
   readonly stage: 1 | 2;
   readonly picture: Picture;
   readonly read: StageTime;
@@ -128,7 +160,7 @@ async function restoreSample(
 
 /** One way through native code: of the picture, or of an aligned face. */
 async function runStages(
-  model: LoadedModel,
+  model: ModelInUse,
   stage: 1 | 2,
   picture: Picture,
   options: ResolvedOptions,
@@ -196,14 +228,7 @@ function toJob(
   const { upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint } = options;
   const { guidance, fidelity, padding, parity, colorFix, seed, noise = [], trace } = options;
   const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
-  const tiling = planTiles({ width, height }, stage, model, options);
-  const { reuseInterval, ...asked } = reuseOf(options);
-  let { reuse } = asked;
-  if (stage === 2 && reuse !== 'none' && !featuresFit({ width, height }, model, options, tiling, reuse)) {
-    warnings.push('memoryBudget is too small to reuse features: every step computes all');
-    reuse = 'none';
-  }
-  const work = options.held + peakBytes({ width, height }, stage, model, options, tiling, reuse);
+  const { work: _, warnings: planned, ...plan } = planPicture({ width, height }, stage, model, options);
   return {
     job: {
       image: { data: rgb, width, height },
@@ -211,15 +236,13 @@ function toJob(
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint },
       ...{ padding, parity, colorFix, seed, noise, trace },
-      keepNetworks: keepsNetworks(model.copied, work, options),
-      ...{ reuse, reuseInterval },
+      ...plan,
       ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },
-      tiling,
       positiveTokens: tokens('prompt'),
       negativeTokens: tokens('negativePrompt'),
     },
-    warnings,
+    warnings: [...planned, ...warnings],
   };
 }
 

@@ -3,6 +3,7 @@ import { checkInput, isInput } from './image/readInput';
 import type { ImageInput } from './image/types';
 import { JobQueue } from './jobQueue';
 import { type LoadedModel, loadModel } from './loadModel';
+import { limitOf } from './options/limitOf';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
 import { validateOptions } from './options/validate';
@@ -10,20 +11,23 @@ import { restorePicture } from './restorePicture';
 import type { RestoreResult } from './restoreResult';
 
 /**
- * A loaded model: loading takes seconds and memory, so restore many pictures with one Restorer. Calls run one after
- * the other, in the order they were made, on native threads: the event loop stays free. Restorers of one process, also in
+ * A loaded model: loading takes seconds and memory, so restore many pictures with one Restorer. Calls run on native
+ * threads, as many at once as `concurrency` and `memoryBudget` allow; the event loop stays free. Those that wait start by
+ * their `priority`, then by turns of their `caller`, then in the order they were made. Restorers of one process, also in
  * worker threads, share the networks that have the same files and `threads`; the last one that is disposed frees them.
  * @example
  * await using restorer = await Restorer.create({ model: './my-model', stage: 1 });
  * for (const file of files) await (await restorer.restore(file)).toFile(`out/${path.basename(file)}`);
  */
 export class Restorer {
-  private readonly queue = new JobQueue();
-  private running: Promise<unknown> = Promise.resolve();
+  private readonly queue: JobQueue;
   private disposal: Promise<void> | undefined;
 
   /** @internal */
-  constructor(private readonly model: LoadedModel) {}
+  constructor(private readonly model: LoadedModel) {
+    const { concurrency, queueLimit } = resolveOptions(...model.layers);
+    this.queue = new JobQueue(concurrency, limitOf('queueLimit', queueLimit));
+  }
 
   /**
    * Loads a model. The options are the defaults of every later call, except `signal` and `onProgress`, which concern
@@ -53,8 +57,8 @@ export class Restorer {
 
   /**
    * Restores one picture. Options of this call go before those of `create`, and those before the model's own.
-   * Rejects with InvalidOptionError, InvalidImageError, AbortError, DIFFBIR_DISPOSED, or a DiffBIRError with another
-   * code; the next call works.
+   * Rejects with InvalidOptionError, InvalidImageError, QueueFullError, TimeLimitError, AbortError, DIFFBIR_DISPOSED, or
+   * a DiffBIRError with another code; the next call works.
    */
   async restore(input: ImageInput, options: RestoreOptions = {}): Promise<RestoreResult> {
     checkInput(input);
@@ -62,19 +66,18 @@ export class Restorer {
       validateOptions(options, { scope: 'call', loaded: this.loaded }),
       ...this.model.layers,
     );
-    return this.queue.run(() => {
-      const job = restorePicture(this.model, input, resolved).catch((error) => {
+    const job = () =>
+      restorePicture(this.model, input, resolved).catch((error) => {
         throw this.disposal && isAbort(error) && !resolved.signal?.aborted ? disposedMeanwhile(error) : error;
       });
-      this.running = job;
-      return job;
-    }, resolved.signal);
+    return this.queue.run(job, resolved);
   }
 
   /**
-   * Restores pictures one after the other, each as if it were alone: the same seed, whatever came before it. The next
-   * input is taken when the caller asks for it, so that no more than one result is in memory. A picture that fails does
-   * not stop the others: it comes with its error.
+   * Restores pictures, each as if it were alone: the same seed, whatever came before it. The results come in the order of
+   * the inputs. The next input is taken when the caller asks for a result, so that no more than `concurrency` results are
+   * in memory. A picture that fails does not stop the others: it comes with its error. When the caller leaves the loop,
+   * what still runs is stopped.
    * Throws what concerns them all: InvalidOptionError, AbortError, DIFFBIR_DISPOSED.
    * @example
    * for await (const { input, result, error } of restorer.restoreAll(files)) {
@@ -88,12 +91,28 @@ export class Restorer {
   ): AsyncGenerator<BatchItem<T>, void> {
     checkInputs(inputs);
     const checked = validateOptions(options, { scope: 'call', loaded: this.loaded });
-    for await (const input of inputs) yield await this.restoreItem(input, checked);
+    const stop = new AbortController();
+    const forward = () => stop.abort(checked.signal?.reason);
+    if (checked.signal?.aborted) forward();
+    checked.signal?.addEventListener('abort', forward, { once: true });
+    const started: Promise<BatchItem<T>>[] = [];
+    try {
+      for await (const input of inputs) {
+        const item = this.restoreItem(input, { ...checked, signal: stop.signal });
+        item.catch(() => {}); // heard of when its turn comes, if the caller stays so long
+        started.push(item);
+        if (started.length >= this.model.admission.size) yield await (started.shift() as Promise<BatchItem<T>>);
+      }
+      for (const item of started) yield await item;
+    } finally {
+      checked.signal?.removeEventListener('abort', forward);
+      stop.abort();
+    }
   }
 
   /** How many calls wait and run. */
   counters(): { readonly queued: number; readonly running: number } {
-    return { queued: this.queue.length, running: Number(this.queue.isRunning) };
+    return { queued: this.queue.length, running: this.queue.running };
   }
 
   /**
@@ -121,8 +140,8 @@ export class Restorer {
 
   private async free(): Promise<void> {
     this.queue.close();
-    await this.model.native.dispose();
-    await this.running.catch(() => {});
+    await this.model.admission.dispose();
+    await this.queue.settled();
   }
 }
 

@@ -1,5 +1,5 @@
 import { InvalidImageError } from './errors';
-import { OPTIONS } from './options/table';
+import { limitOf } from './options/limitOf';
 
 /** Networks take multiples of this; the rest is padding. */
 const MULTIPLE = 64;
@@ -36,8 +36,7 @@ export function checkWorkSize(
   if (outWidth < 1 || outHeight < 1) {
     throw new InvalidImageError(`${name}: ${width} x ${height} pixels times upscale ${upscale} leave no output`);
   }
-  if (limitWorkPixels === false) return;
-  const limit = limitWorkPixels === true ? OPTIONS.limitWorkPixels.default : limitWorkPixels;
+  const limit = limitOf('limitWorkPixels', limitWorkPixels);
   const work = workSize({ width, height }, upscale, minShortEdge);
   if (work.width * work.height <= limit) return;
   throw new InvalidImageError(

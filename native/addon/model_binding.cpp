@@ -16,6 +16,7 @@
 #include "pipeline/faces/paste.h"
 #include "pipeline/networks.h"
 #include "pipeline/restore.h"
+#include "runtime/environment.h"
 
 namespace diffbir {
 
@@ -54,17 +55,27 @@ Image paste_faces(Model& model, faces::PasteJob job, CancellationToken& token, c
   return faces::paste(face_networks(model), std::move(job), token, on_progress);
 }
 
-/// Frees the networks when every earlier job has come to its end.
-class DisposeTask : public Job {
+/// What is done to a model when every earlier job has come to its end.
+class ModelChange : public Job {
  public:
-  DisposeTask(Napi::Env env, std::shared_ptr<ModelHandle> handle) : Job(env), handle_(std::move(handle)) {}
+  using Change = void (*)(ModelHandle&);
+  ModelChange(Napi::Env env, std::shared_ptr<ModelHandle> handle, Change change)
+      : Job(env), handle_(std::move(handle)), change_(change) {}
 
  private:
-  void run(CancellationToken&, const ProgressCallback&) override { handle_->model.reset(); }
+  void run(CancellationToken&, const ProgressCallback&) override { change_(*handle_); }
   Napi::Value result(Napi::Env env) override { return env.Undefined(); }
 
   std::shared_ptr<ModelHandle> handle_;
+  Change change_;
 };
+
+void close_networks(ModelHandle& handle) {
+  handle.model->networks().close();
+  runtime::return_free_memory();
+}
+
+void free_model(ModelHandle& handle) { handle.model.reset(); }
 
 /// The NativeModel of src/native/binding.ts. Its functions own the model: when JavaScript lets go of both, and no job
 /// runs, the handle frees it.
@@ -93,11 +104,24 @@ Napi::Object make_model(Napi::Env env, const std::shared_ptr<ModelHandle>& handl
   set_task("findFaces", to_find_job, find_faces, from_found_faces);
   set_task("pasteFaces", to_paste_job, paste_faces, from_image);
 
+  const auto open_change = [=](Napi::Env env, ModelChange::Change change) -> Job& {
+    return Job::open(env, std::make_unique<ModelChange>(env, handle, change), env.Undefined());
+  };
+  set_function(model, "closeNetworks", [=](const Napi::CallbackInfo& info) -> Napi::Value {
+    Job& job = open_change(info.Env(), close_networks);
+    const Napi::Promise promise = job.promise();
+    if (handle->disposed) {
+      job.refuse(disposed);
+    } else {
+      queue->push(job);
+    }
+    return promise;
+  });
   set_function(model, "dispose", [=](const Napi::CallbackInfo& info) -> Napi::Value {
     if (!handle->disposed) queue->clear(disposed);
     handle->disposed = true;
     // A second call finds nothing to free, but it too resolves only behind the first.
-    Job& job = Job::open(info.Env(), std::make_unique<DisposeTask>(info.Env(), handle), info.Env().Undefined());
+    Job& job = open_change(info.Env(), free_model);
     const Napi::Promise promise = job.promise();
     queue->push(job);
     return promise;

@@ -36,33 +36,53 @@ export interface Run {
   readonly reporter: Reporter;
 }
 
-/** Restores the pictures one after the other; one that fails does not stop the others. */
+type OnProgress = NonNullable<RestoreOptions['onProgress']>;
+
+/** Restores the pictures, as many at once as `concurrency` says; one that fails does not stop the others. */
 export async function restoreFiles(run: Run): Promise<ExitCode> {
   const { plans, options, signal, reporter } = run;
+  const { concurrency = OPTIONS.concurrency.default } = options;
   let failures = 0;
-  const onProgress = (label: string) => (progress: Parameters<Reporter['progress']>[1]) =>
-    reporter.progress(label, progress);
-  const restorer = await run.createRestorer({ ...options, signal, onProgress: onProgress('loading the model') });
-  try {
-    checkLike(run, restorer.modelName);
-    checkSamples({ samples: options.samples ?? 1, noise: undefined }, options.stage ?? restorer.stages);
-    for (const [i, plan] of plans.entries()) {
-      if (signal.aborted) break;
-      const label = plans.length > 1 ? `${plan.input} (${i + 1} of ${plans.length})` : plan.input;
+  const loading: OnProgress = (progress) => reporter.progress('loading the model', progress);
+  const restorer = await run.createRestorer({ ...options, signal, onProgress: loading });
+  const onProgress = progressOf(run, concurrency);
+  const left = [...plans.entries()];
+  const restoreSome = async () => {
+    for (let next = left.shift(); next && !signal.aborted; next = left.shift()) {
+      const [i, plan] = next;
       try {
-        await restoreFile(run, restorer, plan, onProgress(label));
+        await restoreFile(run, restorer, plan, onProgress(i));
       } catch (error) {
-        if (signal.aborted) break;
+        if (signal.aborted) return;
         failures++;
         reportFailure(run, plan, error);
       }
     }
+  };
+  try {
+    checkLike(run, restorer.modelName);
+    checkSamples({ samples: options.samples ?? 1, noise: undefined }, options.stage ?? restorer.stages);
+    await Promise.all(Array.from({ length: concurrency }, restoreSome));
   } finally {
     reporter.clear();
     await restorer.dispose();
   }
   if (signal.aborted) return EXIT.interrupted;
   return failures > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** How far picture `i` is; where several run at once, how far all are. */
+function progressOf({ plans, reporter }: Run, concurrency: number): (i: number) => OnProgress {
+  const count = plans.length;
+  if (concurrency === 1 || count === 1) {
+    const label = (i: number) => `${plans[i]?.input}${count > 1 ? ` (${i + 1} of ${count})` : ''}`;
+    return (i) => (progress) => reporter.progress(label(i), progress);
+  }
+  const fractions = new Array<number>(count).fill(0);
+  return (i) => (progress) => {
+    fractions[i] = progress.fraction;
+    reporter.bar(fractions.reduce((sum, fraction) => sum + fraction, 0) / count, `${count} pictures`);
+  };
 }
 
 /** Throws UsageError for another model than the picture's, unless it was asked for. */
@@ -87,7 +107,7 @@ async function restoreFile(
   run: Run,
   restorer: Awaited<ReturnType<CreateRestorer>>,
   plan: Plan,
-  onProgress: NonNullable<RestoreOptions['onProgress']>,
+  onProgress: OnProgress,
 ): Promise<void> {
   const { force, signal, options } = run;
   const { input, output, sample = 0 } = plan;

@@ -1,9 +1,9 @@
 import { captionedPrompt } from '../caption';
 import { InvalidOptionError } from '../errors';
 import type { Picture } from '../image/types';
-import type { LoadedModel } from '../loadModel';
-import { planDetector } from '../memory/planFaces';
-import { type PlanOptions, planTiles } from '../memory/planTiles';
+import type { LoadedModel, ModelInUse } from '../loadModel';
+import { findingBytes, planDetector } from '../memory/planFaces';
+import { planPicture } from '../memory/planPicture';
 import type { NativeImage, RestoreJob } from '../native/binding';
 import type { FoundFaces } from '../native/faces';
 import type { ResolvedOptions } from '../options/resolve';
@@ -46,8 +46,6 @@ const PASTE_SHARE = 0.02;
 
 /** Sides of an aligned face. */
 const FACE_SIDE = 512;
-/** The detector enlarges a picture whose short side is below this, with `parity` however long the other is. */
-export const DETECTOR_SHORT_SIDE = 640;
 /** Each is held twice, as it was and restored. */
 const FACE_BYTES = 2 * 3 * FACE_SIDE ** 2;
 
@@ -60,17 +58,28 @@ export function checkFaceOptions({ noise }: Pick<ResolvedOptions, 'noise'>): voi
   );
 }
 
-/** Throws InvalidOptionError where `memoryBudget` is too small for the faces of a picture of this size. */
-export function planFaces(size: Size, stage: 1 | 2, model: LoadedModel, options: PlanOptions): void {
-  if (!model.faces) return;
-  planDetector(size, model, options);
+/**
+ * Bytes that a picture with as many faces as `maxFaces` needs, of which `whole` are for the picture as a whole.
+ * Throws InvalidOptionError where `memoryBudget` is too small for that.
+ */
+export function planFaces(
+  size: Size,
+  stage: 1 | 2,
+  whole: number,
+  model: LoadedModel,
+  options: ResolvedOptions,
+): number {
+  if (!model.faces) return whole;
+  const finding = findingBytes(size, model.faces, options);
   const face = { width: FACE_SIDE, height: FACE_SIDE };
-  planTiles(face, stage, { ...model, footprint: model.faces.restoration }, { ...options, upscale: 1 });
+  const restoration = { ...model, footprint: model.faces.restoration };
+  const { work } = planPicture(face, stage, restoration, { ...options, upscale: 1 });
+  return Math.max(finding, options.maxFaces * FACE_BYTES + Math.max(work, whole));
 }
 
 /** Looks for faces, and asks the captioner about each. Progress goes from `from` to `to`. */
 export async function findFaces(
-  model: LoadedModel,
+  model: ModelInUse,
   picture: Picture,
   stage: 1 | 2,
   options: ResolvedOptions,
@@ -114,7 +123,7 @@ function warningsOf({ found, faces, size, searched }: FoundFaces, maxFaces: numb
  * the result; the reference then saves nothing.
  */
 export async function restoreFaces(
-  model: LoadedModel,
+  model: ModelInUse,
   picture: Picture,
   found: PictureFaces,
   options: ResolvedOptions,

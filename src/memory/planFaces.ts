@@ -13,6 +13,9 @@ const PASTE = 3 * LEVELS + FLOATS + 16;
 /** The detector sees no less than this. */
 const LEAST_PIXELS = 256 ** 2;
 
+/** The detector enlarges a picture whose short side is below this, with `parity` however long the other is. */
+export const DETECTOR_SHORT_SIDE = 640;
+
 export type FacePlanOptions = Pick<ResolvedOptions, 'upscale' | 'parity' | 'memoryBudget'>;
 
 /**
@@ -26,13 +29,8 @@ export function planDetector(
   { upscale, parity, memoryBudget }: FacePlanOptions,
 ): number {
   if (parity || !faces) return Number.MAX_SAFE_INTEGER;
-  const [input, output] = [
-    size.width * size.height,
-    outputSize(size.width, upscale) * outputSize(size.height, upscale),
-  ];
-  const held = 2 * LEVELS * input + 2 * LEVELS * output;
-  const perPixel = faces.detector + FLOATS + LEVELS;
-  const needed = Math.max(held + perPixel * LEAST_PIXELS, LEVELS * input + PASTE * output + faces.parser);
+  const { held, perPixel, pasting } = bytesOf(size, faces, upscale);
+  const needed = Math.max(held + perPixel * LEAST_PIXELS, pasting);
   if (needed > memoryBudget * MIB) {
     throw new InvalidOptionError(
       'memoryBudget',
@@ -41,4 +39,23 @@ export function planDetector(
     );
   }
   return Math.floor((memoryBudget * MIB - held) / perPixel);
+}
+
+/** Bytes that are needed while faces are looked for or pasted. Throws as planDetector does. */
+export function findingBytes(size: Size, faces: FaceFootprint, options: FacePlanOptions): number {
+  const most = planDetector(size, { faces }, options);
+  const { held, perPixel, pasting } = bytesOf(size, faces, options.upscale);
+  const [width, height] = [outputSize(size.width, options.upscale), outputSize(size.height, options.upscale)];
+  const enlarged = Math.max(1, DETECTOR_SHORT_SIDE / Math.min(width, height));
+  return Math.max(held + perPixel * Math.min(most, width * height * enlarged ** 2), pasting);
+}
+
+/** What pictures take while faces are looked for, the detector for each pixel that it works on, and all the pasting. */
+function bytesOf({ width, height }: Size, { detector, parser }: FaceFootprint, upscale: number) {
+  const [input, output] = [width * height, outputSize(width, upscale) * outputSize(height, upscale)];
+  return {
+    held: 2 * LEVELS * input + 2 * LEVELS * output,
+    perPixel: detector + FLOATS + LEVELS,
+    pasting: LEVELS * input + PASTE * output + parser,
+  };
 }

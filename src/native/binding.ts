@@ -236,6 +236,8 @@ export interface NativeModel {
   /** These two of a model with `faces`. */
   findFaces(job: FindFacesJob, onProgress: (progress: NativeProgress) => void): NativeTask<FoundFaces>;
   pasteFaces(job: PasteFacesJob, onProgress: (progress: NativeProgress) => void): NativeTask<NativeImage>;
+  /** Closes its networks behind the jobs that were started; the next job opens them again. */
+  closeNetworks(): Promise<void>;
   /** Cancels what runs, waits for it and frees the networks. Later calls reject with DIFFBIR_DISPOSED. */
   dispose(): Promise<void>;
 }

@@ -108,9 +108,34 @@ export interface RestoreOptions {
   task?: 'sr' | 'denoise' | 'face' | 'unaligned_face' | undefined;
   /**
    * Threads that one operator may use. An integer from 1 to 1024.
-   * @default os.availableParallelism()
+   * @default the processors of the machine, or as many as the CPU quota of the container is worth
    */
   threads?: number | undefined;
+  /**
+   * How many pictures a Restorer works on at once, as far as `memoryBudget` allows: each is restored as if it were
+   * alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that
+   * one alone is faster; together they use cores that one leaves idle. An integer from 1 to 64.
+   * @default 1
+   */
+  concurrency?: number | undefined;
+  /**
+   * How many calls may wait for a Restorer. One more rejects at once with QueueFullError. An integer from 0 to
+   * 1000000, true for the default, or false for no limit.
+   * @default 1000
+   */
+  queueLimit?: number | boolean | undefined;
+  /**
+   * Which of the calls that wait for a Restorer goes first: the one with the highest. A running one is not
+   * interrupted. An integer from -100 to 100.
+   * @default 0
+   */
+  priority?: number | undefined;
+  /**
+   * Whose call this is, for instance the key of a user. Callers whose calls wait with the same `priority` take
+   * turns, so that nobody waits for all the calls of another. A string of at most 1000 characters without NUL.
+   * @default ''
+   */
+  caller?: string | undefined;
   /**
    * What the networks of stage 2 compute with. `int8`: weights and activations of 8 bits, on processors with
    * AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50
@@ -276,11 +301,11 @@ export interface RestoreOptions {
    */
   tiling?: Tiling | undefined;
   /**
-   * Memory for one restoration in MiB: its pictures (about 29 bytes for each pixel) and the work of the networks.
-   * Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the
-   * embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the
-   * picture, each stage opens its networks and closes them again, which takes the time of loading for every
-   * picture. An integer from 1 to 16777216.
+   * Memory for the restorations of a Restorer in MiB: pictures (about 29 bytes for each pixel) and the work of the
+   * networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB
+   * with the embedded model) come on top; where the weights of all networks that have to be copied do not fit
+   * beside the picture, each stage opens its networks and closes them again, which takes the time of loading for
+   * every picture. An integer from 1 to 16777216.
    * @default half of the memory of the machine or container
    */
   memoryBudget?: number | undefined;
@@ -370,6 +395,13 @@ export interface RestoreOptions {
    * @default 268402689 (16383 x 16383)
    */
   limitWorkPixels?: number | boolean | undefined;
+  /**
+   * Seconds that a picture may take, reading it included, waiting for its turn or for memory not. Then the work is
+   * stopped, and the call rejects with TimeLimitError. A number above 0, at most 2000000, true for the default, or
+   * false for no limit.
+   * @default 86400 (a day)
+   */
+  timeLimit?: number | boolean | undefined;
   /**
    * From which decoder complaint on a damaged input is refused, as in sharp.
    * @default 'warning'

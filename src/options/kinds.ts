@@ -102,6 +102,11 @@ export function limit(kind: Kind<number>): Kind<number | boolean> {
   };
 }
 
+/** The kind without its command-line form. */
+export function withoutFlag<T>({ type, expected, is }: Kind<T>): Kind<T> {
+  return { type, expected, is };
+}
+
 /** A value with no command-line form, accepted by a predicate of its own. */
 export function custom<T>(type: string, expected: string, is: (value: unknown) => boolean): Kind<T> {
   return { type, expected, is: is as (value: unknown) => value is T };

@@ -3,10 +3,10 @@
  * (`resolve.ts`), the flags and help of the command line (`cli/flags.ts`), the TypeScript interface
  * (`RestoreOptions.ts`, generated) and the table in README.md (generated: `npm run docs:options`).
  */
-import { availableParallelism } from 'node:os';
+import { defaultThreads } from '../cpuQuota';
 import { defaultMemoryBudget } from '../memory/budget';
 import type { ModelSource } from '../models/manifest';
-import { boolean, custom, integer, type Kind, limit, number, oneOf, seed, text } from './kinds';
+import { boolean, custom, integer, type Kind, limit, number, oneOf, seed, text, withoutFlag } from './kinds';
 import {
   type Captioner,
   isAbortSignal,
@@ -221,10 +221,34 @@ export const OPTIONS = {
   },
   threads: {
     kind: integer(1, 1024),
-    default: availableParallelism(),
-    defaultDoc: 'os.availableParallelism()',
+    default: defaultThreads(),
+    defaultDoc: 'the processors of the machine, or as many as the CPU quota of the container is worth',
     doc: 'Threads that one operator may use.',
     scope: 'load',
+  },
+  concurrency: {
+    kind: integer(1, 64),
+    default: 1,
+    doc: 'How many pictures a Restorer works on at once, as far as `memoryBudget` allows: each is restored as if it were alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that one alone is faster; together they use cores that one leaves idle.',
+    scope: 'load',
+  },
+  queueLimit: {
+    kind: withoutFlag(limit(integer(0, 1_000_000))),
+    default: 1000,
+    doc: 'How many calls may wait for a Restorer. One more rejects at once with QueueFullError.',
+    scope: 'load',
+  },
+  priority: {
+    kind: withoutFlag(integer(-100, 100)),
+    default: 0,
+    doc: 'Which of the calls that wait for a Restorer goes first: the one with the highest. A running one is not interrupted.',
+    scope: 'call',
+  },
+  caller: {
+    kind: withoutFlag(text(1000)),
+    default: '',
+    doc: 'Whose call this is, for instance the key of a user. Callers whose calls wait with the same `priority` take turns, so that nobody waits for all the calls of another.',
+    scope: 'call',
   },
   precision: {
     kind: oneOf(['float32', 'int8']),
@@ -430,7 +454,7 @@ export const OPTIONS = {
     kind: integer(1, 2 ** 24),
     default: defaultMemoryBudget(),
     defaultDoc: 'half of the memory of the machine or container',
-    doc: 'Memory for one restoration in MiB: its pictures (about 29 bytes for each pixel) and the work of the networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the picture, each stage opens its networks and closes them again, which takes the time of loading for every picture.',
+    doc: 'Memory for the restorations of a Restorer in MiB: pictures (about 29 bytes for each pixel) and the work of the networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the picture, each stage opens its networks and closes them again, which takes the time of loading for every picture.',
     scope: 'call',
   },
   padding: {
@@ -537,6 +561,13 @@ export const OPTIONS = {
     default: DEFAULT_LIMIT_INPUT_PIXELS,
     defaultDoc: '268402689 (16383 x 16383)',
     doc: 'Refuse a picture that would be larger than this while it is worked on (after upscale, and in stage 2 at the `minShortEdge` of the model): time grows with it. Memory has a limit of its own, `memoryBudget`.',
+    scope: 'call',
+  },
+  timeLimit: {
+    kind: limit(number(0, 2_000_000, { above: true })),
+    default: 86_400,
+    defaultDoc: '86400 (a day)',
+    doc: 'Seconds that a picture may take, reading it included, waiting for its turn or for memory not. Then the work is stopped, and the call rejects with TimeLimitError.',
     scope: 'call',
   },
   failOn: {

@@ -52,11 +52,16 @@ describe('the process', () => {
     expect(await start([input]).ended).toMatchObject({ code: 2 });
   });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s cancels cleanly: exit code 130, what is done stays, nothing partial',
-    async (signal) => {
-      const { input, output } = await pictures(5);
-      const { child, printed, ended } = start([input, '-o', output, '--steps', '50'], { FAKE_PACE: '5' });
+  it.each([
+    ['SIGINT', '1'],
+    ['SIGTERM', '1'],
+    ['SIGTERM', '2'],
+  ] as const)(
+    '%s cancels cleanly, %s at a time: exit code 130, what is done stays, nothing partial',
+    async (signal, concurrency) => {
+      const { input, output } = await pictures(7);
+      const args = [input, '-o', output, '--steps', '50', '--concurrency', concurrency];
+      const { child, printed, ended } = start(args, { FAKE_PACE: '5' });
       await until(() => printed.stdout.includes('1.png'));
       child.kill(signal);
       const { code, stdout } = await ended;
@@ -65,11 +70,25 @@ describe('the process', () => {
         stdout
           .trim()
           .split('\n')
-          .map((file) => path.basename(file)),
+          .map((file) => path.basename(file))
+          .sort(),
       );
-      expect(readdirSync(output).length).toBeLessThan(5);
+      expect(readdirSync(output).length).toBeLessThan(7);
     },
   );
+
+  it('a second SIGINT ends it at once', async () => {
+    const { input, output } = await pictures(1);
+    // Cancelling is not heard before the step is over.
+    const { child, printed, ended } = start([input, '-o', output], { FAKE_PACE: '60000', FAKE_SAYS: 'running' });
+    await until(() => printed.stderr.includes('running'));
+    child.kill('SIGINT');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(child.exitCode).toBeNull();
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, stdout: '' });
+    expect(existsSync(output)).toBe(false);
+  });
 
   it('SIGINT in a download leaves its part, and the same command goes on there', async () => {
     const fake = await createFakeHub();

@@ -148,6 +148,31 @@ describe('diffbir restore', () => {
     expect(forward.map(([seed]) => seed)).toEqual([5n, 5n]);
   });
 
+  it('--concurrency restores as many at once, with one bar for all, and one that fails stops no other', async () => {
+    for (const name of ['c', 'd', 'e']) writeFileSync(at('in', `${name}.png`), await image().png().toBuffer());
+    writeFileSync(at('in', 'aa.png'), '<html>');
+    fake.pace = 2;
+    const { code, stdout, stderr } = await cli([at('in'), '-o', at('out'), '--concurrency', '2', '--steps', '100'], {
+      isTTY: true,
+      env: { NO_COLOR: '1' },
+    });
+    expect([code, fake.atOnce, stdout.trim().split('\n').length]).toEqual([1, 2, 5]);
+    expect(readdirSync(at('out'))).toEqual(['a.png', 'b.jpg', 'c.png', 'd.png', 'e.png']);
+    const shown = [...stderr.matchAll(/(\d+) % {2}6 pictures/g)].map(([, percent]) => Number(percent));
+    expect(shown).toEqual([...shown].sort((a, b) => a - b));
+    expect(shown.length).toBeGreaterThan(2);
+  });
+
+  it('--time-limit fails a picture that takes longer, and the next is restored', async () => {
+    fake.pace = 10;
+    const limited = ['--time-limit', '0.3', '--stage', '2', '--steps'];
+    const { code, stderr } = await cli([at('in'), '-o', at('out'), ...limited, '1000']);
+    expect([code, fake.jobs.length, fake.cancelled]).toEqual([1, 2, 2]);
+    expect(stderr).toMatch(/a\.png: error: .*timeLimit \(0\.3 s\) \[DIFFBIR_TIME_LIMIT\]/);
+    expect(readdirSync(folder)).toEqual(['in']);
+    expect((await cli([at('in'), '-o', at('out'), ...limited, '1'])).code).toBe(0);
+  });
+
   it('--samples writes one file a sample, numbered, with the seeds that follow', async () => {
     const { code, stdout } = await cli([at('in'), '-o', at('out'), '--samples', '2', '--seed', '7', '--json']);
     const records = stdout
@@ -235,6 +260,9 @@ describe('diffbir restore', () => {
     // A list of choices too long to stand beside its flag.
     expect(stdout.replace(/\s+/g, ' ')).toContain(`One of ${SAMPLERS.join(', ')}.`);
     const untyped = ['guidance', 'captioner', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
+    const ofServers = ['queueLimit', 'priority', 'caller'];
+    for (const name of ofServers) expect(stdout).not.toContain(`-${name.slice(0, 5)}`);
+    untyped.push(...ofServers);
     for (const name of OPTION_NAMES.filter((option) => !untyped.includes(option))) {
       expect(stdout).toContain(`-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
     }

@@ -33,6 +33,10 @@ export interface FakeNative {
   searched: FoundFaces['searched'] | undefined;
   cancelled: number;
   disposed: number;
+  readonly running: Set<RestoreJob>;
+  /** How many jobs ran at once, at most, and how often networks were closed. */
+  atOnce: number;
+  closed: number;
   /** Milliseconds between two steps of a job. */
   pace: number;
   /** Thrown by the next job, as native code does. */
@@ -65,6 +69,9 @@ export function fakeNative(): FakeNative {
     searched: undefined,
     cancelled: 0,
     disposed: 0,
+    running: new Set(),
+    atOnce: 0,
+    closed: 0,
     pace: 1,
     failure: undefined,
   };
@@ -103,7 +110,14 @@ function model(fake: FakeNative): NativeModel {
             ];
       const restored = task(fake, stages, onProgress, () => enlarge(job));
       running = restored;
+      fake.running.add(job);
+      fake.atOnce = Math.max(fake.atOnce, fake.running.size);
+      const gone = () => fake.running.delete(job);
+      restored.promise.then(gone, gone);
       return restored;
+    },
+    async closeNetworks() {
+      fake.closed++;
     },
     async dispose() {
       fake.disposed++;

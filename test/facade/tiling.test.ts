@@ -64,7 +64,7 @@ describe('stage 1 on tiles', () => {
     // Recorded, so that a machine with another budget repeats the run.
     const repeated = await restorer.restore(SAMPLE, automatic.parameters?.options);
     expect(repeated.data).toEqual(automatic.data);
-    await model.native.dispose();
+    await model.admission.dispose();
   });
 
   it('both stages in little memory: the picture of the whole run', async () => {

@@ -38,9 +38,12 @@ describe('workers', () => {
     expect(await exitCodes('finish and leave the model', 8, 'wait')).toEqual(Array(8).fill(0));
   });
 
-  test.each(['run', 'run and loop forever in the progress callback', 'load'])('terminate() in: %s', async (way) => {
-    expect(await exitCodes(way, 3, 'terminate')).toEqual([1, 1, 1]);
-  });
+  test.each(['run', 'run on two models at once', 'run and loop forever in the progress callback', 'load'])(
+    'terminate() in: %s',
+    async (way) => {
+      expect(await exitCodes(way, 3, 'terminate')).toEqual([1, 1, 1]);
+    },
+  );
 
   test('share the networks of a model, which go with the last of them', async () => {
     const ended = await runFixture('sharing');

@@ -168,6 +168,22 @@ describe('loading', () => {
   });
 });
 
+describe('closeNetworks', () => {
+  test('comes behind the jobs that were started; the next one opens its networks again', async () => {
+    const open = () => binding.primitives.openNetworks();
+    const before = open();
+    const model = await load();
+    expect(open()).toBe(before + 6);
+    const running = model.restore(jobOf({ stage: 2 }), ignore);
+    await model.closeNetworks();
+    expect(open()).toBe(before);
+    const { image } = await running.promise;
+    expect((await model.restore(jobOf({ stage: 2 }), ignore).promise).image.data).toEqual(image.data);
+    await model.dispose();
+    await expect(model.closeNetworks()).rejects.toEqual(disposed);
+  });
+});
+
 describe('dispose', () => {
   test('during a run cancels it, rejects what waits, and can be repeated', async () => {
     const model = await load();

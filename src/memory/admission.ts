@@ -1,0 +1,149 @@
+import { abortError, disposed } from '../jobQueue';
+import type { NativeModel } from '../native/binding';
+import type { Timed } from '../timeLimit';
+
+/** What a picture takes of the memory while it is restored, as it was planned. */
+export interface Demand {
+  /** Bytes of the picture and of the work of the networks. */
+  readonly work: number;
+  /** Bytes that all pictures together and the copied weights may take. */
+  readonly budget: number;
+  /**
+   * Pictures of one form have the same networks; undefined for one that opens its networks by stages, since they do not
+   * fit it all at once.
+   */
+  readonly form: string | undefined;
+}
+
+/** A model of its own for one picture. They share their networks (native/pipeline/network_store.h). */
+interface Place {
+  readonly native: NativeModel;
+  running: Demand | undefined;
+  /** Of the networks that it has open, as far as we know. */
+  form: string | undefined;
+}
+
+interface Waiting {
+  readonly demand: Demand;
+  enter(place: Place): void;
+  refuse(reason: unknown): void;
+}
+
+/**
+ * Lets pictures in as far as memory allows: those that run at once, with the copied weights that they need, never take
+ * more than the smallest of their budgets. Each is planned as if it were alone, so that what runs beside it does not change
+ * its tiles; one that does not fit beside the others waits until it does, and those behind it wait too, so that many small
+ * ones do not keep a large one out. A picture alone is always let in.
+ */
+export class Admission {
+  private readonly places: readonly Place[];
+  private readonly waiting: Waiting[] = [];
+  private closed = false;
+
+  /**
+   * @param natives as many as pictures may run at once, of one spec
+   * @param copied bytes of the weights that one form of the networks copies
+   * @param form of the networks that the models have open
+   */
+  constructor(
+    natives: readonly NativeModel[],
+    private readonly copied: number,
+    form: Demand['form'],
+  ) {
+    this.places = natives.map((native) => ({ native, running: undefined, form }));
+  }
+
+  /** How many pictures may run at once. */
+  get size(): number {
+    return this.places.length;
+  }
+
+  /**
+   * Waits until the picture fits, and calls `work` with a model that is its own until the promise settles.
+   * Rejects with AbortError when the signal fires while it waits, DIFFBIR_DISPOSED after `dispose`.
+   */
+  async run<T>(demand: Demand, { signal, paused }: Timed, work: (native: NativeModel) => Promise<T>): Promise<T> {
+    const place = await paused(() => this.enter(demand, signal));
+    try {
+      await this.closeOtherForms();
+      return await work(place.native);
+    } finally {
+      place.running = undefined;
+      this.letIn();
+    }
+  }
+
+  /** Cancels what runs, refuses what waits, and frees the networks. */
+  async dispose(): Promise<void> {
+    this.closed = true;
+    for (const entry of this.waiting.splice(0)) entry.refuse(disposed());
+    await Promise.all(this.places.map(({ native }) => native.dispose()));
+  }
+
+  private enter(demand: Demand, signal: AbortSignal | undefined): Promise<Place> {
+    if (this.closed) return Promise.reject(disposed());
+    if (signal?.aborted) return Promise.reject(abortError(signal));
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.waiting.splice(this.waiting.indexOf(entry), 1);
+        reject(abortError(signal as AbortSignal));
+        this.letIn();
+      };
+      const entry: Waiting = {
+        demand,
+        enter: (place) => {
+          signal?.removeEventListener('abort', leave);
+          resolve(place);
+        },
+        refuse: (reason) => {
+          signal?.removeEventListener('abort', leave);
+          reject(reason);
+        },
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      this.waiting.push(entry);
+      this.letIn();
+    });
+  }
+
+  /** Lets in those that have waited longest, as long as they fit. */
+  private letIn(): void {
+    for (let next = this.waiting[0]; next && this.fits(next.demand); next = this.waiting[0]) {
+      const { demand } = next;
+      const idle = this.places.filter(({ running }) => !running);
+      // One that has its networks open already, if there is one.
+      const place = idle.find(({ form }) => form === demand.form) ?? idle[0];
+      if (!place) return;
+      this.waiting.shift();
+      place.running = demand;
+      place.form = demand.form;
+      next.enter(place);
+    }
+  }
+
+  private fits(demand: Demand): boolean {
+    const running = this.running();
+    if (running.length === 0) return true;
+    const all = [...running, demand];
+    const forms = new Set(all.map(({ form }) => form));
+    if (forms.has(undefined)) return false;
+    const bytes = all.reduce((sum, { work }) => sum + work, this.copied * forms.size);
+    return bytes <= Math.min(...all.map(({ budget }) => budget));
+  }
+
+  private running(): Demand[] {
+    return this.places.flatMap(({ running }) => running ?? []);
+  }
+
+  /** Networks that nobody runs stay open only where they are those of somebody who does: then they take no memory. */
+  private async closeOtherForms(): Promise<void> {
+    const forms = new Set(this.running().map(({ form }) => form));
+    const idle = this.places.filter(({ running, form }) => !running && form !== undefined && !forms.has(form));
+    await Promise.all(
+      idle.map((place) => {
+        place.form = undefined;
+        return place.native.closeNetworks();
+      }),
+    );
+  }
+}
