@@ -226,6 +226,16 @@ export const OPTIONS = {
     doc: 'Threads that one operator may use.',
     scope: 'load',
   },
+  nativeBinding: {
+    kind: custom<string>(
+      'string',
+      'a path without NUL',
+      (value) => typeof value === 'string' && value !== '' && !value.includes('\0'),
+    ),
+    defaultDoc: "the platform package's",
+    doc: 'File of the native addon, `diffbir.node`, for bundlers and Electron, which move it; ONNX Runtime is taken from beside it. Before the environment variable `DIFFBIR_BINDING_PATH`.',
+    scope: 'load',
+  },
   precision: {
     kind: oneOf(['float32', 'int8']),
     default: 'float32',
