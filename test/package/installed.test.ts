@@ -106,17 +106,21 @@ describe.skipIf(!IS_BUILT)('installed into an empty folder', { timeout: 120_000 
     expect(restored.subarray(1, 4).toString()).toBe('PNG');
   });
 
-  // The same version as ours has the same symbols and, but for our own name, the same SONAME.
+  // Theirs is of our version, so that one library could serve both: that each has its own is what other versions need.
   it.each([
     ['before', [42, 64, 42]],
     ['after', [64, 42, 64]],
   ])('works with onnxruntime-node loaded %s it', async (order, answers) => {
     const theirs = pathToFileURL(path.join(ROOT, 'test', 'lifecycle', 'fixtures', 'theirs.mjs'));
     const code = `import { restore } from 'diffbir'; import { theirs } from '${theirs}'; ${RESTORE}
+      import { existsSync, readFileSync } from 'node:fs';
       const answers = [];
       for (const use of ${order === 'before'} ? [theirs, ours, theirs] : [ours, theirs, ours]) answers.push(await use());
-      console.log(JSON.stringify(answers));`;
-    expect(await app.evaluate(code)).toEqual(answers);
+      const maps = existsSync('/proc/self/maps') ? readFileSync('/proc/self/maps', 'utf8') : '';
+      const libraries = ['libdiffbir-ort.so.1', 'libonnxruntime.so.1'].map((name) => maps.includes('/' + name));
+      console.log(JSON.stringify({ answers, libraries }));`;
+    const isLinux = process.platform === 'linux';
+    expect(await app.evaluate(code)).toEqual({ answers, libraries: [isLinux, isLinux] });
   });
 
   it('works where packages are links, as those of pnpm', async () => {
