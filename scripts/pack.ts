@@ -3,7 +3,8 @@
  * `@diffbir/<platform>` for each built prebuilds/<platform>/, and prints their sizes. `--all`: every platform must be there.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ADDON_FILE, PLATFORMS, platformPackage, runtimeFile } from '../src/native/platforms';
@@ -30,13 +31,17 @@ const RUNTIME_NOTICES = path.join(root, 'node_modules', 'com.github.asus4.onnxru
 const LEFT_OUT = new Set(['private', 'scripts', 'devDependencies', 'binary', 'gypfile']);
 
 const own = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-
-rmSync(out, { recursive: true, force: true });
 const built = Object.keys(PLATFORMS).filter((platform) => existsSync(path.join(values.prebuilds, platform)));
 const missing = Object.keys(PLATFORMS).filter((platform) => !built.includes(platform));
 if (values.all && missing.length > 0) throw new Error(`${values.prebuilds} lacks ${missing.join(', ')}`);
-for (const packed of pack([...built.map(stagePlatform), stageMain()])) {
-  console.log(`${packed.filename}: ${megabytes(packed.size)}, unpacked ${megabytes(packed.unpackedSize)}`);
+
+const staging = mkdtempSync(path.join(tmpdir(), 'diffbir-pack-'));
+try {
+  for (const packed of pack([...built.map(stagePlatform), stageMain()])) {
+    console.log(`${packed.filename}: ${megabytes(packed.size)}, unpacked ${megabytes(packed.unpackedSize)}`);
+  }
+} finally {
+  rmSync(staging, { recursive: true });
 }
 
 /** The package without binaries. Its dependencies on platforms exist only there: a checkout has its own prebuilds. */
@@ -45,14 +50,11 @@ function stageMain(): string {
   const optionalDependencies = Object.fromEntries(
     Object.keys(PLATFORMS).map((platform) => [platformPackage(platform), own.version]),
   );
-  const sources = own.files.map((name: string): [string, string] => [name, path.join(root, name)]);
-  return stage('diffbir', { ...kept, optionalDependencies }, sources);
+  return stage({ ...kept, optionalDependencies }, root, own.files);
 }
 
 function stagePlatform(platform: string): string {
   const { os, cpu, libc } = PLATFORMS[platform] as (typeof PLATFORMS)[string];
-  const binaries = [ADDON_FILE, runtimeFile(os)];
-  const texts = ['LICENSE', 'NOTICE.md', 'ThirdPartyNotices.txt'];
   const { version, license, engines, repository } = own;
   const manifest = {
     name: platformPackage(platform),
@@ -65,30 +67,28 @@ function stagePlatform(platform: string): string {
     os: [os],
     cpu: [cpu],
     libc: libc && [libc],
-    files: [...binaries, ...texts],
     // The libraries are opened by path, which does not work inside the archives of Yarn Plug'n'Play.
     preferUnplugged: true,
   };
-  return stage(platform, manifest, [
-    ...binaries.map((name): [string, string] => [name, path.join(values.prebuilds, platform, name)]),
-    ['LICENSE', path.join(root, 'LICENSE')],
-    ['NOTICE.md', path.join(root, 'NOTICE.md')],
-    ['ThirdPartyNotices.txt', RUNTIME_NOTICES],
-  ]);
+  const folder = stage(manifest, path.join(values.prebuilds, platform), [ADDON_FILE, runtimeFile(os)]);
+  for (const file of ['LICENSE', 'NOTICE.md']) cpSync(path.join(root, file), path.join(folder, file));
+  cpSync(RUNTIME_NOTICES, path.join(folder, path.basename(RUNTIME_NOTICES)));
+  return folder;
 }
 
-function stage(name: string, manifest: object, sources: readonly (readonly [string, string])[]): string {
-  const folder = path.join(out, name);
-  mkdirSync(folder, { recursive: true });
-  for (const [file, source] of sources) cpSync(source, path.join(folder, file), { recursive: true });
+/** A folder with these files of `source`, all of which go into the package. */
+function stage(manifest: object, source: string, files: readonly string[]): string {
+  const folder = mkdtempSync(path.join(staging, 'package-'));
+  for (const file of files) cpSync(path.join(source, file), path.join(folder, file), { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return folder;
 }
 
 function pack(folders: readonly string[]): Packed[] {
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  mkdirSync(out, { recursive: true });
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', out, ...folders];
-  return JSON.parse(execFileSync(npm, args, { encoding: 'utf8', shell: process.platform === 'win32' }));
+  // On Windows npm is a script, which only a shell starts.
+  return JSON.parse(execFileSync('npm', args, { encoding: 'utf8', shell: process.platform === 'win32' }));
 }
 
 function megabytes(bytes: number): string {

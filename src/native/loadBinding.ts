@@ -18,12 +18,19 @@ interface Loaded {
   readonly files: NativeFiles;
 }
 
-/** One of the two files, and who named it if it was not found by itself. */
+/** A file that the caller named, and how. */
+interface Named {
+  readonly file: string;
+  readonly by: string;
+}
+
+/** One of the two files. */
 interface Wanted {
   readonly code: NativeLoadErrorCode;
   readonly what: string;
-  readonly namedBy: string | undefined;
   readonly candidates: readonly Candidate[];
+  /** What to do where none loads, if that is not what `loadHelp` says. */
+  readonly help: string | undefined;
 }
 
 /** By the path that `nativeBinding` gave; the empty one is the package's own. */
@@ -61,30 +68,42 @@ function load(nativeBinding?: string): Loaded {
 }
 
 function open(nativeBinding: string | undefined): Loaded {
-  const addon = firstThatLoads(wantedAddon(nativeBinding), openAddon);
+  const named =
+    nameOf(nativeBinding, 'the option nativeBinding') ??
+    nameOf(process.env.DIFFBIR_BINDING_PATH, 'DIFFBIR_BINDING_PATH');
+  const addon = firstThatLoads(wantedAddon(named), openAddon);
   const binding = addon.value;
-  const runtime = firstThatLoads(wantedRuntime(addon.file), (file) => binding.openRuntime(file));
+  const runtime = firstThatLoads(wantedRuntime(addon.file, named), (file) => binding.openRuntime(file));
   return { binding, runtimeVersion: runtime.value, files: { addon: addon.file, runtime: runtime.file } };
 }
 
-function wantedAddon(nativeBinding: string | undefined): Wanted {
-  const named = nativeBinding ?? process.env.DIFFBIR_BINDING_PATH;
+function nameOf(file: string | undefined, by: string): Named | undefined {
+  return file ? { file: path.resolve(file), by } : undefined;
+}
+
+function wantedAddon(named: Named | undefined): Wanted {
   return {
     code: 'DIFFBIR_BINDING_NOT_FOUND',
     what: 'its native addon',
-    namedBy: nativeBinding !== undefined ? 'the option nativeBinding' : named && 'DIFFBIR_BINDING_PATH',
-    candidates: named ? [{ file: path.resolve(named) }] : addonCandidates(),
+    candidates: named ? [named] : addonCandidates(),
+    help: named && correct(named),
   };
 }
 
-function wantedRuntime(addon: string): Wanted {
-  const named = process.env.DIFFBIR_ORT_PATH;
+function wantedRuntime(addon: string, namedAddon: Named | undefined): Wanted {
+  const named = nameOf(process.env.DIFFBIR_ORT_PATH, 'DIFFBIR_ORT_PATH');
+  const beside =
+    namedAddon && `It must lie beside the addon, which ${namedAddon.by} names, or DIFFBIR_ORT_PATH name it.`;
   return {
     code: 'DIFFBIR_RUNTIME_NOT_FOUND',
     what: 'ONNX Runtime',
-    namedBy: named && 'DIFFBIR_ORT_PATH',
-    candidates: named ? [{ file: path.resolve(named) }] : runtimeCandidates(path.dirname(addon)),
+    candidates: named ? [named] : runtimeCandidates(path.dirname(addon)),
+    help: named ? correct(named) : beside,
   };
+}
+
+function correct({ by }: Named): string {
+  return `The file was named by ${by}: correct it, or leave it out for the package's own.`;
 }
 
 /** `require` keeps one instance per thread, also where this module itself is there as ESM and as CommonJS. */
@@ -112,13 +131,8 @@ function firstThatLoads<T>(wanted: Wanted, loadFile: (file: string) => T): { fil
   throw loadError(wanted, attempts, cause);
 }
 
-function loadError({ code, what, namedBy }: Wanted, attempts: readonly LoadAttempt[], cause: unknown): NativeLoadError {
-  const { isSupported, text } = namedBy
-    ? {
-        isSupported: true,
-        text: `The file was named by ${namedBy}: correct it, or leave it out for the package's own.`,
-      }
-    : loadHelp();
+function loadError({ code, what, help }: Wanted, attempts: readonly LoadAttempt[], cause: unknown): NativeLoadError {
+  const { isSupported, text } = help ? { isSupported: true, text: help } : loadHelp();
   const message = [
     `diffbir cannot load ${what} on ${PLATFORM}${isMusl() ? ' (musl)' : ''} with Node.js ${process.version}. Tried:`,
     ...attempts.map(({ file, reason }) => `  - ${file}: ${reason}`),

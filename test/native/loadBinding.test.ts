@@ -87,8 +87,22 @@ test('the option goes before the variable, and each file has a binding of its ow
   }
 });
 
+test('every function that computes takes nativeBinding', async () => {
+  vi.stubEnv('DIFFBIR_BINDING_PATH', path.join(folder, 'missing.node'));
+  const { compare, degrade, estimate, Restorer, restore, versions } = await import('../../src/index');
+  const picture = { data: new Uint8Array(64 * 64 * 3).fill(99), width: 64, height: 64, channels: 3 } as const;
+  const own = { nativeBinding: files.addon };
+  expect((await degrade(picture, 'mild', own)).width).toBe(64);
+  expect((await compare(picture, picture, own)).ssim).toBe(1);
+  expect((await estimate({ width: 64, height: 64 }, { stage: 1, ...own })).stage).toBe(1);
+  expect((await restore(picture, { stage: 1, ...own })).width).toBe(64);
+  await (await Restorer.create({ stage: 1, ...own })).dispose();
+  expect((await versions(own)).onnxruntime).toMatch(/^1\./);
+  await expect(versions()).rejects.toThrow('named by DIFFBIR_BINDING_PATH');
+});
+
 /** The loader as it is in an installed package, next to which there is no other. */
-async function installed(setup: () => void = () => {}) {
+async function installed(setup: () => void, nativeBinding?: string) {
   const root = mkdtempSync(path.join(folder, 'installed-'));
   mkdirSync(path.join(root, 'node_modules'));
   writeFileSync(path.join(root, 'package.json'), '{"version":"1.2.3"}');
@@ -97,7 +111,7 @@ async function installed(setup: () => void = () => {}) {
   const { loadBinding } = await fresh();
   const { NativeLoadError } = await import('../../src/errors');
   try {
-    loadBinding();
+    loadBinding(nativeBinding);
   } catch (error) {
     if (error instanceof NativeLoadError) return error;
     throw error;
@@ -119,6 +133,17 @@ test('without the package of its platform: what was tried, as data too, and the 
     { file: '@diffbir/darwin-arm64', reason: expect.stringContaining('the package is not installed') },
   ]);
   expect(error.message).toMatch(/Run on this machine: npm install --include=optional diffbir@1\.2\.3$/);
+});
+
+test('an addon that was copied alone: its library is missed beside it', async () => {
+  const alone = path.join(folder, 'alone.node');
+  copyFileSync(files.addon, alone);
+  const error = await installed(() => {}, alone);
+  expect(error.code).toBe('DIFFBIR_RUNTIME_NOT_FOUND');
+  expect(error.attempts).toEqual([
+    { file: path.join(folder, path.basename(files.runtime)), reason: 'there is no such file' },
+  ]);
+  expect(error.message).toContain('must lie beside the addon, which the option nativeBinding names');
 });
 
 test('on musl: not supported yet', async () => {

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Registry } from './registry';
+import { scratchFolder } from './scratch';
 
 const execute = promisify(execFile);
 
@@ -17,7 +17,7 @@ export interface App {
 
 /** An app whose npm knows the packages of a registry, an empty cache, and no other place. */
 export function emptyApp({ url }: Registry): App {
-  const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-app-'));
+  const folder = scratchFolder();
   writeFileSync(path.join(folder, 'package.json'), '{"private": true}');
   const settings = { registry: url, cache: path.join(folder, '.npm'), ignore_scripts: 'true', audit: 'false' };
   const env = {

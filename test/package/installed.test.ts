@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADDON_FILE, PLATFORM, PLATFORMS, runtimeFile } from '../../src/native/platforms';
 import { type App, emptyApp } from './app';
 import { linkedLayout } from './linkedLayout';
-import { IS_BUILT, manifestIn, publishAll, ROOT } from './packages';
+import { IS_BUILT, manifestIn, packAll, ROOT } from './packages';
 import { type Registry, startRegistry } from './registry';
 
 const { version } = manifestIn(ROOT);
@@ -55,7 +55,7 @@ describe.skipIf(!IS_BUILT)('installed into an empty folder', { timeout: 120_000 
   };
 
   beforeAll(async () => {
-    registry = await startRegistry(publishAll());
+    registry = await startRegistry(packAll());
     app = await fresh();
   }, 300_000);
   afterAll(() => registry.close());

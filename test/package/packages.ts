@@ -3,23 +3,26 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ADDON_FILE, PLATFORM, PLATFORMS, runtimeFile } from '../../src/native/platforms';
-import { temporaryFolder } from '../facade/fakes';
-import type { Published } from './registry';
+import { scratchFolder } from './scratch';
 
 export const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const PREBUILD = path.join(ROOT, 'prebuilds', PLATFORM);
 /** `npm test` builds first; in a checkout where nothing was built there is nothing to pack. */
 export const IS_BUILT = [path.join(ROOT, 'dist', 'index.d.ts'), path.join(PREBUILD, ADDON_FILE)].every(existsSync);
 
-interface Packed {
+interface Manifest {
   readonly name: string;
-  readonly filename: string;
-  readonly integrity: string;
+  readonly version: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Packages of every platform, of which only this machine's has libraries in it. Answers what the script printed. */
+/**
+ * Tarballs of `diffbir` and of every platform, of which only this machine's has libraries in it. Answers what the script
+ * printed.
+ */
 export function packOwn(out: string): string {
-  const prebuilds = temporaryFolder();
+  const prebuilds = scratchFolder();
   for (const [platform, { os }] of Object.entries(PLATFORMS)) {
     const folder = path.join(prebuilds, platform);
     if (platform === PLATFORM) {
@@ -35,23 +38,24 @@ export function packOwn(out: string): string {
   return execFileSync(process.execPath, args, { encoding: 'utf8' });
 }
 
-export function manifestIn(folder: string) {
+/** The package.json of a folder. */
+export function manifestIn(folder: string): Manifest {
   return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
 }
 
-/** Everything that `npm install diffbir` may ask for on this machine. */
-export function publishAll(): Published[] {
-  const staged = path.join(temporaryFolder(), 'staged');
-  packOwn(staged);
-  const own = ['diffbir', ...Object.keys(PLATFORMS)].map((name) => path.join(staged, name));
-  const folders = [...own, ...dependenciesOf(manifestIn(path.join(staged, 'diffbir')))];
-  const out = temporaryFolder();
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', out, ...folders];
-  const packed = JSON.parse(execFileSync('npm', args, { encoding: 'utf8', shell: process.platform === 'win32' }));
-  return folders.map((folder, i): Published => {
-    const { filename, integrity } = packed[i] as Packed;
-    return { manifest: manifestIn(folder), tarball: path.join(out, filename), integrity };
-  });
+/** The package.json of a tarball. */
+export function manifestOf(tarball: string): Manifest {
+  return JSON.parse(execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' }));
+}
+
+/** A folder with the tarballs of everything that `npm install diffbir` may ask for on this machine. */
+export function packAll(): string {
+  const out = scratchFolder();
+  packOwn(out);
+  const folders = dependenciesOf(manifestOf(path.join(out, `diffbir-${manifestIn(ROOT).version}.tgz`)));
+  const args = ['pack', '--ignore-scripts', '--pack-destination', out, ...folders];
+  execFileSync('npm', args, { stdio: 'pipe', shell: process.platform === 'win32' });
+  return out;
 }
 
 /** Folders of all dependencies that are installed here, which the optional ones of other platforms are not. */
@@ -63,9 +67,4 @@ function dependenciesOf(manifest: Manifest, found = new Set<string>()): Set<stri
     dependenciesOf(manifestIn(folder), found);
   }
   return found;
-}
-
-interface Manifest {
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }

@@ -1,36 +1,39 @@
-/** An npm registry on localhost, with nothing but the given packages: what `npm install` talks to in place of the network. */
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-
-export interface Published {
-  /** Its package.json. */
-  readonly manifest: { readonly name: string; readonly version: string };
-  readonly tarball: string;
-  readonly integrity: string;
-}
+import path from 'node:path';
+import { manifestOf } from './packages';
 
 export interface Registry {
   readonly url: string;
   close(): void;
 }
 
-export async function startRegistry(packages: readonly Published[]): Promise<Registry> {
+/** An npm registry on localhost of the tarballs in a folder, and nothing else: `npm install` talks to it alone. */
+export async function startRegistry(folder: string): Promise<Registry> {
   let url = '';
-  const documents = () =>
-    packages.map(({ manifest, integrity }, i) => [
-      `/${manifest.name}`,
-      {
-        name: manifest.name,
-        'dist-tags': { latest: manifest.version },
-        versions: { [manifest.version]: { ...manifest, dist: { tarball: `${url}/-/${i}.tgz`, integrity } } },
-      },
-    ]);
+  const packages = new Map(
+    readdirSync(folder).map((file) => {
+      const tarball = path.join(folder, file);
+      const manifest = manifestOf(tarball);
+      const integrity = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`;
+      return [manifest.name, { file, manifest, integrity }];
+    }),
+  );
+  const documentOf = (name: string) => {
+    const found = packages.get(name);
+    if (!found) return undefined;
+    const { file, manifest, integrity } = found;
+    const dist = { tarball: `${url}/-/${file}`, integrity };
+    const { version } = manifest;
+    return { name, 'dist-tags': { latest: version }, versions: { [version]: { ...manifest, dist } } };
+  };
   const server = createServer((request, response) => {
-    const asked = decodeURIComponent(request.url ?? '');
-    const tarball = packages[Number(/^\/-\/(\d+)\.tgz$/.exec(asked)?.[1])]?.tarball;
-    const document = Object.fromEntries(documents())[asked];
-    if (tarball) response.end(readFileSync(tarball));
+    const asked = decodeURIComponent(request.url ?? '').slice(1);
+    const file = [...packages.values()].find(({ file }) => asked === `-/${file}`)?.file;
+    const document = documentOf(asked);
+    if (file) response.end(readFileSync(path.join(folder, file)));
     else if (document) response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
     else response.writeHead(404).end('{}');
   });
