@@ -234,7 +234,7 @@ describe('diffbir restore', () => {
     expect(code).toBe(0);
     // A list of choices too long to stand beside its flag.
     expect(stdout.replace(/\s+/g, ' ')).toContain(`One of ${SAMPLERS.join(', ')}.`);
-    const untyped = ['guidance', 'captioner', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
+    const untyped = ['guidance', 'nativeBinding', 'captioner', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
     for (const name of OPTION_NAMES.filter((option) => !untyped.includes(option))) {
       expect(stdout).toContain(`-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
     }

@@ -23,6 +23,7 @@ describe('what is recorded', () => {
       'download',
       'task',
       'threads',
+      'nativeBinding',
       'format',
       'quality',
       'saveParameters',
