@@ -11,7 +11,12 @@ import type { OptionName } from './options/table';
 import { validateOptions } from './options/validate';
 import { runTask } from './runTask';
 
-const COMPARE_OPTIONS = ['limitInputPixels', 'failOn', 'signal'] as const satisfies readonly OptionName[];
+const COMPARE_OPTIONS = [
+  'limitInputPixels',
+  'failOn',
+  'nativeBinding',
+  'signal',
+] as const satisfies readonly OptionName[];
 
 export type CompareOptions = Pick<RestoreOptions, (typeof COMPARE_OPTIONS)[number]>;
 
@@ -35,7 +40,7 @@ export async function compare(
   const { signal, ...checked } = validateOptions(options, { only: COMPARE_OPTIONS });
   const settings = { ...resolveOptions(checked), signal, keepMetadata: false };
   const [a, b, niqe] = await Promise.all([decode(reference, settings), decode(picture, settings), niqeModel()]);
-  return runTask(() => loadBinding().compare(toNative(a), toNative(b), niqe), undefined, signal);
+  return runTask(() => loadBinding(settings.nativeBinding).compare(toNative(a), toNative(b), niqe), undefined, signal);
 }
 
 function toNative({ rgb, width, height }: Picture): NativeImage {

@@ -20,6 +20,7 @@ export const DEGRADE_OPTIONS = [
   'keepMetadata',
   'limitInputPixels',
   'failOn',
+  'nativeBinding',
   'signal',
   'logger',
 ] as const satisfies readonly OptionName[];
@@ -50,11 +51,11 @@ export async function degrade(
   checkInput(input);
   const resolved = resolveRecipe(recipe);
   const settings = resolveOptions(validateOptions(options, { only: DEGRADE_OPTIONS }));
-  const { signal, seed, format, quality, logger } = settings;
+  const { signal, seed, format, quality, logger, nativeBinding } = settings;
   const picture = await decode(input, settings);
   const { rgb, alpha, width, height, metadata, warnings, name } = picture;
   const job = { image: { data: rgb, width, height }, recipe: resolved, seed };
-  const image = await runTask(() => loadBinding().degrade(job), undefined, signal);
+  const image = await runTask(() => loadBinding(nativeBinding).degrade(job), undefined, signal);
   for (const warning of warnings) logger?.warn(`${name}: ${warning}`);
   return new PictureResult({
     data: joinAlpha(image.data, alpha),

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { AbortError, CheckpointError, DiffBIRError, expected, fromNative, InvalidImageError } from './errors';
+import {
+  AbortError,
+  CheckpointError,
+  DiffBIRError,
+  expected,
+  fromNative,
+  InvalidImageError,
+  NativeLoadError,
+} from './errors';
 
 describe('expected', () => {
   it("uses sharp's phrase form", () => {
@@ -34,6 +42,7 @@ describe('fromNative', () => {
     expect((error.cause as Error).message).toBe('went wrong');
     expect(fromNative(native('DIFFBIR_ABORTED'))).toBeInstanceOf(AbortError);
     expect(fromNative(native('DIFFBIR_ABORTED')).name).toBe('AbortError');
+    expect(fromNative(native('DIFFBIR_RUNTIME_NOT_FOUND'))).toBeInstanceOf(NativeLoadError);
     expect(fromNative(native('DIFFBIR_IMAGE_TOO_LARGE'))).toBeInstanceOf(InvalidImageError);
     expect(fromNative(native('DIFFBIR_INVALID_CHECKPOINT'), { file: 'a.pth' })).toMatchObject({
       file: 'a.pth',

@@ -4,7 +4,7 @@
  */
 
 /** Which class an error of native code gets by its code; the class decides the extra members, see below. */
-type Kind = 'base' | 'option' | 'image' | 'checkpoint' | 'manifest' | 'download' | 'abort';
+type Kind = 'base' | 'option' | 'image' | 'checkpoint' | 'manifest' | 'download' | 'native' | 'abort';
 
 /** Code -> the HTTP status a server answers with, and the class. */
 const CODES = {
@@ -19,13 +19,14 @@ const CODES = {
   DIFFBIR_INVALID_MANIFEST: { status: 422, kind: 'manifest' },
   DIFFBIR_MODEL_MISMATCH: { status: 422, kind: 'base' },
   DIFFBIR_ABORTED: { status: 499, kind: 'abort' },
-  DIFFBIR_BINDING_NOT_FOUND: { status: 500, kind: 'base' },
-  DIFFBIR_RUNTIME_NOT_FOUND: { status: 500, kind: 'base' },
+  DIFFBIR_BINDING_NOT_FOUND: { status: 500, kind: 'native' },
+  DIFFBIR_RUNTIME_NOT_FOUND: { status: 500, kind: 'native' },
   DIFFBIR_RUNTIME_FAILED: { status: 500, kind: 'base' },
   DIFFBIR_NUMERIC: { status: 500, kind: 'base' },
   DIFFBIR_OUTPUT_FAILED: { status: 500, kind: 'base' },
   DIFFBIR_CACHE_FAILED: { status: 500, kind: 'download' },
   DIFFBIR_INTERNAL: { status: 500, kind: 'base' },
+  DIFFBIR_UNSUPPORTED_PLATFORM: { status: 501, kind: 'native' },
   DIFFBIR_DOWNLOAD_FAILED: { status: 502, kind: 'download' },
   DIFFBIR_WRONG_CHECKSUM: { status: 502, kind: 'download' },
   DIFFBIR_OFFLINE: { status: 503, kind: 'download' },
@@ -101,10 +102,11 @@ export class ManifestError extends DiffBIRError {
   }
 }
 
+/** The codes of a class. */
+type CodesOf<K extends Kind> = { [C in ErrorCode]: (typeof CODES)[C]['kind'] extends K ? C : never }[ErrorCode];
+
 /** Codes of what can go wrong with a download. */
-export type DownloadErrorCode = {
-  [C in ErrorCode]: (typeof CODES)[C]['kind'] extends 'download' ? C : never;
-}[ErrorCode];
+export type DownloadErrorCode = CodesOf<'download'>;
 
 /** A file of an official model cannot be had; the message names the file, the reason and what to do. */
 export class DownloadError extends DiffBIRError {
@@ -125,6 +127,32 @@ export class DownloadError extends DiffBIRError {
     this.file = file;
     this.neededBytes = options?.neededBytes;
     this.freeBytes = options?.freeBytes;
+  }
+}
+
+/** Codes of what keeps the native part from loading. */
+export type NativeLoadErrorCode = CodesOf<'native'>;
+
+/** A file of the native part that was tried. */
+export interface LoadAttempt {
+  /** Its path, or the name of the package that should have it. */
+  readonly file: string;
+  /** Why it did not load; the system's words where it has any. */
+  readonly reason: string;
+}
+
+/** The addon or ONNX Runtime does not load; the message names the platform, every attempt, and the command that helps. */
+export class NativeLoadError extends DiffBIRError {
+  override name = 'NativeLoadError';
+  readonly attempts: readonly LoadAttempt[];
+
+  constructor(
+    code: NativeLoadErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly attempts?: readonly LoadAttempt[] },
+  ) {
+    super(code, message, options);
+    this.attempts = options?.attempts ?? [];
   }
 }
 
@@ -206,6 +234,8 @@ function create(code: ErrorCode, message: string, context: NativeContext, option
       return new CheckpointError(context.file ?? '', message, options);
     case 'manifest':
       return new ManifestError(context.file ?? '', message, options);
+    case 'native':
+      return new NativeLoadError(code as NativeLoadErrorCode, message, options);
     case 'abort':
       return new AbortError(message, options);
     default:

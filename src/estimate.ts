@@ -19,6 +19,7 @@ export const ESTIMATE_OPTIONS = [
   'model',
   'task',
   'threads',
+  'nativeBinding',
   'precision',
   'stage',
   'upscale',
@@ -123,7 +124,7 @@ export function estimateWith(
   const minShortEdge = stage === 2 ? model.minShortEdge : 1;
   checkWorkSize({ ...input, name: 'The picture' }, options, minShortEdge);
   const { tiling: tiles, work, keepNetworks } = planPicture(input, stage, model, options);
-  const { primitives, hasFastInt8 } = model.internals.loadBinding();
+  const { primitives, hasFastInt8 } = model.internals.loadBinding(options.nativeBinding);
   const gain = options.precision === 'float32' ? 1 : hasFastInt8 ? GAIN_OF_INT8 : GAIN_OF_PORTABLE_INT8;
   const stages = workOf(model, { stage, size: input, tiles }, options, primitives).map(({ type, ...work }) => ({
     ...work,
@@ -150,8 +151,8 @@ export function measure(
   { loadBinding }: Internals,
   { signal }: Pick<RestoreOptions, 'signal'>,
 ): Promise<number> {
-  const { threads } = resolveOptions(...layers);
-  return runTask(() => loadBinding().measureSpeed(threads), undefined, signal);
+  const { threads, nativeBinding } = resolveOptions(...layers);
+  return runTask(() => loadBinding(nativeBinding).measureSpeed(threads), undefined, signal);
 }
 
 function tileSizes({ cleaner, encoder, decoder, diffusion }: RestoreJob['tiling']): Estimate['tiling'] {

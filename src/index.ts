@@ -17,7 +17,9 @@ export {
   type ErrorCode,
   InvalidImageError,
   InvalidOptionError,
+  type LoadAttempt,
   ManifestError,
+  NativeLoadError,
   QueueFullError,
   TimeLimitError,
 } from './errors';
@@ -54,5 +56,5 @@ export { type PullOptions, type PullResult, pull } from './pull';
 export { restore } from './restore';
 export type { RestoreResult, StageTime } from './restoreResult';
 export { type BatchItem, Restorer } from './restorer';
-export { versions } from './versions';
+export { type VersionsOptions, versions } from './versions';
 export type { Size } from './workSize';

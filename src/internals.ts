@@ -6,8 +6,8 @@ import { type PromptTokens, promptTokens } from './prompts';
 
 /** The rooms that a Restorer calls. Tests give others; nothing is replaced behind anybody's back. */
 export interface Internals {
-  /** Opens the addon and ONNX Runtime. */
-  loadBinding(): NativeBinding;
+  /** Opens the addon (the option `nativeBinding`, else the package's own) and ONNX Runtime. */
+  loadBinding(nativeBinding?: string): NativeBinding;
   readonly readCheckpoint: CheckpointReader;
   promptTokens(prompt: string): PromptTokens;
 }

@@ -109,7 +109,7 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
  */
 export async function loadModel(options: RestoreOptions, internals: Internals, loadShare = 1): Promise<LoadedModel> {
   const { spec, manifest: _, ...model } = await openModel(options, internals);
-  const binding = internals.loadBinding();
+  const binding = internals.loadBinding(options.nativeBinding);
   const progress = options.onProgress && withLoadFraction(options.onProgress, loadShare);
   const { concurrency } = resolveOptions(...model.layers);
   const natives: NativeModel[] = [];

@@ -6,7 +6,8 @@ let found: string | undefined;
 
 /**
  * Folder of this package: the nearest one above this module that has a `package.json`. Works from `src`, from `dist` as
- * ESM and as CommonJS, and for a copy inside another program's folder.
+ * ESM and as CommonJS, and for a copy inside another program's folder. For a package in Electron's `app.asar` it is the
+ * folder in `app.asar.unpacked`, where there is one.
  */
 export function packageRoot(): string {
   if (found) return found;
@@ -18,6 +19,8 @@ export function packageRoot(): string {
     if (parent === folder) throw new Error(`No package.json above ${here}`);
     folder = parent;
   }
-  found = folder;
-  return folder;
+  // In Electron native code opens files, which it cannot do inside an archive.
+  const unpacked = folder.replace(/(?<=[\\/]app\.asar)(?=[\\/])/, '.unpacked');
+  found = existsSync(unpacked) ? unpacked : folder;
+  return found;
 }

@@ -1,19 +1,25 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import sharp from 'sharp';
-import { packageRoot } from './packageRoot';
+import type { RestoreOptions } from './options/RestoreOptions';
+import type { OptionName } from './options/table';
+import { validateOptions } from './options/validate';
+import { packageVersion } from './packageVersion';
 
-/** Version of this package. */
-export function packageVersion(): string {
-  return JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')).version;
-}
+const VERSIONS_OPTIONS = ['nativeBinding'] as const satisfies readonly OptionName[];
 
-/** Versions of this package and of what it stands on, for bug reports. Throws where the native part cannot be loaded. */
-export async function versions(): Promise<{ diffbir: string; onnxruntime: string; sharp: string; vips: string }> {
+export type VersionsOptions = Pick<RestoreOptions, (typeof VERSIONS_OPTIONS)[number]>;
+
+/**
+ * Versions of this package and of what it stands on, for bug reports. Rejects with NativeLoadError where the native part
+ * does not load, and InvalidOptionError.
+ */
+export async function versions(
+  options: VersionsOptions = {},
+): Promise<{ diffbir: string; onnxruntime: string; sharp: string; vips: string }> {
+  const { nativeBinding } = validateOptions(options, { only: VERSIONS_OPTIONS });
   const { runtimeVersion } = await import('./native/loadBinding');
   return {
     diffbir: packageVersion(),
-    onnxruntime: runtimeVersion(),
+    onnxruntime: runtimeVersion(nativeBinding),
     sharp: sharp.versions.sharp ?? '',
     vips: sharp.versions.vips,
   };

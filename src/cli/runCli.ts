@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { InvalidOptionError } from '../errors';
-import { packageVersion } from '../versions';
+import { packageVersion } from '../packageVersion';
 import { addCompareCommand } from './compare';
 import { addDegradeCommand } from './degrade';
 import { addEstimateCommand } from './estimate';

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
 import tls from 'node:tls';
-import { packageVersion } from '../versions';
+import { packageVersion } from '../packageVersion';
 import type { Hub } from './hub';
 import { type Patience, proxyHeaders, timedOut, tunnel } from './proxy';
 

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
-import { DiffBIRError, type ErrorCode } from '../errors';
-import { packageRoot } from '../packageRoot';
+import { type LoadAttempt, NativeLoadError, type NativeLoadErrorCode } from '../errors';
 import type { NativeBinding } from './binding';
+import { addonCandidates, type Candidate, requireFromPackage, runtimeCandidates } from './findAddon';
+import { loadHelp } from './loadHelp';
+import { isMusl, PLATFORM } from './platforms';
 
 /** The files that are in use. */
 export interface NativeFiles {
@@ -17,34 +18,41 @@ interface Loaded {
   readonly files: NativeFiles;
 }
 
-const TARGET = `${process.platform}-${process.arch}`;
+/** A file that the caller named, and how. */
+interface Named {
+  readonly file: string;
+  readonly by: string;
+}
 
-/** The library that `scripts/build-native.mjs` lays beside the addon. */
-const RUNTIME_FILES: Partial<Record<NodeJS.Platform, string>> = {
-  win32: 'onnxruntime.dll',
-  darwin: 'libonnxruntime.1.dylib',
-};
-const RUNTIME_FILE = RUNTIME_FILES[process.platform] ?? 'libdiffbir-ort.so.1';
+/** One of the two files. */
+interface Wanted {
+  readonly code: NativeLoadErrorCode;
+  readonly what: string;
+  readonly candidates: readonly Candidate[];
+  /** What to do where none loads, if that is not what `loadHelp` says. */
+  readonly help: string | undefined;
+}
 
-let loaded: Loaded | undefined;
+/** By the path that `nativeBinding` gave; the empty one is the package's own. */
+const loaded = new Map<string, Loaded>();
 
 /**
  * The native addon, with ONNX Runtime open. Loaded at the first call; a failure is not remembered, so that a later call
  * can succeed.
  *
- * `DIFFBIR_BINDING_PATH` (the addon) and `DIFFBIR_ORT_PATH` (ONNX Runtime's library) name files that are used instead
- * of the ones in this package, and no other then.
+ * `nativeBinding`, else `DIFFBIR_BINDING_PATH`, names the addon, and `DIFFBIR_ORT_PATH` ONNX Runtime's library: they are
+ * used instead of the ones that belong to this package, and no other then.
  *
- * Throws DIFFBIR_BINDING_NOT_FOUND or DIFFBIR_RUNTIME_NOT_FOUND: the message names the platform, every file that was
- * tried, why it failed, and the command that helps.
+ * Throws NativeLoadError: the message names the platform, every file that was tried, why it failed, and the command that
+ * helps.
  */
-export function loadBinding(): NativeBinding {
-  return load().binding;
+export function loadBinding(nativeBinding?: string): NativeBinding {
+  return load(nativeBinding).binding;
 }
 
 /** Version of ONNX Runtime in use. Throws like `loadBinding`. */
-export function runtimeVersion(): string {
-  return load().runtimeVersion;
+export function runtimeVersion(nativeBinding?: string): string {
+  return load(nativeBinding).runtimeVersion;
 }
 
 /** Where the addon and ONNX Runtime were found. Throws like `loadBinding`. */
@@ -52,19 +60,50 @@ export function nativeFiles(): NativeFiles {
   return load().files;
 }
 
-function load(): Loaded {
-  loaded ??= open();
-  return loaded;
+function load(nativeBinding?: string): Loaded {
+  const key = nativeBinding === undefined ? '' : path.resolve(nativeBinding);
+  const found = loaded.get(key) ?? open(nativeBinding);
+  loaded.set(key, found);
+  return found;
 }
 
-function open(): Loaded {
-  const addon = firstThatLoads('DIFFBIR_BINDING_NOT_FOUND', 'its native addon', addonFiles(), openAddon);
+function open(nativeBinding: string | undefined): Loaded {
+  const named =
+    nameOf(nativeBinding, 'the option nativeBinding') ??
+    nameOf(process.env.DIFFBIR_BINDING_PATH, 'DIFFBIR_BINDING_PATH');
+  const addon = firstThatLoads(wantedAddon(named), openAddon);
   const binding = addon.value;
-  const runtimes = runtimeFiles(path.dirname(addon.file));
-  const runtime = firstThatLoads('DIFFBIR_RUNTIME_NOT_FOUND', 'ONNX Runtime', runtimes, (file) =>
-    binding.openRuntime(file),
-  );
+  const runtime = firstThatLoads(wantedRuntime(addon.file, named), (file) => binding.openRuntime(file));
   return { binding, runtimeVersion: runtime.value, files: { addon: addon.file, runtime: runtime.file } };
+}
+
+function nameOf(file: string | undefined, by: string): Named | undefined {
+  return file ? { file: path.resolve(file), by } : undefined;
+}
+
+function wantedAddon(named: Named | undefined): Wanted {
+  return {
+    code: 'DIFFBIR_BINDING_NOT_FOUND',
+    what: 'its native addon',
+    candidates: named ? [named] : addonCandidates(),
+    help: named && correct(named),
+  };
+}
+
+function wantedRuntime(addon: string, namedAddon: Named | undefined): Wanted {
+  const named = nameOf(process.env.DIFFBIR_ORT_PATH, 'DIFFBIR_ORT_PATH');
+  const beside =
+    namedAddon && `It must lie beside the addon, which ${namedAddon.by} names, or DIFFBIR_ORT_PATH name it.`;
+  return {
+    code: 'DIFFBIR_RUNTIME_NOT_FOUND',
+    what: 'ONNX Runtime',
+    candidates: named ? [named] : runtimeCandidates(path.dirname(addon)),
+    help: named ? correct(named) : beside,
+  };
+}
+
+function correct({ by }: Named): string {
+  return `The file was named by ${by}: correct it, or leave it out for the package's own.`;
 }
 
 /** `require` keeps one instance per thread, also where this module itself is there as ESM and as CommonJS. */
@@ -73,73 +112,32 @@ function openAddon(file: string): NativeBinding {
   return requireFromPackage()(file) as NativeBinding;
 }
 
-function requireFromPackage(): NodeJS.Require {
-  return createRequire(path.join(packageRoot(), 'package.json'));
-}
-
-function addonFiles(): string[] {
-  const named = process.env.DIFFBIR_BINDING_PATH;
-  if (named) return [path.resolve(named)];
-  // A package per platform (`@diffbir/linux-x64`, an optional dependency) will come next to prebuilds.
-  const root = packageRoot();
-  return [`prebuilds/${TARGET}`, 'build', 'build/Release'].map((folder) => path.join(root, folder, 'diffbir.node'));
-}
-
-function runtimeFiles(addonFolder: string): string[] {
-  const named = process.env.DIFFBIR_ORT_PATH;
-  if (named) return [path.resolve(named)];
-  const beside = path.join(addonFolder, RUNTIME_FILE);
-  try {
-    // In a checkout whose addon was built in another way than by `npm run build:native`.
-    const other = path.dirname(requireFromPackage().resolve('onnxruntime-node/package.json'));
-    const file = RUNTIME_FILES[process.platform] ?? 'libonnxruntime.so.1';
-    return [beside, path.join(other, 'bin', 'napi-v6', process.platform, process.arch, file)];
-  } catch {
-    return [beside];
-  }
-}
-
-function firstThatLoads<T>(
-  code: ErrorCode,
-  what: string,
-  files: readonly string[],
-  loadFile: (file: string) => T,
-): { file: string; value: T } {
-  const failures: string[] = [];
+function firstThatLoads<T>(wanted: Wanted, loadFile: (file: string) => T): { file: string; value: T } {
+  const attempts: LoadAttempt[] = [];
   let cause: unknown;
-  for (const file of files) {
-    if (!existsSync(file)) {
-      failures.push(`${file}: there is no such file`);
+  for (const { file, problem } of wanted.candidates) {
+    const reason = problem ?? (existsSync(file) ? undefined : 'there is no such file');
+    if (reason !== undefined) {
+      attempts.push({ file, reason });
       continue;
     }
     try {
       return { file, value: loadFile(file) };
     } catch (error) {
       cause ??= error;
-      failures.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+      attempts.push({ file, reason: error instanceof Error ? error.message : String(error) });
     }
   }
+  throw loadError(wanted, attempts, cause);
+}
+
+function loadError({ code, what, help }: Wanted, attempts: readonly LoadAttempt[], cause: unknown): NativeLoadError {
+  const { isSupported, text } = help ? { isSupported: true, text: help } : loadHelp();
   const message = [
-    `diffbir cannot load ${what} on ${TARGET}${isMusl() ? ' (musl)' : ''} with Node.js ${process.version}. Tried:`,
-    ...failures.map((failure) => `  - ${failure}`),
-    help(code),
+    `diffbir cannot load ${what} on ${PLATFORM}${isMusl() ? ' (musl)' : ''} with Node.js ${process.version}. Tried:`,
+    ...attempts.map(({ file, reason }) => `  - ${file}: ${reason}`),
+    text,
   ].join('\n');
-  throw new DiffBIRError(code, message, cause === undefined ? {} : { cause });
-}
-
-function help(code: ErrorCode): string {
-  const variable = code === 'DIFFBIR_BINDING_NOT_FOUND' ? 'DIFFBIR_BINDING_PATH' : 'DIFFBIR_ORT_PATH';
-  if (process.env[variable])
-    return `The file was named by ${variable}: correct it, or unset it to use the package's own.`;
-  if (isMusl())
-    return 'Alpine and other musl systems are not supported yet: use an image with glibc, such as node:20-slim.';
-  if (existsSync(path.join(packageRoot(), 'CMakeLists.txt'))) return 'Build it: npm run build:native';
-  return 'Install the package again on this machine: npm install diffbir';
-}
-
-/** Whether this is a Linux with musl in place of glibc, for which the binaries are not built. */
-function isMusl(): boolean {
-  if (process.platform !== 'linux') return false;
-  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return header?.glibcVersionRuntime === undefined;
+  const options = cause === undefined ? { attempts } : { attempts, cause };
+  return new NativeLoadError(isSupported ? code : 'DIFFBIR_UNSUPPORTED_PLATFORM', message, options);
 }

@@ -137,6 +137,12 @@ export interface RestoreOptions {
    */
   caller?: string | undefined;
   /**
+   * File of the native addon, `diffbir.node`, for bundlers and Electron, which move it; ONNX Runtime is taken from
+   * beside it. Before the environment variable `DIFFBIR_BINDING_PATH`.
+   * @default the platform package's
+   */
+  nativeBinding?: string | undefined;
+  /**
    * What the networks of stage 2 compute with. `int8`: weights and activations of 8 bits, on processors with
    * AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50
    * dB with the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not

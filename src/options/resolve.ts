@@ -3,6 +3,7 @@ import { GROUPS, type GroupName, groupOf, OPTION_NAMES, type OptionSpec, specOf,
 
 type Optional =
   | 'model'
+  | 'nativeBinding'
   | 'stage'
   | 'reuse'
   | 'reuseInterval'

@@ -250,6 +250,16 @@ export const OPTIONS = {
     doc: 'Whose call this is, for instance the key of a user. Callers whose calls wait with the same `priority` take turns, so that nobody waits for all the calls of another.',
     scope: 'call',
   },
+  nativeBinding: {
+    kind: custom<string>(
+      'string',
+      'a path without NUL',
+      (value) => typeof value === 'string' && value !== '' && !value.includes('\0'),
+    ),
+    defaultDoc: "the platform package's",
+    doc: 'File of the native addon, `diffbir.node`, for bundlers and Electron, which move it; ONNX Runtime is taken from beside it. Before the environment variable `DIFFBIR_BINDING_PATH`.',
+    scope: 'load',
+  },
   precision: {
     kind: oneOf(['float32', 'int8']),
     default: 'float32',

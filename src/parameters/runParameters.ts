@@ -4,7 +4,7 @@ import type { RestoreOptions } from '../options/RestoreOptions';
 import type { ResolvedOptions } from '../options/resolve';
 import { OPTION_NAMES, OPTIONS, type OptionName, specOf, type Task } from '../options/table';
 import { check, ownMembers, validateOptions } from '../options/validate';
-import { packageVersion } from '../versions';
+import { packageVersion } from '../packageVersion';
 
 /** What a picture was made with: everything that is needed to make it again from the same input. */
 export interface RunParameters {

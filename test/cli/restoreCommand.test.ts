@@ -259,7 +259,7 @@ describe('diffbir restore', () => {
     expect(code).toBe(0);
     // A list of choices too long to stand beside its flag.
     expect(stdout.replace(/\s+/g, ' ')).toContain(`One of ${SAMPLERS.join(', ')}.`);
-    const untyped = ['guidance', 'captioner', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
+    const untyped = ['guidance', 'nativeBinding', 'captioner', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
     const ofServers = ['queueLimit', 'priority', 'caller'];
     for (const name of ofServers) expect(stdout).not.toContain(`-${name.slice(0, 5)}`);
     untyped.push(...ofServers);

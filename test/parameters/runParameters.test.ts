@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { InvalidImageError } from '../../src/errors';
 import { resolveOptions } from '../../src/options/resolve';
 import { OPTION_NAMES } from '../../src/options/table';
+import { packageVersion } from '../../src/packageVersion';
 import {
   MAX_PARAMETERS,
   parseParameters,
@@ -9,7 +10,6 @@ import {
   runParameters,
   toJson,
 } from '../../src/parameters/runParameters';
-import { packageVersion } from '../../src/versions';
 
 const recorded = (options = {}, stage: 1 | 2 = 2) => {
   const parameters = runParameters({ name: 'tiny', task: 'sr' }, resolveOptions(options), stage);
@@ -23,6 +23,7 @@ describe('what is recorded', () => {
       'download',
       'task',
       'threads',
+      'nativeBinding',
       'format',
       'quality',
       'saveParameters',

@@ -1,0 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll } from 'vitest';
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'diffbir-package-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** An empty folder that is deleted after the tests of the file: installed packages are large. */
+export function scratchFolder(): string {
+  return mkdtempSync(path.join(scratch, 'folder-'));
+}
