@@ -73,8 +73,9 @@ function demandOf(opened: OpenPicture, stage: 1 | 2, model: LoadedModel, options
   checkWorkSize(opened, options, Math.max(stage === 2 ? model.minShortEdge : 1, enlarged));
   const { work: whole, reuse } = planPicture(opened, stage, model, options);
   const work = planFaces(opened, stage, whole, model, options);
-  const form = keepsNetworks(model.copied, work, options) ? reuse : undefined;
-  return { work, budget: options.memoryBudget * MIB, form };
+  const form = stage === 1 ? 'any' : reuse;
+  const isKept = keepsNetworks(model.copied, work, options);
+  return { work, budget: options.memoryBudget * MIB, form: isKept ? form : undefined };
 }
 
 async function restoreOpened(

@@ -9,8 +9,8 @@ export interface Demand {
   /** Bytes that all pictures together and the copied weights may take. */
   readonly budget: number;
   /**
-   * Pictures of one form have the same networks; undefined for one that opens its networks by stages, since they do not
-   * fit it all at once.
+   * Pictures of one form have the same networks; `any` where those that differ are not run. Undefined for one that opens
+   * its networks by stages, since they do not fit beside it all at once.
    */
   readonly form: string | undefined;
 }
@@ -108,36 +108,38 @@ export class Admission {
 
   /** Lets in those that have waited longest, as long as they fit. */
   private letIn(): void {
-    for (let next = this.waiting[0]; next && this.fits(next.demand); next = this.waiting[0]) {
+    for (let next = this.waiting[0]; next; next = this.waiting[0]) {
       const { demand } = next;
       const idle = this.places.filter(({ running }) => !running);
       // One that has its networks open already, if there is one.
       const place = idle.find(({ form }) => form === demand.form) ?? idle[0];
       if (!place) return;
+      const form = demand.form === 'any' ? (place.form ?? 'none') : demand.form;
+      if (!this.fits(demand, form)) return;
       this.waiting.shift();
       place.running = demand;
-      place.form = demand.form;
+      place.form = form;
       next.enter(place);
     }
   }
 
-  private fits(demand: Demand): boolean {
-    const running = this.running();
+  private fits(demand: Demand, form: Demand['form']): boolean {
+    const running = this.places.flatMap((place) => place.running ?? []);
     if (running.length === 0) return true;
-    const all = [...running, demand];
-    const forms = new Set(all.map(({ form }) => form));
+    const forms = this.runningForms().add(form);
     if (forms.has(undefined)) return false;
+    const all = [...running, demand];
     const bytes = all.reduce((sum, { work }) => sum + work, this.copied * forms.size);
     return bytes <= Math.min(...all.map(({ budget }) => budget));
   }
 
-  private running(): Demand[] {
-    return this.places.flatMap(({ running }) => running ?? []);
+  private runningForms(): Set<Demand['form']> {
+    return new Set(this.places.filter(({ running }) => running).map(({ form }) => form));
   }
 
   /** Networks that nobody runs stay open only where they are those of somebody who does: then they take no memory. */
   private async closeOtherForms(): Promise<void> {
-    const forms = new Set(this.running().map(({ form }) => form));
+    const forms = this.runningForms();
     const idle = this.places.filter(({ running, form }) => !running && form !== undefined && !forms.has(form));
     await Promise.all(
       idle.map((place) => {

@@ -158,6 +158,13 @@ describe('memory', () => {
     expect(fake.atOnce).toBe(3);
   });
 
+  it('but not for stage 1, which has none of them', async () => {
+    const { fake, restorer, needed, copied } = await sized();
+    const calls = [{ stage: 1, speed: 'fast' }, { stage: 2 }, { stage: 1, speed: 'balanced' }] as const;
+    await three(restorer, (i) => ({ memoryBudget: copied + 3 * needed, ...calls[i] }));
+    expect([fake.atOnce, fake.closed]).toEqual([3, 0]);
+  });
+
   it('faces are planned for', async () => {
     const { fake, model, restorer, needed, copied } = await sized({ task: 'unaligned_face', maxFaces: 10 });
     fake.faces = [fakeFace(7)];

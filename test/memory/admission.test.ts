@@ -127,6 +127,20 @@ describe('Admission', () => {
     expect(used.get('c')).toBe(used.get('b'));
   });
 
+  it('one of any form leaves the networks of its model as they are', async () => {
+    const { enter, end, names, closed, used } = setup({ places: 2 });
+    enter('deep', { form: 'deep' });
+    await names();
+    await end('deep');
+    enter('stage 1', { work: 50, form: 'any' });
+    await names();
+    expect([used.get('stage 1'), closed]).toEqual([used.get('deep'), []]);
+    enter('none', { work: 31 });
+    expect(await names()).toEqual(['stage 1']); // 50 + 31 + 2 * 10
+    await end('stage 1');
+    expect(closed).toEqual([used.get('deep')].filter((place) => place !== used.get('none')));
+  });
+
   it('an abort while it waits is heard at once, and lets those behind it in', async () => {
     const { enter, names } = setup();
     const controller = new AbortController();
