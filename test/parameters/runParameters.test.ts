@@ -23,6 +23,10 @@ describe('what is recorded', () => {
       'download',
       'task',
       'threads',
+      'concurrency',
+      'queueLimit',
+      'priority',
+      'caller',
       'nativeBinding',
       'format',
       'quality',
@@ -31,6 +35,7 @@ describe('what is recorded', () => {
       'captioner',
       'limitInputPixels',
       'limitWorkPixels',
+      'timeLimit',
       'memoryBudget', // the tiles that were planned are recorded in its place
     ];
     const objects = ['failOn', 'onProgress', 'signal', 'logger', 'noise', 'trace'];
