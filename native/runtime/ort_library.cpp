@@ -1,5 +1,6 @@
 #include "runtime/ort_library.h"
 
+#include <cstdlib>
 #include <mutex>
 
 #include "core/error.h"
@@ -51,6 +52,20 @@ GetApiBase load(const std::string& path) {
 
 #endif
 
+/// Official builds of ONNX Runtime for Linux and macOS, from 1.29 on, note every session in a database below the user's
+/// cache folder and send it to Microsoft, unless this variable is there before the first environment. The database is
+/// also a danger: two copies of the library in one process have one file and a SQLite each, and one maps what the other
+/// cuts (SIGBUS). Whoever wants it sets the variable, to anything: that is left alone.
+void disable_telemetry() {
+  constexpr const char* name = "ORT_DISABLE_TELEMETRY";
+#ifdef _WIN32
+  if (GetEnvironmentVariableA(name, nullptr, 0) == 0) SetEnvironmentVariableA(name, "1");
+#else
+  constexpr int keep = 0;
+  setenv(name, "1", keep);
+#endif
+}
+
 bool is_absolute(const std::string& path) {
 #ifdef _WIN32
   return std::filesystem::path(std::u8string(path.begin(), path.end())).is_absolute();
@@ -83,6 +98,7 @@ std::string open_ort_library(const std::string& path) {
   // A bare name would be looked up on the system's search path, and by SONAME among what is loaded already.
   if (!is_absolute(path)) fail(path, "the path must be absolute");
 
+  disable_telemetry();
   const OrtApiBase* base = load(path)();
   const std::string version = base->GetVersionString();
   const OrtApi* api = base->GetApi(ORT_API_VERSION);

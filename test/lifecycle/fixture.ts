@@ -23,15 +23,21 @@ const { addon, runtime } = nativeFiles();
 const job = { ...jobOf({ stage: 2 }), seed: 231 };
 writeFileSync(input, JSON.stringify({ addon, runtime, spec: await goldenSpec({ stage: 2 }), job }));
 
+interface FixtureOptions {
+  readonly nodeOptions?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly whenRunning?: (pid: number) => void;
+}
+
 /** Runs `fixtures/<name>.mjs` to its end; `whenRunning` is called once, at its first output. */
 export function runFixture(
   name: string,
   args: readonly string[] = [],
-  { nodeOptions = [], whenRunning }: { nodeOptions?: string[]; whenRunning?: (pid: number) => void } = {},
+  { nodeOptions = [], env = process.env, whenRunning }: FixtureOptions = {},
 ): Promise<Ended> {
   const file = fileURLToPath(new URL(`./fixtures/${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [...nodeOptions, file, ...args], {
-    env: { ...process.env, NODE_OPTIONS: '', DIFFBIR_FIXTURE: input },
+    env: { ...env, NODE_OPTIONS: '', DIFFBIR_FIXTURE: input },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 30_000,
     killSignal: 'SIGKILL',
