@@ -2,7 +2,7 @@
 
 namespace diffbir {
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if DIFFBIR_HAS_AVX512
 
 bool has_avx512() noexcept {
   static const bool is_there = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -1,5 +1,12 @@
 #pragma once
 
+/// Whether this compiler builds the kernels for AVX-512. Clang knows no `#pragma GCC target`, and MSVC no assembly.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define DIFFBIR_HAS_AVX512 1
+#else
+#define DIFFBIR_HAS_AVX512 0
+#endif
+
 namespace diffbir {
 
 /// What this processor and its system can run, of what the kernels in native/runtime use. False where the addon was

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <exception>
 
-#include "runtime/parallel_rows.h"
+#include "runtime/parallel_for.h"
 #include "runtime/row_math.h"
 
 namespace diffbir::runtime {
@@ -26,13 +26,6 @@ OrtStatusPtr GegluKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try 
   parallel_rows(context, info.GetElementCount() / (2 * width), 2 * width, [&](std::size_t first, std::size_t rows) {
     geglu_rows(from + first * 2 * width, bias, to + first * width, rows, width);
   });
-  return nullptr;
-} catch (const std::exception& error) {
-  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-OrtStatusPtr GegluOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo*, void** kernel) const noexcept try {
-  *kernel = new GegluKernel();
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

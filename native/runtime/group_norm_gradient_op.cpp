@@ -90,14 +90,6 @@ OrtStatusPtr GroupNormGradientKernel::ComputeV2(OrtKernelContext* raw_context) n
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }
 
-OrtStatusPtr GroupNormGradientOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept
-    try {
-  *kernel = new GroupNormGradientKernel(info);
-  return nullptr;
-} catch (const std::exception& error) {
-  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
 Ort::Status GroupNormGradientOp::InferOutputShape(Ort::ShapeInferContext& context) {
   return GroupNormOp::InferOutputShape(context);
 }

@@ -128,13 +128,6 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }
 
-OrtStatusPtr GroupNormOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
-  *kernel = new GroupNormKernel(info, &tiles_);
-  return nullptr;
-} catch (const std::exception& error) {
-  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
 Ort::Status GroupNormOp::InferOutputShape(Ort::ShapeInferContext& context) {
   const auto shape = context.GetInputShape(0);
   // ONNX Runtime cannot be told of an unknown size here, it would take -1 for one. Better no shape than a wrong one.

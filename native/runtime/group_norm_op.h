@@ -2,8 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
-#include "graph/ort.h"
+#include "runtime/custom_op.h"
 #include "runtime/tile_statistics.h"
 
 namespace diffbir::runtime {
@@ -24,7 +25,7 @@ class GroupNormKernel {
 /// diffbir.GroupNorm(x [B,C,H,W], scale [C], bias [C], tile [1]?) {groups, epsilon, silu, index}: ONNX Runtime's CPU
 /// provider has no fused group normalisation, only a chain of a dozen operators that each read and write the whole
 /// picture. With a tile ticket other than 0 the statistics are those of all tiles of the picture (TileStatistics).
-class GroupNormOp : public Ort::CustomOpBase<GroupNormOp, GroupNormKernel, /*WithStatus=*/true> {
+class GroupNormOp : public CustomOp<GroupNormOp, GroupNormKernel> {
  public:
   explicit GroupNormOp(const TileRegistry& tiles) : tiles_(tiles) {}
 
@@ -36,9 +37,9 @@ class GroupNormOp : public Ort::CustomOpBase<GroupNormOp, GroupNormKernel, /*Wit
   OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(std::size_t index) const {
     return index == 3 ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
   }
-  std::size_t GetOutputTypeCount() const { return 1; }
-  ONNXTensorElementDataType GetOutputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  OrtStatusPtr CreateKernelV2(const OrtApi& api, const OrtKernelInfo* info, void** kernel) const noexcept;
+  std::unique_ptr<GroupNormKernel> make_kernel(const OrtKernelInfo* info) const {
+    return std::make_unique<GroupNormKernel>(info, &tiles_);
+  }
   static Ort::Status InferOutputShape(Ort::ShapeInferContext& context);
 
  private:

@@ -4,7 +4,7 @@
 #include <exception>
 
 #include "runtime/group_norm_op.h"
-#include "runtime/parallel_rows.h"
+#include "runtime/parallel_for.h"
 #include "runtime/row_math.h"
 
 namespace diffbir::runtime {
@@ -32,13 +32,6 @@ OrtStatusPtr LayerNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
   parallel_rows(context, info.GetElementCount() / width, width, [&](std::size_t first, std::size_t rows) {
     normalize_rows(from + first * width, scale, bias, to + first * width, rows, width, epsilon_);
   });
-  return nullptr;
-} catch (const std::exception& error) {
-  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-OrtStatusPtr LayerNormOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
-  *kernel = new LayerNormKernel(info);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "graph/ort.h"
+#include "runtime/custom_op.h"
 
 namespace diffbir::runtime {
 
@@ -17,14 +17,10 @@ class LayerNormKernel {
 
 /// diffbir.LayerNorm(x [...,C], scale [C], bias [C]) {epsilon}: what LayerNormalization does over the last axis. That
 /// of ONNX Runtime 1.29 takes the values of a row one by one.
-class LayerNormOp : public Ort::CustomOpBase<LayerNormOp, LayerNormKernel, /*WithStatus=*/true> {
+class LayerNormOp : public CustomOp<LayerNormOp, LayerNormKernel> {
  public:
   const char* GetName() const { return "LayerNorm"; }
   std::size_t GetInputTypeCount() const { return 3; }
-  ONNXTensorElementDataType GetInputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  std::size_t GetOutputTypeCount() const { return 1; }
-  ONNXTensorElementDataType GetOutputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
-  OrtStatusPtr CreateKernelV2(const OrtApi& api, const OrtKernelInfo* info, void** kernel) const noexcept;
   static Ort::Status InferOutputShape(Ort::ShapeInferContext& context);
 };
 

@@ -1,6 +1,7 @@
+#include "core/cpu.h"
 #include "runtime/attention/kernel.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if DIFFBIR_HAS_AVX512
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12 says so of its own intrinsics
@@ -11,8 +12,6 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-
-#include "core/cpu.h"
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")
@@ -26,7 +25,6 @@ using avx512::lanes;
 
 constexpr std::size_t rows_at_once = 6;
 constexpr std::size_t key_vectors = keys_of_block / lanes;
-constexpr std::size_t largest_width = 64;
 
 /// The bits of 16 floats as bfloat16, in the low halves.
 inline __m512i low_halves(__m512 values) {

@@ -79,11 +79,4 @@ OrtStatusPtr AttentionKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }
 
-OrtStatusPtr AttentionOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
-  *kernel = new AttentionKernel(info);
-  return nullptr;
-} catch (const std::exception& error) {
-  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
 }  // namespace diffbir::runtime

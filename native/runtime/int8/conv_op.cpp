@@ -78,17 +78,15 @@ void quantize(const Ort::KernelContext& context, const int8::Kernels& kernels, c
 
 }  // namespace
 
-Int8ConvKernel::Int8ConvKernel(const OrtKernelInfo* info, const Int8Table& table) {
-  const Ort::ConstKernelInfo attributes(info);
-  weights_ = table.at(static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("weights")));
-  kernels_ = &int8::kernels(attributes.GetAttribute<std::int64_t>("portable") != 0);
-  stride_ = attributes.GetAttribute<std::int64_t>("stride");
-  pads_ = attributes.GetAttributes<std::int64_t>("pads");
-}
+Int8ConvKernel::Int8ConvKernel(const OrtKernelInfo* info, const Int8Table& table)
+    : attributes_(info, table),
+      stride_(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("stride")),
+      pads_(Ort::ConstKernelInfo(info).GetAttributes<std::int64_t>("pads")) {}
 
 OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
-  const Int8Weights& weights = *weights_;
+  const Int8Weights& weights = *attributes_.weights;
+  const int8::Kernels& kernels = *attributes_.kernels;
   const auto x = context.GetInput(0);
   const auto shape = x.GetTensorTypeAndShapeInfo().GetShape();
   const auto kernel_height = static_cast<std::int64_t>(weights.kernel_height());
@@ -119,7 +117,7 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
   const std::size_t half = paired ? batch / 2 : batch;
   Pixels pixels(context, weights, batch * geometry.plane());
   const Source source{x.GetTensorData<float>(), batch, half, weights.inputs(), geometry.plane()};
-  quantize(context, *kernels_, source, pixels);
+  quantize(context, kernels, source, pixels);
 
   const auto group_of = [&](std::size_t row, std::size_t tap, std::size_t g) {
     const std::int64_t pixel =
@@ -135,21 +133,14 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
     for (std::size_t row = first; row < first + count;) {
       const std::size_t item = row / plane;
       const std::size_t end = std::min(first + count, (item + 1) * plane);
-      kernels_->store_planes(sums + (row - first) * Int8Weights::panel_width, end - row, width,
-                             bias && item < half ? bias + first_output : nullptr,
-                             out + (item * outputs + first_output) * plane + row % plane, plane);
+      kernels.store_planes(sums + (row - first) * Int8Weights::panel_width, end - row, width,
+                           bias && item < half ? bias + first_output : nullptr,
+                           out + (item * outputs + first_output) * plane + row % plane, plane);
       row = end;
     }
   };
-  int8::Product(weights, *kernels_, batch * plane, group_of, store).run(context);
+  int8::Product(weights, kernels, batch * plane, group_of, store).run(context);
   if (paired) int8::add_base(context, out, out + half * outputs * plane, half * outputs * plane);
-  return nullptr;
-} catch (const std::exception& error) {
-  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-OrtStatusPtr Int8ConvOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
-  *kernel = new Int8ConvKernel(info, table_);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

@@ -1,6 +1,7 @@
+#include "core/cpu.h"
 #include "runtime/int8/kernel.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if DIFFBIR_HAS_AVX512
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"  // GCC 12 says so of its own intrinsics
@@ -11,10 +12,8 @@
 #include <cstring>
 #include <utility>
 
-#include "core/cpu.h"
-
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
 #include "runtime/avx512.h"
 

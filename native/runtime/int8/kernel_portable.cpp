@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "runtime/int8/kernel.h"
 #include "runtime/vector_math.h"
@@ -49,7 +50,8 @@ Affine quantize(const float* values, const float* base, std::size_t step, std::s
     broken += value * 0.0F;
   }
   const float scale = (high - low) / 255.0F;
-  const float inverse = high > low ? 255.0F / (high - low) : 0.0F;
+  // Of a range that is next to nothing, or has overflowed, only the offset counts.
+  const float inverse = scale >= std::numeric_limits<float>::min() ? 1.0F / scale : 0.0F;
   if (broken == 0) {
     for (std::size_t i = 0; i < count; ++i) {
       bytes[i] = static_cast<std::uint8_t>(std::min(std::nearbyint((value_of(i) - low) * inverse), 255.0F));

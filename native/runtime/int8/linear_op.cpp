@@ -8,21 +8,11 @@
 #include "runtime/scratch.h"
 
 namespace diffbir::runtime {
-namespace {
-
-constexpr std::size_t rows_to_quantize = 16;  // by one call of a thread
-
-}  // namespace
-
-Int8LinearKernel::Int8LinearKernel(const OrtKernelInfo* info, const Int8Table& table) {
-  const Ort::ConstKernelInfo attributes(info);
-  weights_ = table.at(static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("weights")));
-  kernels_ = &int8::kernels(attributes.GetAttribute<std::int64_t>("portable") != 0);
-}
 
 OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
-  const Int8Weights& weights = *weights_;
+  const Int8Weights& weights = *attributes_.weights;
+  const int8::Kernels& kernels = *attributes_.kernels;
   const auto x = context.GetInput(0);
   auto shape = x.GetTensorTypeAndShapeInfo().GetShape();
   if (shape.empty() || shape.back() != static_cast<std::int64_t>(weights.inputs())) {
@@ -44,14 +34,13 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   const std::size_t group = weights.group();
   Scratch<std::uint8_t> bytes(context, rows * groups * group);
   Scratch<int8::Affine> affine(context, rows * groups);
-  parallel_for(context, (rows + rows_to_quantize - 1) / rows_to_quantize, [&](std::size_t block) {
-    const std::size_t end = std::min(rows, (block + 1) * rows_to_quantize);
-    for (std::size_t row = block * rows_to_quantize; row < end; ++row) {
+  parallel_rows(context, rows, inputs, [&](std::size_t first, std::size_t some) {
+    for (std::size_t row = first; row < first + some; ++row) {
       for (std::size_t g = 0; g < groups; ++g) {
         const std::size_t count = std::min(group, inputs - std::min(inputs, g * group));
         const float* values = in + row * inputs + g * group;
-        affine[row * groups + g] = kernels_->quantize_row(values, row < half ? nullptr : values - half * inputs, count,
-                                                          group, bytes.data() + (row * groups + g) * group);
+        affine[row * groups + g] = kernels.quantize_row(values, row < half ? nullptr : values - half * inputs, count,
+                                                        group, bytes.data() + (row * groups + g) * group);
       }
     }
   });
@@ -69,15 +58,8 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
         to[i] = bias && first + row < half ? from[i] + bias[first_output + i] : from[i];
     }
   };
-  int8::Product(weights, *kernels_, rows, group_of, store).run(context);
+  int8::Product(weights, kernels, rows, group_of, store).run(context);
   if (paired) int8::add_base(context, out, out + half * outputs, half * outputs);
-  return nullptr;
-} catch (const std::exception& error) {
-  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-OrtStatusPtr Int8LinearOp::CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
-  *kernel = new Int8LinearKernel(info, table_);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

@@ -28,10 +28,9 @@ class Product {
   Product(const Int8Weights& weights, const Kernels& kernels, std::size_t rows, GroupOf group_of, Store store)
       : weights_(weights), kernels_(kernels), rows_(rows), group_of_(group_of), store_(store) {}
 
-  void run(const Ort::KernelContext& context) {
+  void run(const Ort::KernelContext& context) const {
     const std::size_t blocks = (rows_ + rows_of_task - 1) / rows_of_task;
-    context.ParallelFor([](void* self, std::size_t task) { static_cast<Product*>(self)->run_task(task); },
-                        blocks * weights_.panels(), 0, this);
+    parallel_for(context, blocks * weights_.panels(), [this](std::size_t task) { run_task(task); });
   }
 
  private:
@@ -77,10 +76,8 @@ inline bool is_paired(const Ort::KernelContext& context, std::size_t input) {
 
 /// values[i] += base[i], in parallel: the second half, of which the differences are there, by the first.
 inline void add_base(const Ort::KernelContext& context, const float* base, float* values, std::size_t count) {
-  constexpr std::size_t part = 1 << 14;
-  parallel_for(context, (count + part - 1) / part, [=](std::size_t index) {
-    const std::size_t end = std::min(count, (index + 1) * part);
-    for (std::size_t i = index * part; i < end; ++i) values[i] += base[i];
+  parallel_rows(context, count, 1, [=](std::size_t first, std::size_t some) {
+    for (std::size_t i = first; i < first + some; ++i) values[i] += base[i];
   });
 }
 

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+
+#include "graph/ort.h"
+
+namespace diffbir::runtime {
+
+/// What the operators of this package have in common for ONNX Runtime: float32 inputs (an operator that has others says
+/// so itself) and one float32 output, and a kernel whose constructor takes the node's attributes and may throw.
+template <typename Op, typename Kernel>
+class CustomOp : public Ort::CustomOpBase<Op, Kernel, /*WithStatus=*/true> {
+ public:
+  ONNXTensorElementDataType GetInputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+  std::size_t GetOutputTypeCount() const { return 1; }
+  ONNXTensorElementDataType GetOutputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
+
+  std::unique_ptr<Kernel> make_kernel(const OrtKernelInfo* info) const { return std::make_unique<Kernel>(info); }
+
+  OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
+    *kernel = static_cast<const Op*>(this)->make_kernel(info).release();
+    return nullptr;
+  } catch (const std::exception& error) {
+    return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+  }
+};
+
+}  // namespace diffbir::runtime
