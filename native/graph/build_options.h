@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "core/cancellation.h"
+
 namespace diffbir::graph {
 
 /// Operators that do the work of several, one switch each. Off: the same numbers, but for rounding, from operators of
@@ -45,6 +47,8 @@ struct BuildOptions {
   std::int64_t norm_groups = 32;
   Fusions fusions = {};
   Precision precision = Precision::float32;
+  /// Cancels the building between two parameters, of which some are converted or packed; may be null.
+  CancellationToken* token = nullptr;
 };
 
 }  // namespace diffbir::graph

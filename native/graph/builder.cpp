@@ -115,18 +115,24 @@ Graph Builder::finish() {
 
 // ---- parameters and constants ----
 
-Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape) {
-  const std::string key = m.key(name);
+WeightView Builder::checked(const Module& m, const std::string& name, const Shape& shape) {
+  if (options_.token) options_.token->check();
   const WeightView view = m.parameter(name);
   if (!fits(view.shape, shape)) {
-    throw Error(ErrorCode::model_mismatch, "Expected " + key + " in " + m.file() + " to have the shape " +
+    throw Error(ErrorCode::model_mismatch, "Expected " + m.key(name) + " in " + m.file() + " to have the shape " +
                                                to_string(shape) + " but it is " + to_string(view.shape));
   }
-  if (!parameters_.insert(key).second) return {key};
   if (weights_.empty() || weights_.back() != m.table()) {
     m.table()->require_whole();
     weights_.push_back(m.table());
   }
+  return view;
+}
+
+Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape) {
+  const std::string key = m.key(name);
+  const WeightView view = checked(m, name, shape);
+  if (!parameters_.insert(key).second) return {key};
 
   if (view.dtype == DType::float32 && view.contiguous() && view.aligned()) {
     // The C API takes a mutable pointer; nothing writes through it.
@@ -155,8 +161,8 @@ std::vector<Value> Builder::int8_inputs(const Value& x, const Value* bias) const
   return inputs;
 }
 
-std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const std::string& name) {
-  if (weights_.empty() || weights_.back() != m.table()) weights_.push_back(m.table());
+std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const std::string& name, const Shape& shape) {
+  checked(m, name, shape);
   int8_weights_.push_back(m.table()->int8_weights(m.key(name)));
   return {{"weights", static_cast<std::int64_t>(int8_weights_.size() - 1)},
           {"portable", std::int64_t{!options_.fusions.vector_kernels}}};

@@ -87,7 +87,7 @@ class Builder {
 
   // ---- parameters and constants ----
   /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size), and
-  /// what WeightTable::require_whole() throws.
+  /// what WeightTable::require_whole() throws; Error(aborted) when the token of the options is cancelled.
   Value parameter(const Module& m, const std::string& name, const Shape& shape);
   Value constant(const Tensor& values);
   Value integers(const std::vector<std::int64_t>& values);
@@ -171,11 +171,13 @@ class Builder {
   /// Puts a layer on the tape, if there is one. Returns its output.
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
+  /// A parameter of the checkpoint. Throws what parameter() throws.
+  WeightView checked(const Module& m, const std::string& name, const Shape& shape);
   bool is_int8(const Module& m, const std::string& weight) const;
   /// The inputs of an operator in 8 bits; `bias` may be null.
   std::vector<Value> int8_inputs(const Value& x, const Value* bias) const;
   /// The attributes by which an operator finds the packed parameter and its kernels.
-  std::vector<Attribute> int8_parameter(const Module& m, const std::string& name);
+  std::vector<Attribute> int8_parameter(const Module& m, const std::string& name, const Shape& shape);
   /// x times the transpose of a matrix [out, in], without a bias.
   Value project(const Value& x, const Module& m, const std::string& weight);
 

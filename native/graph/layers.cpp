@@ -36,7 +36,7 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
     const bool has_bias = m.has("bias");
     const Value bias = has_bias ? parameter(m, "bias", {m.size("weight", 0)}) : Value{};
     const auto inputs = int8_inputs(x, has_bias ? &bias : nullptr);
-    auto attributes = int8_parameter(m, "weight");
+    auto attributes = int8_parameter(m, "weight", {-1, -1, -1, -1});
     attributes.insert(attributes.end(), {{"stride", options.stride}, {"pads", padding}});
     return op("Int8Conv", inputs, attributes, diffbir);
   }
@@ -61,14 +61,15 @@ Value Builder::linear(const Value& x, const Module& m, const std::string& weight
   if (is_int8(m, weight)) {
     const bool has_bias = m.has(bias);
     const Value added = has_bias ? parameter(m, bias, {m.size(weight, 0)}) : Value{};
-    return op("Int8Linear", int8_inputs(x, has_bias ? &added : nullptr), int8_parameter(m, weight), diffbir);
+    return op("Int8Linear", int8_inputs(x, has_bias ? &added : nullptr), int8_parameter(m, weight, {-1, -1}), diffbir);
   }
   const Value y = project(x, m, weight);
   return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)})) : y;
 }
 
 Value Builder::project(const Value& x, const Module& m, const std::string& weight) {
-  if (is_int8(m, weight)) return op("Int8Linear", int8_inputs(x, nullptr), int8_parameter(m, weight), diffbir);
+  if (is_int8(m, weight))
+    return op("Int8Linear", int8_inputs(x, nullptr), int8_parameter(m, weight, {-1, -1}), diffbir);
   const Value matrix = parameter(m, weight, {-1, -1});
   if (!options_.fusions.linear) return matmul(x, transpose(matrix, {1, 0}));
   return op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);

@@ -135,8 +135,9 @@ void require_matching(const Stage2Spec& spec) {
 
 std::int64_t context_width(const NetworkSpec& unet) { return nets::context_width(root(unet)); }
 
-graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks) {
-  const graph::BuildOptions options = build_options(spec, marks);
+graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks, CancellationToken* token) {
+  graph::BuildOptions options = build_options(spec, marks);
+  options.token = token;
   if (spec.type == "swinir") {
     return nets::swinir(root(spec), {integers(spec, "num_heads"), integer_or(spec, "window_size", 8)}, options);
   }
@@ -162,7 +163,7 @@ runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions 
                                const std::set<std::string>& marks) {
   options.weights = spec.optimizations.mapped_weights ? weights_of(spec.type) : runtime::Weights::packed;
   options.optimize_graph = spec.optimizations.graph;
-  return runtime::Network(build_graph(spec, marks), options);
+  return runtime::Network(build_graph(spec, marks, options.token), options);
 }
 
 std::set<std::string> unet_features(const NetworkSpec& unet, bool deep) {

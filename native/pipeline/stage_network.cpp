@@ -16,7 +16,7 @@ StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& opti
   } else {
     NetworkSpec check = spec_;
     check.precision = graph::Precision::float32;  // the same keys and shapes, and nothing to pack
-    build_graph(check);
+    build_graph(check, {}, options.token);
     runtime::return_free_memory();
   }
 }

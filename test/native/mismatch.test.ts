@@ -54,6 +54,19 @@ test('a tensor of the wrong rank is named with both shapes', async () => {
   await refused({ ...spec, cleaner }, /qkv\.weight .* -1x-1 but it is 96x32x1/);
 });
 
+test.each(['float32', 'int8'] as const)(
+  'the weight of a linear layer as that of a convolution is refused, %s',
+  (precision) => {
+    const { unet } = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+    const key = `${unet.prefix}middle_block.1.proj_in.weight`;
+    const { shape, strides } = tensor(unet, key);
+    const convolution = changed(unet, key, { shape: [...shape, 1, 1], strides: [...strides, 1, 1] });
+    expect(() => binding.primitives.createNetwork({ ...convolution, precision }, 1, [])).toThrow(
+      new RegExp(`${key} .* -1x-1 but it is ${shape.join('x')}x1x1`),
+    );
+  },
+);
+
 test('a tensor of a dtype without a value in float32 terms still loads as numbers', async () => {
   const cleaner = changed(spec.cleaner, 'norm.bias', { dtype: 'int32' });
   await (await create({ ...spec, cleaner, stage2: null })).dispose();
