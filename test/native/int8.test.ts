@@ -14,10 +14,11 @@ import {
   type NetworkSpec,
   OPTIMIZATIONS,
   type Precision,
+  type RestoreJob,
 } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 import { safetensors, temporaryFolder } from '../checkpoint/build';
-import { goldenSpec } from '../lifecycle/model';
+import { goldenSpec, jobOf } from '../lifecycle/model';
 
 type Tensors = Record<string, NativeTensor>;
 type Changes = Pick<NetworkSpec, 'precision' | 'optimizations'>;
@@ -25,7 +26,7 @@ type Changes = Pick<NetworkSpec, 'precision' | 'optimizations'>;
 /** In plain C++, with attention in float32: what processors without AVX-512 compute. */
 const PORTABLE = OPTIMIZATIONS.filter((name) => name !== 'vectorKernels');
 
-const { primitives } = loadBinding();
+const { primitives, createModel } = loadBinding();
 
 describe.each([
   ['of the embedded model', embedded],
@@ -76,6 +77,28 @@ describe.each([
       const error = relativeError(difference({ precision: 'int8', ...changes }, true), exact);
       expect(error).toBeLessThan(alone / 3);
     }
+  });
+
+  test.each([
+    ['NaN', Number.NaN],
+    ['infinity', Number.POSITIVE_INFINITY],
+  ])('%s in one place of the latent is in the prediction', (_, value) => {
+    const context = wave([1, 70, sizes().context], 0.2); // more than one block of keys, and a part of another
+    const x = wave([1, sizes().latent, 16, 16], 0.37);
+    const t = { shape: [1], data: Float32Array.of(400) };
+    const predictions = (latent: NativeTensor) =>
+      [
+        { precision: 'float32' as const },
+        { precision: 'int8' as const },
+        { precision: 'int8' as const, optimizations: PORTABLE },
+      ].map((changes) => {
+        const controls = runNetwork(controlnet, changes, { x, hint: x, t, context });
+        const { out } = runNetwork(unet, changes, { x: latent, t, context, strength: wave([1], 1), ...controls });
+        return out as NativeTensor;
+      });
+    for (const { data } of predictions(x)) expect(data.every(Number.isFinite)).toBe(true);
+    const broken = { ...x, data: x.data.map((old, i) => (i === 77 ? value : old)) };
+    for (const { data } of predictions(broken)) expect(data.some(Number.isFinite)).toBe(false);
   });
 
   // Small latents have much border; a batch and sides of their own show places that are mixed up.
@@ -134,6 +157,72 @@ test('a picture is within 40 dB of that in float32, and says what it was made wi
   expect(psnr).toBeGreaterThan(40);
   expect(psnr).toBeLessThan(80);
 });
+
+test('weights that are not numbers are an error of the step, also after the prediction was made again', async () => {
+  const folder = temporaryFolder();
+  cpSync(embeddedModel(), folder, { recursive: true });
+  const file = path.join(folder, 'unet.safetensors');
+  const name = 'middle_block.1.transformer_blocks.0.ff.net.0.proj.weight';
+  const withNaN = (of: string, values: Float32Array) => {
+    if (of === name) values[100] = Number.NaN;
+  };
+  writeFileSync(file, edited(readFileSync(file), withNaN));
+  const picture = { data: new Uint8Array(64 * 64 * 3).fill(100), width: 64, height: 64, channels: 3 as const };
+  await using restorer = await Restorer.create({ model: folder, steps: 2, precision: 'int8' });
+  for (const _ of ['first', 'next']) {
+    await expect(restorer.restore(picture)).rejects.toMatchObject({
+      code: 'DIFFBIR_NUMERIC',
+      message: expect.stringContaining('step 1 of 2'),
+    });
+  }
+});
+
+describe('guidance by prompts, which are predicted at once', () => {
+  const whole = { diffusion: { tile: 0, stride: 1 }, batch: 1 };
+  test.each([
+    ['whole', {}, whole],
+    ['on tiles one by one', {}, { ...whole, diffusion: { tile: 128, stride: 64 } }],
+    ['on tiles in batches', {}, { diffusion: { tile: 128, stride: 64 }, batch: 3 }],
+    ['in a part of the steps', { cfgStart: 0.2, cfgStop: 0.7 }, whole],
+    ['with the features of the encoder', { reuse: 'encoder', reuseInterval: 2 }, whole],
+    [
+      'with deep features, on tiles in batches',
+      { reuse: 'deep', reuseInterval: 2 },
+      { diffusion: { tile: 128, stride: 64 }, batch: 3 },
+    ],
+  ] as const)('%s: the picture of float32', async (_, changes, tiling) => {
+    const spec = await goldenSpec({ stage: 2 });
+    const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+    const base = jobOf({ stage: 2, steps: 4, size: 192 });
+    const job: RestoreJob = {
+      ...base,
+      image: { ...base.image, data: base.image.data.map((_, i) => 128 + 60 * Math.sin(i / 40)) },
+      ...{ cfgScale: 3, ...changes, tiling: { ...base.tiling, ...tiling } },
+      positiveTokens: Int32Array.from({ length: 77 }, (_, i) => 1 + i),
+      negativeTokens: Int32Array.from({ length: 77 }, (_, i) => 200 - i),
+    };
+    const restore = async (precision: Precision, other: Partial<RestoreJob> = {}) => {
+      const at = (network: NetworkSpec) => ({ ...network, precision });
+      const networks = { ...stage2, unet: at(stage2.unet), controlnet: at(stage2.controlnet) };
+      const model = await createModel({ ...spec, stage2: { ...networks, minShortEdge: 1 } }, () => {}).promise;
+      const { image } = await model.restore({ ...job, ...other }, () => {}).promise;
+      await model.dispose();
+      return image.data;
+    };
+    const exact = await restore('float32');
+    const error = levels(await restore('int8'), exact);
+    // What the prompts make of the picture is far more than what 8 bits do.
+    const { positiveTokens, negativeTokens } = job;
+    const swapped = { positiveTokens: negativeTokens, negativeTokens: positiveTokens };
+    const ofPrompts = levels(await restore('float32', swapped), exact);
+    expect(error).toBeLessThan(ofPrompts / 5);
+  });
+});
+
+/** Mean difference in levels of 0..255. */
+function levels(a: Uint8Array, b: Uint8Array): number {
+  return a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] as number)), 0) / a.length;
+}
 
 test('what a picture was made with can be given again, and no other precision', async () => {
   await using restorer = await Restorer.create({ precision: 'int8', steps: 1 });
