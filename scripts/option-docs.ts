@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GROUPS, groupOf, OPTION_NAMES, type OptionSpec, specOf } from '../src/options/table';
+import { GROUPS, groupOf, type OptionSpec } from '../src/options/groups';
+import { OPTION_NAMES, specOf } from '../src/options/table';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const [BEGIN, END] = ['<!-- options: begin (npm run docs:options) -->', '<!-- options: end -->'];

@@ -4,9 +4,10 @@ import { openModel } from './loadModel';
 import type { ModelSource } from './models/manifest';
 import { elements, type NetworkRole, networksOf, parametersOf } from './models/networks';
 import type { DType, NetworkSpec } from './native/binding';
+import type { Task } from './options/choices';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
-import type { OptionName, Task } from './options/table';
+import type { OptionName } from './options/table';
 import { validateOptions } from './options/validate';
 
 export const INSPECT_MODEL_OPTIONS = [

@@ -1,8 +1,8 @@
 import { expected } from './errors';
 import { encode } from './image/encode';
 import type { Metadata } from './image/types';
+import type { OutputFormat } from './options/choices';
 import type { RestoreOptions } from './options/RestoreOptions';
-import type { OutputFormat } from './options/table';
 import { validateOptions } from './options/validate';
 import { formatFor } from './output/format';
 import { writeFileAtomic } from './output/writeFile';

@@ -23,8 +23,8 @@
 namespace diffbir {
 
 /// Builds the graph of a network by its type. `marks`: module paths whose outputs shall be outputs of the graph.
-/// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit, Error(aborted)
-/// when the token, which may be null, is cancelled.
+/// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit,
+/// Error(aborted) when the token, which may be null, is cancelled.
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks = {},
                          CancellationToken* token = nullptr);
 

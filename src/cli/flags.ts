@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { groupOf, type OptionSpec } from '../options/groups';
 import type { RestoreOptions } from '../options/RestoreOptions';
-import { groupOf, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from '../options/table';
+import { OPTION_NAMES, type OptionName, specOf } from '../options/table';
 import { check } from '../options/validate';
 
 interface Flag {

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { DiffBIRError } from '../errors';
 import { type Inspection, inspect } from '../inspect';
 import { MANIFEST_FILE } from '../models/manifest';
-import { groupOf } from '../options/table';
+import { groupOf } from '../options/groups';
 import { EXIT, type ExitCode } from './exitCodes';
 import { expandInputs } from './expandInputs';
 import type { Terminal } from './reporter';

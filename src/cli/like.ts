@@ -1,6 +1,6 @@
 import { inspect } from '../inspect';
+import { groupOf } from '../options/groups';
 import type { RestoreOptions } from '../options/RestoreOptions';
-import { groupOf } from '../options/table';
 import type { RunParameters } from '../parameters/runParameters';
 import { UsageError } from './usageError';
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import type { OutputFormat } from '../options/table';
+import type { OutputFormat } from '../options/choices';
 import { extensionOf, formatFor, formatOfName } from '../output/format';
 import type { InputFile } from './expandInputs';
 import { UsageError } from './usageError';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import sharp, { type Sharp } from 'sharp';
 import { DiffBIRError } from '../errors';
-import type { OutputFormat } from '../options/table';
+import type { OutputFormat } from '../options/choices';
 import { withParameters } from '../parameters/xmp';
 import { withChunks } from './png';
 import type { Metadata } from './types';

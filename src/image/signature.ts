@@ -1,5 +1,5 @@
 import { InvalidImageError } from '../errors';
-import { FORMATS, type OutputFormat } from '../options/table';
+import { FORMATS, type OutputFormat } from '../options/choices';
 
 const ascii = (bytes: Uint8Array, from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString('latin1');
 

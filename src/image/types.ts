@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
-import type { OutputFormat } from '../options/table';
+import type { OutputFormat } from '../options/choices';
 
 /** Pixels without a container: rows top to bottom, channels interleaved (gray, gray+alpha, RGB, RGBA). */
 export interface RawImage {

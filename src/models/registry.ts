@@ -1,5 +1,5 @@
 import type { HubPlace, UrlPlace, Weight } from '../hub/weight';
-import { TASKS, type Task } from '../options/table';
+import { TASKS, type Task } from '../options/choices';
 
 const DIFFBIR = 'Apache-2.0';
 const STABLE_DIFFUSION = 'CreativeML Open RAIL++-M';

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '../errors';
-import type { Task } from '../options/table';
+import type { Task } from '../options/choices';
 import type { LoadedManifest } from './manifest';
 
 /**

@@ -1,5 +1,6 @@
+import { GROUPS, type GroupName, groupOf, type OptionSpec, type ValueOf } from './groups';
 import type { RestoreOptions } from './RestoreOptions';
-import { GROUPS, type GroupName, groupOf, OPTION_NAMES, type OptionSpec, specOf, type ValueOf } from './table';
+import { OPTION_NAMES, specOf } from './table';
 
 type Optional =
   | 'model'

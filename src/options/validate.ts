@@ -1,7 +1,8 @@
 import { expected, InvalidOptionError } from '../errors';
+import { groupOf, type OptionSpec } from './groups';
 import { nearest } from './nearest';
 import type { RestoreOptions } from './RestoreOptions';
-import { groupOf, OPTION_NAMES, type OptionName, type OptionSpec, specOf } from './table';
+import { OPTION_NAMES, type OptionName, specOf } from './table';
 
 /** Which options a door takes. */
 export interface Door {

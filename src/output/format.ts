@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { InvalidOptionError } from '../errors';
-import { FORMATS, type OutputFormat } from '../options/table';
+import { FORMATS, type OutputFormat } from '../options/choices';
 
 const EXTENSIONS: Readonly<Record<string, OutputFormat>> = {
   '.png': 'png',

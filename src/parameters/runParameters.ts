@@ -1,8 +1,9 @@
 import { parseStrictJson } from '../checkpoint/strictJson';
 import { InvalidImageError } from '../errors';
+import type { Task } from '../options/choices';
 import type { RestoreOptions } from '../options/RestoreOptions';
 import type { ResolvedOptions } from '../options/resolve';
-import { OPTION_NAMES, OPTIONS, type OptionName, specOf, type Task } from '../options/table';
+import { OPTION_NAMES, OPTIONS, type OptionName, specOf } from '../options/table';
 import { check, ownMembers, validateOptions } from '../options/validate';
 import { packageVersion } from '../packageVersion';
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { planOutputs } from '../../src/cli/planOutputs';
 import { UsageError } from '../../src/cli/usageError';
-import type { OutputFormat } from '../../src/options/table';
+import type { OutputFormat } from '../../src/options/choices';
 import { temporaryFolder } from '../facade/fakes';
 
 const plan = (files: string[], out: string, format?: OutputFormat) =>

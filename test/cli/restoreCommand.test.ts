@@ -3,7 +3,8 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/runCli';
-import { OPTION_NAMES, SAMPLERS } from '../../src/options/table';
+import { SAMPLERS } from '../../src/options/choices';
+import { OPTION_NAMES } from '../../src/options/table';
 import { type FakeNative, fakeNative, fakeRestorer, modelFolder, STAGE1, temporaryFolder } from '../facade/fakes';
 import { image } from '../image/pictures';
 

@@ -4,7 +4,7 @@ import { controlnetLayout, SD21, textLayout, unetLayout, vaeLayout } from '../..
 import { predictions } from '../../src/estimate/calls';
 import { flopsOf } from '../../src/estimate/flops';
 import { loadBinding } from '../../src/native/loadBinding';
-import { SAMPLERS } from '../../src/options/table';
+import { SAMPLERS } from '../../src/options/choices';
 import { planned } from '../full-size/planned';
 
 const unet = planned('unet', (layout) => unetLayout(layout, SD21.unet));

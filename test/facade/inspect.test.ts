@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { withChunks } from '../../src/image/png';
 import { degrade, inspect } from '../../src/index';
-import { FORMATS } from '../../src/options/table';
+import { FORMATS } from '../../src/options/choices';
 import { withParameters } from '../../src/parameters/xmp';
 import { exifWithOrientation, image, pixels } from '../image/pictures';
 import { fakeNative, fakeRestorer } from './fakes';

@@ -6,7 +6,7 @@ import { inspect } from '../../src/index';
 import { readManifest } from '../../src/models/manifest';
 import { modelSpec } from '../../src/models/modelSpec';
 import { forTask } from '../../src/models/task';
-import type { Task } from '../../src/options/table';
+import type { Task } from '../../src/options/choices';
 import { runFake } from '../cli/runFake';
 import { image } from '../image/pictures';
 import { BOTH_STAGES, fakeNative, fakeRestorer, modelFolder, temporaryFolder } from './fakes';

@@ -4,8 +4,8 @@ import { decode } from '../../src/image/decode';
 import { encode, resizeAlpha } from '../../src/image/encode';
 import { withChunks } from '../../src/image/png';
 import { joinAlpha } from '../../src/image/raw';
+import { FORMATS } from '../../src/options/choices';
 import { resolveOptions } from '../../src/options/resolve';
-import { FORMATS } from '../../src/options/table';
 import { exifWithOrientation, HEIGHT, image, pixels, WIDTH } from './pictures';
 
 const XMP = Buffer.from('<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>');

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { EdmSpec, NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
-import { SAMPLERS } from '../../src/options/table';
+import { SAMPLERS } from '../../src/options/choices';
 
 const { primitives } = loadBinding();
 

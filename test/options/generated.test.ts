@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { GENERATED } from '../../scripts/option-docs';
+import type { ValueOf } from '../../src/options/groups';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
-import { OPTION_NAMES, type OPTIONS, specOf, type ValueOf } from '../../src/options/table';
+import { OPTION_NAMES, type OPTIONS, specOf } from '../../src/options/table';
 
 describe('what is generated from the option table', () => {
   it.each(Object.entries(GENERATED))('%s is up to date (npm run docs:options)', (file, make) => {

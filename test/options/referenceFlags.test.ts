@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { groupOf, OPTION_NAMES } from '../../src/options/table';
+import { groupOf } from '../../src/options/groups';
+import { OPTION_NAMES } from '../../src/options/table';
 
 const [, section = ''] = readFileSync('README.md', 'utf8').split('### Coming from the PyTorch reference');
 const rows = section
