@@ -19,9 +19,6 @@ export default defineConfig({
   title: 'diffbir',
   description: 'Restores degraded photographs from Node.js with DiffBIR',
   lang: 'en',
-  cleanUrls: false,
-  // A page that begins with a section of the repository keeps its own name there.
-  rewrites: { 'api/README.md': 'api/index.md' },
   themeConfig: {
     outline: [2, 3],
     search: { provider: 'local' },
@@ -51,7 +48,7 @@ export default defineConfig({
         items: [
           { text: 'Options', link: '/reference/options' },
           { text: 'Command line', link: '/reference/cli' },
-          { text: 'API', link: '/api/' },
+          { text: 'API', link: '/api/README' },
         ],
       },
       {
