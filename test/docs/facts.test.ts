@@ -28,6 +28,12 @@ it.each(PAGES)('%s names files that there are', (page) => {
   expect(named.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
 });
 
+/** Those of the site are VitePress's to check. */
+it.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'])('%s links to files that there are', (page) => {
+  const links = [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, file = '']) => file);
+  expect(links.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
+});
+
 it('paths are found on the pages about internals', () => {
   for (const page of ['architecture', 'add-a-network', 'add-a-sampler', 'release']) {
     expect([...read(`docs/internals/${page}.md`).matchAll(PATH)].length, page).toBeGreaterThan(3);
