@@ -1,5 +1,5 @@
 /** What the documentation names is there: error codes, files, commands; and what is generated is up to date. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { GENERATED_PAGES, generatedPage } from '../../scripts/site-docs';
@@ -26,6 +26,17 @@ const BUILT = /^docs\/\.vitepress\/dist/;
 it.each(PAGES)('%s names files that there are', (page) => {
   const named = [...read(page).matchAll(PATH)].map(([, file = '']) => file).filter((file) => !BUILT.test(file));
   expect(named.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
+});
+
+it('C++ on the pages about internals stands so in native/', () => {
+  const sources = readdirSync(path.join(ROOT, 'native'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(cpp|h)$/.test(file))
+    .map((file) => read(`native/${file}`));
+  const blocks = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/```cpp\n([\s\S]*?)```/g)].map(([, code = '']) => code),
+  );
+  expect(blocks.length).toBeGreaterThan(2);
+  expect(blocks.filter((code) => !sources.some((source) => source.includes(code)))).toEqual([]);
 });
 
 /** Those of the site are VitePress's to check. */
