@@ -51,7 +51,7 @@ function readForm(request, response, next) {
   });
 }
 
-/** Whose turn it is when several wait. Put your users here; without any, each address is one. */
+/** Whose turn it is when several wait. Put your users here; without any, each address is one (see 'trust proxy'). */
 const callerOf = (request) => request.ip;
 
 async function restore(request, response) {

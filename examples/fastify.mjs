@@ -69,7 +69,7 @@ const schema = {
   },
 };
 
-/** Whose turn it is when several wait. Put your users here; without any, each address is one. */
+/** Whose turn it is when several wait. Put your users here; without any, each address is one (see trustProxy). */
 const callerOf = (request) => request.ip;
 
 app.addHook('onRequest', async (_request, reply) => {
