@@ -1,0 +1,23 @@
+import type { Target } from '../target';
+import { anyFileTarget, safetensorsTarget, torchLegacyTarget, torchZipTarget } from './checkpoint';
+import { manifestTarget, parametersTarget, recipeTarget } from './json';
+import { inputTarget, optionsTarget } from './options';
+
+export const TARGETS: readonly Target[] = [
+  safetensorsTarget,
+  torchZipTarget,
+  torchLegacyTarget,
+  anyFileTarget,
+  manifestTarget,
+  parametersTarget,
+  recipeTarget,
+  optionsTarget,
+  inputTarget,
+];
+
+/** Throws Error with the known names for another one. */
+export function targetOf(name: string): Target {
+  const target = TARGETS.find((each) => each.name === name);
+  if (target) return target;
+  throw new Error(`There is no target ${name}: ${TARGETS.map((each) => each.name).join(', ')}`);
+}
