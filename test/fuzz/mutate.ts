@@ -26,11 +26,11 @@ export interface Material {
   readonly dictionary: readonly (string | Buffer)[];
 }
 
-/** One to eight changes. */
+/** One change or a few; seldom as many as eight. */
 export function mutate(random: Random, data: Buffer, material: Material): Buffer {
   const limit = SIZES.find(([oneIn]) => random.oneIn(oneIn))?.[1] ?? Math.max(USUAL_SIZE, data.length);
   let changed: Buffer = Buffer.from(data);
-  for (let left = 1 + random.below(8); left > 0; left--)
+  for (let left = 1 + random.below(1 + random.below(8)); left > 0; left--)
     changed = random.pick(CHANGES)(random, changed, material, limit);
   return changed.subarray(0, limit);
 }

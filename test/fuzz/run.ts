@@ -13,6 +13,8 @@ const MOST_HEAP_MIB = 384;
 /** A case that does not come to an end is stopped after so many times the limit: the machine may be busy. */
 const PATIENCE = 5;
 const WATCH_MILLISECONDS = 100;
+/** Of a target; they are probably one mistake. */
+const MOST_FAILURES = 5;
 
 export interface Failure {
   readonly target: string;
@@ -65,8 +67,8 @@ async function fuzzTarget(target: string, cases: number, until: number, options:
   const failures: Failure[] = [];
   let unconfirmed = 0;
   let [accepted, refused] = [0, 0];
-  for (let from = 0; from < cases && Date.now() < until; ) {
-    const ended = await runChild({ target, seed: options.seed, from, to: cases, until });
+  for (let from = 0; from < cases && Date.now() < until && failures.length < MOST_FAILURES; ) {
+    const ended = await runChild({ target, seed: options.seed, from, to: cases, until, mostFailures: MOST_FAILURES });
     accepted += ended.accepted;
     refused += ended.refused;
     for (const { index, reason } of ended.failures) {
@@ -85,7 +87,7 @@ async function fuzzTarget(target: string, cases: number, until: number, options:
 /** Runs one input of a file, as in a batch. Its failure, or undefined. */
 export async function replay(target: string, file: string): Promise<string | undefined> {
   const { failures } = await runChild({
-    ...{ target, seed: '', from: 0, to: 1, until: Number.MAX_SAFE_INTEGER },
+    ...{ target, seed: '', from: 0, to: 1, until: Number.MAX_SAFE_INTEGER, mostFailures: 1 },
     replay: path.resolve(file),
   });
   return failures[0]?.reason;
@@ -114,7 +116,7 @@ interface Ended {
 async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>): Promise<Ended> {
   const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-fuzz-'));
   const heartbeat = path.join(folder, 'heartbeat');
-  writeFileSync(heartbeat, Buffer.from(Float64Array.of(batch.from - 1).buffer));
+  writeFileSync(heartbeat, Float64Array.of(batch.from - 1, 0));
   const argument: Batch = { ...batch, heartbeat, mostBytes: MOST_BYTES };
   const child = fork(path.join(import.meta.dirname, 'child.ts'), [JSON.stringify(argument)], {
     execArgv: ['--import', 'tsx', `--max-old-space-size=${MOST_HEAP_MIB}`],
@@ -131,7 +133,7 @@ async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>): Promise<
     if (message.kind === 'failure') failures.push(message);
     else done = message;
   });
-  const running = () => readFileSync(heartbeat).readDoubleLE();
+  const running = () => readFileSync(heartbeat).readDoubleLE(0);
   let killed: string | undefined;
   const watch = watchChild(child.pid as number, running, (reason) => {
     killed = reason;
@@ -142,11 +144,12 @@ async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>): Promise<
   });
   clearInterval(watch);
   const last = running();
+  const accepted = readFileSync(heartbeat).readDoubleLE(8);
   rmSync(folder, { recursive: true, force: true });
   if (done) return { ...done, failures, next: Math.max(last + 1, batch.from + 1) };
   if (last < batch.from) throw new Error(`The process of target ${batch.target} did not start: ${words}`);
   failures.push({ index: last, reason: killed ?? `the process ended with ${signal ?? `exit code ${code}`}\n${words}` });
-  return { accepted: 0, refused: last - batch.from, failures, next: last + 1 };
+  return { accepted, refused: last - batch.from + 1 - accepted - failures.length, failures, next: last + 1 };
 }
 
 /** Looks now and then whether the same case still runs, and how large the process is. */

@@ -2,6 +2,8 @@ import type { Target } from '../target';
 import { anyFileTarget, safetensorsTarget, torchLegacyTarget, torchZipTarget } from './checkpoint';
 import { manifestTarget, parametersTarget, recipeTarget } from './json';
 import { inputTarget, optionsTarget } from './options';
+import { metadataTarget, pictureTarget, signatureTarget } from './picture';
+import { promptTarget } from './prompt';
 
 export const TARGETS: readonly Target[] = [
   safetensorsTarget,
@@ -13,6 +15,10 @@ export const TARGETS: readonly Target[] = [
   recipeTarget,
   optionsTarget,
   inputTarget,
+  promptTarget,
+  signatureTarget,
+  metadataTarget,
+  pictureTarget,
 ];
 
 /** Throws Error with the known names for another one. */

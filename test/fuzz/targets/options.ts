@@ -71,5 +71,7 @@ function rawPixels(script: Script): object {
   const [width, height, channels] = [1 + (script.byte() % 4), 1 + (script.byte() % 4), 1 + (script.byte() % 4)];
   const length = width * height * channels;
   const data = script.byte() > 127 ? new Float32Array(length).fill(script.byte() / 200) : new Uint8Array(length);
-  return { data, width, height, channels, ...hostileObject(script, ['data', 'width', 'height', 'channels']) };
+  const raw = { data, width, height, channels };
+  const changes = hostileObject(script, Object.keys(raw));
+  return Object.defineProperties(raw, Object.getOwnPropertyDescriptors(changes));
 }
