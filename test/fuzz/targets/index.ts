@@ -1,6 +1,8 @@
 import type { Target } from '../target';
 import { anyFileTarget, safetensorsTarget, torchLegacyTarget, torchZipTarget } from './checkpoint';
+import { hubAnswersTarget, hubCacheTarget } from './hub';
 import { manifestTarget, parametersTarget, recipeTarget } from './json';
+import { nativeTarget } from './native';
 import { inputTarget, optionsTarget } from './options';
 import { metadataTarget, pictureTarget, signatureTarget } from './picture';
 import { promptTarget } from './prompt';
@@ -19,6 +21,9 @@ export const TARGETS: readonly Target[] = [
   signatureTarget,
   metadataTarget,
   pictureTarget,
+  hubAnswersTarget,
+  hubCacheTarget,
+  nativeTarget,
 ];
 
 /** Throws Error with the known names for another one. */

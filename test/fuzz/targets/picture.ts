@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { decode } from '../../../src/image/decode';
 import { encode } from '../../../src/image/encode';
 import { cleanMetadata } from '../../../src/image/metadata';
@@ -17,7 +17,7 @@ sharp.concurrency(1);
 
 const LIMIT = 1 << 21;
 
-async function profileOf(picture: sharp.Sharp): Promise<Buffer> {
+async function profileOf(picture: Sharp): Promise<Buffer> {
   return (await sharp(await picture.toBuffer()).metadata()).icc as Buffer;
 }
 
@@ -85,7 +85,7 @@ function checkPicture({ width, height, rgb, alpha, metadata }: Picture): void {
 /** What came with a picture must not keep its restoration from being written, nor spoil the parameters in it. */
 async function checkOutput({ width, height, rgb, metadata }: Picture, format: (typeof FORMATS)[number]): Promise<void> {
   const isSmall = width * height <= 4096 && width < 1000 && height < 1000;
-  if (!isSmall || (format === 'avif' && width * height > 100)) return;
+  if (!isSmall || format === 'avif') return; // whose encoder is slow, and takes metadata as the others do
   const pixels = { data: rgb, width, height, channels: 3 as const };
   const parameters = JSON.stringify({ formatVersion: 1, version: '1', model: 'm', options: { steps: 3 } });
   const file = await encode({ ...pixels, metadata: { ...metadata, parameters } }, { format, quality: 80 });
@@ -144,7 +144,7 @@ const WORDS = [
 
 export const pictureTarget: Target = {
   name: 'picture',
-  share: 3,
+  share: 1,
   codes: CODES,
   dictionary: WORDS,
   corpus: pictures,
@@ -182,7 +182,7 @@ function chunksOf(png: Buffer): Chunk[] {
 /** Profile, EXIF and XMP of a picture that is sound but for them. */
 export const metadataTarget: Target = {
   name: 'metadata',
-  share: 3,
+  share: 1,
   codes: CODES,
   dictionary: [
     ...WORDS,
