@@ -35,7 +35,7 @@ const report = (message: Report) =>
 
 const target = targetOf(batch.target);
 const input = batch.replay ? () => readFileSync(batch.replay as string) : await inputsOf(target, batch.seed);
-const heartbeat = openSync(batch.heartbeat, 'w');
+const heartbeat = openSync(batch.heartbeat, 'r+');
 const counts = { accepted: 0, refused: 0 };
 let failures = 0;
 for (let index = batch.from; index < batch.to && failures < batch.mostFailures && Date.now() < batch.until; index++) {

@@ -119,7 +119,7 @@ async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>): Promise<
   writeFileSync(heartbeat, Float64Array.of(batch.from - 1, 0));
   const argument: Batch = { ...batch, heartbeat, mostBytes: MOST_BYTES };
   const child = fork(path.join(import.meta.dirname, 'child.ts'), [JSON.stringify(argument)], {
-    execArgv: ['--import', 'tsx', `--max-old-space-size=${MOST_HEAP_MIB}`],
+    execArgv: ['--import', 'tsx', '--expose-gc', `--max-old-space-size=${MOST_HEAP_MIB}`],
     env: { ...process.env, TMPDIR: folder, NODE_OPTIONS: '', VITEST: '' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
