@@ -3,15 +3,17 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Batch, Report } from './child';
-import { inputsOf, MOST_MILLISECONDS } from './target';
+import { inputsOf } from './target';
 import { TARGETS, targetOf } from './targets';
 
 /** A case may not make its process larger, in bytes: Node.js, what reads TypeScript, and the reader together. */
 export const MOST_BYTES = 512 << 20;
 /** Of JavaScript alone, so that what grows there ends with V8's own words. */
 const MOST_HEAP_MIB = 384;
-/** A case that does not come to an end is stopped after so many times the limit: the machine may be busy. */
+/** A case that does not come to an end is stopped after so many seconds: more than it may take, since the machine may be busy. */
 const PATIENCE = 5;
+/** Seconds in which a process must have begun with its first case. */
+const STARTING = 60;
 const WATCH_MILLISECONDS = 100;
 /** Of a target; they are probably one mistake. */
 const MOST_FAILURES = 5;
@@ -44,6 +46,8 @@ export interface FuzzOptions {
   readonly targets?: readonly string[];
   /** Where inputs that fail are written. */
   readonly folder: string;
+  /** Seconds after which a case that has not ended is stopped. @default 5 */
+  readonly patience?: number;
   readonly report?: (result: TargetResult) => void;
 }
 
@@ -68,12 +72,15 @@ async function fuzzTarget(target: string, cases: number, until: number, options:
   let unconfirmed = 0;
   let [accepted, refused] = [0, 0];
   for (let from = 0; from < cases && Date.now() < until && failures.length < MOST_FAILURES; ) {
-    const ended = await runChild({ target, seed: options.seed, from, to: cases, until, mostFailures: MOST_FAILURES });
+    const ended = await runChild(
+      { target, seed: options.seed, from, to: cases, until, mostFailures: MOST_FAILURES },
+      options.patience,
+    );
     accepted += ended.accepted;
     refused += ended.refused;
     for (const { index, reason } of ended.failures) {
       const file = await keep(target, index, options);
-      if (await comesAgain(target, file)) failures.push({ target, index, reason, file });
+      if ((await replay(target, file, options.patience)) !== undefined) failures.push({ target, index, reason, file });
       else {
         unconfirmed++;
         rmSync(file);
@@ -85,16 +92,13 @@ async function fuzzTarget(target: string, cases: number, until: number, options:
 }
 
 /** Runs one input of a file, as in a batch. Its failure, or undefined. */
-export async function replay(target: string, file: string): Promise<string | undefined> {
-  const { failures } = await runChild({
+export async function replay(target: string, file: string, patience?: number): Promise<string | undefined> {
+  const batch = {
     ...{ target, seed: '', from: 0, to: 1, until: Number.MAX_SAFE_INTEGER, mostFailures: 1 },
     replay: path.resolve(file),
-  });
+  };
+  const { failures } = await runChild(batch, patience);
   return failures[0]?.reason;
-}
-
-async function comesAgain(target: string, file: string): Promise<boolean> {
-  return (await replay(target, file)) !== undefined && (await replay(target, file)) !== undefined;
 }
 
 async function keep(target: string, index: number, { seed, folder }: FuzzOptions): Promise<string> {
@@ -113,7 +117,7 @@ interface Ended {
 }
 
 /** Runs cases in a process until it ends, whatever ends it. */
-async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>): Promise<Ended> {
+async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>, patience = PATIENCE): Promise<Ended> {
   const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-fuzz-'));
   const heartbeat = path.join(folder, 'heartbeat');
   writeFileSync(heartbeat, Float64Array.of(batch.from - 1, 0));
@@ -135,7 +139,8 @@ async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>): Promise<
   });
   const running = () => readFileSync(heartbeat).readDoubleLE(0);
   let killed: string | undefined;
-  const watch = watchChild(child.pid as number, running, (reason) => {
+  const mostSeconds = (index: number) => (index < batch.from ? STARTING : patience);
+  const watch = watchChild(child.pid as number, mostSeconds, running, (reason) => {
     killed = reason;
     child.kill('SIGKILL');
   });
@@ -153,15 +158,18 @@ async function runChild(batch: Omit<Batch, 'heartbeat' | 'mostBytes'>): Promise<
 }
 
 /** Looks now and then whether the same case still runs, and how large the process is. */
-function watchChild(pid: number, running: () => number, kill: (reason: string) => void): NodeJS.Timeout {
+function watchChild(
+  pid: number,
+  mostSeconds: (index: number) => number,
+  running: () => number,
+  kill: (reason: string) => void,
+): NodeJS.Timeout {
   let seen = { index: Number.NaN, since: performance.now() };
   return setInterval(() => {
     const index = running();
     if (index !== seen.index) seen = { index, since: performance.now() };
     const seconds = (performance.now() - seen.since) / 1000;
-    // Before the first case, the process starts.
-    const most = ((index < 0 ? 30 : PATIENCE) * MOST_MILLISECONDS) / 1000;
-    if (seconds > most) kill(`had not ended after ${seconds.toFixed(1)} s`);
+    if (seconds > mostSeconds(index)) kill(`had not ended after ${seconds.toFixed(1)} s`);
     const bytes = residentBytes(pid);
     if (bytes > MOST_BYTES) kill(`took ${(bytes / 2 ** 20).toFixed(0)} MiB of memory`);
   }, WATCH_MILLISECONDS);

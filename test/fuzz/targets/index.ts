@@ -1,5 +1,6 @@
 import type { Target } from '../target';
 import { anyFileTarget, safetensorsTarget, torchLegacyTarget, torchZipTarget } from './checkpoint';
+import { faultyTarget } from './faulty';
 import { hubAnswersTarget, hubCacheTarget } from './hub';
 import { manifestTarget, parametersTarget, recipeTarget } from './json';
 import { nativeTarget } from './native';
@@ -28,7 +29,7 @@ export const TARGETS: readonly Target[] = [
 
 /** Throws Error with the known names for another one. */
 export function targetOf(name: string): Target {
-  const target = TARGETS.find((each) => each.name === name);
+  const target = [...TARGETS, faultyTarget].find((each) => each.name === name);
   if (target) return target;
   throw new Error(`There is no target ${name}: ${TARGETS.map((each) => each.name).join(', ')}`);
 }
