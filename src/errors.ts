@@ -264,14 +264,8 @@ function typeOf(value: unknown): string {
 /** Integers of more bits are not shown: their digits take long to reckon. */
 const SHOWN_BITS = 1000;
 
-/** Of an object: without a call of its getters, `toJSON` or traps, and never more than is shown. */
-const SHOWN = {
-  depth: 1,
-  maxArrayLength: 10,
-  maxStringLength: 100,
-  breakLength: Number.POSITIVE_INFINITY,
-  customInspect: false,
-} as const;
+/** Of an object: in one line, without a call of its getters, `toJSON` or traps, and not much more than is shown. */
+const SHOWN = { depth: 1, breakLength: Number.POSITIVE_INFINITY, customInspect: false } as const;
 
 /** Short text of any value, also of one that is hostile or endless. */
 export function show(value: unknown): string {
