@@ -28,21 +28,21 @@ if (!['address', 'thread'].includes(sanitizer) || positionals.length > 2) {
   fail('Usage: npm run sanitize -- address [DIR] [--no-tests]\n       npm run sanitize -- thread');
 }
 
+const prefix = { address: 'ASAN', thread: 'TSAN' }[sanitizer];
 const library = findLibrary();
 const { runtime } = nativeFiles();
 const addon = build();
 
-if (sanitizer === 'address') {
-  run('the golden runner', ['--import', 'tsx', 'test/golden-runner/main.ts', golden]);
-  // Not the tests of which addon is found: it is named here.
-  if (values.tests) {
-    run('the tests', [
-      ...['node_modules/vitest/vitest.mjs', 'run', 'test/native', 'test/lifecycle'],
-      ...['--exclude', 'test/native/loadBinding.test.ts', '--testTimeout', '300000'],
-    ]);
+try {
+  if (sanitizer === 'address') {
+    run('the golden runner', ['--import', 'tsx', 'test/golden-runner/main.ts', golden]);
+    if (values.tests) runTests();
   }
+  await stress();
+} catch (error) {
+  console.error(`${sanitizer}: ${(error as Error).message}`);
+  process.exitCode = 1;
 }
-await stress();
 
 function fail(message: string): never {
   console.error(message);
@@ -51,7 +51,7 @@ function fail(message: string): never {
 
 /** The sanitizer's library, which has to be in the process before the addon comes. */
 function findLibrary(): string {
-  const name = `lib${{ address: 'asan', thread: 'tsan' }[sanitizer]}.so`;
+  const name = `lib${prefix.toLowerCase()}.so`;
   const found =
     process.platform === 'linux' && execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
   if (!found || !path.isAbsolute(found))
@@ -70,8 +70,14 @@ function build(): string {
   return path.join(out, 'Release/diffbir.node');
 }
 
-/** Runs Node.js with the sanitizer, and ends this program with exit code 1 where that fails. */
-function run(what: string, args: readonly string[], { options = '', input = '' } = {}): void {
+function runTests(): void {
+  // Not those of where the addon is found: it is named here.
+  const files = ['test/native', 'test/lifecycle', '--exclude', 'test/native/loadBinding.test.ts'];
+  run('the tests', ['node_modules/vitest/vitest.mjs', 'run', ...files, '--testTimeout', '300000']);
+}
+
+/** Runs Node.js with the sanitizer. Throws where it does not end with exit code 0. */
+function run(what: string, args: readonly string[], { options = 'detect_leaks=0', input = '' } = {}): void {
   console.log(`${sanitizer}: ${what}`);
   const { status, signal } = spawnSync(process.execPath, args, {
     cwd: root,
@@ -82,49 +88,46 @@ function run(what: string, args: readonly string[], { options = '', input = '' }
       DIFFBIR_BINDING_PATH: addon,
       DIFFBIR_ORT_PATH: runtime,
       DIFFBIR_STRESS: input,
-      ASAN_OPTIONS: options || 'detect_leaks=0',
+      [`${prefix}_OPTIONS`]: options,
       UBSAN_OPTIONS: 'print_stacktrace=1',
-      LSAN_OPTIONS: options,
-      TSAN_OPTIONS: options,
     },
   });
-  if (status === 0) return;
-  console.error(`${sanitizer}: ${what}: ended by ${signal ?? `exit code ${status}`}`);
-  process.exit(1);
+  if (status !== 0) throw new Error(`${what}: ended by ${signal ?? `exit code ${status}`}`);
 }
 
 /** Runs stress.mjs to its end, and then looks at what was reported: warnings of threads, or leaks. */
 async function stress(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-sanitize-'));
   process.once('exit', () => rmSync(folder, { recursive: true }));
+  const readLogs = () => {
+    const names = readdirSync(folder).filter((name) => name.startsWith('log'));
+    return names.map((name) => readFileSync(path.join(folder, name), 'utf8')).join('\n');
+  };
+
   const input = path.join(folder, 'input.json');
-  const spec = await goldenSpec({ stage: 2 });
+  const spec = small(await goldenSpec({ stage: 2 }));
   const job = { ...jobOf({ stage: 2 }), seed: 0 }; // JSON has no bigint
-  writeFileSync(
-    input,
-    JSON.stringify({ addon, runtime, job, specs: { float32: small(spec), int8: inInt8(small(spec)) } }),
-  );
+  writeFileSync(input, JSON.stringify({ addon, runtime, job, specs: { float32: spec, int8: inInt8(spec) } }));
   const options = [
     `log_path=${path.join(folder, 'log')}`,
     STACK_FORMAT,
-    'exitcode=0', // for what is not ours
+    // Warnings and leaks may be those of others; what ends the process at once is an error in any case.
+    ...['exitcode=0', 'abort_on_error=1'],
     ...(sanitizer === 'thread'
       ? ['ignore_noninstrumented_modules=1', `suppressions=${path.join(root, 'test/sanitize/thread.supp')}`]
       : []),
-  ];
-  run('jobs and models side by side', ['--expose-gc', 'test/sanitize/stress.mjs'], {
-    options: options.join(':'),
-    input,
-  });
-
-  const logs = readdirSync(folder).filter((name) => name.startsWith('log'));
-  const log = logs.map((name) => readFileSync(path.join(folder, name), 'utf8')).join('\n');
-  const own = ownReports(log);
-  console.log(own.join('\n\n'));
-  console.log(
-    `${sanitizer}: ${own.length} reports of our code, ${reportsOf(log).length - own.length} of Node.js alone`,
-  );
-  if (own.length > 0) process.exit(1);
+  ].join(':');
+  try {
+    run('jobs and models side by side', ['--expose-gc', 'test/sanitize/stress.mjs'], { options, input });
+  } catch (error) {
+    console.error(readLogs());
+    throw error;
+  }
+  const own = ownReports(readLogs());
+  const others = reportsOf(readLogs()).length - own.length;
+  for (const report of own) console.error(`\n${report}`);
+  console.log(`${sanitizer}: ${own.length} reports of our code, ${others} of Node.js and ONNX Runtime alone`);
+  if (own.length > 0) process.exitCode = 1;
 }
 
 /** Pictures are worked on at their own size. */
