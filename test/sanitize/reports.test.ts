@@ -27,7 +27,7 @@ const frames = (...modules: string[]) =>
   modules.map((module, i) => `    #${i} [${module}] name() file.cpp:${i}\n`).join('');
 
 const ours = '/build/diffbir.node';
-const node = '/usr/bin/node';
+const node = process.execPath;
 const deletion = '/usr/lib/libtsan.so.2';
 const library = '/lib/libstdc++.so.6';
 
@@ -38,6 +38,7 @@ test.each([
   ['Node.js frees, called by our code', race(frames(deletion, node, ours), frames(node)), 0],
   ['Node.js alone', race(frames(deletion, node), frames(node)), 0],
   ['our code has forgotten memory', `${'='.repeat(65)}\n==7==ERROR: LeakSanitizer\n\n${leak(ours)}`, 1],
+  ['ONNX Runtime has, called by our code', leak('/build/libdiffbir-ort.so.1'), 1],
   ['Node.js has, called by our code', leak(node), 0],
   ['a thread that was never joined', race('', '').replace('data race', 'thread leak'), 1],
 ])('%s', (_, report, own) => {

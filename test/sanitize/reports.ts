@@ -1,7 +1,7 @@
 /**
  * What the sanitizers' reports say of our code. Node.js and ONNX Runtime are not compiled with them, so that there are
- * reports of which they are the subject alone: leaks that Node.js leaves to the end of the process, and races of V8's
- * threads that synchronize by atomics which the thread sanitizer does not see.
+ * reports of which others are the subject alone: what Node.js keeps of a promise that nobody can settle any more, and
+ * races of V8's threads, which synchronize by atomics that the thread sanitizer does not see.
  */
 import path from 'node:path';
 
@@ -11,13 +11,20 @@ export const STACK_FORMAT = 'stack_trace_format="    #%n [%m] %f %S"';
 /** Whose functions only do what their caller asks for. */
 const HELPERS = /^(lib[atu]san|libubsan|libstdc\+\+|libc|libgcc_s|libm)\.so/;
 const OURS = 'diffbir.node';
+const NODE = path.basename(process.execPath);
 
-/** Threads are created, and memory is allocated, where nothing is wrong: of no account for a race. */
+/** Where a thread was started, or memory allocated, is of no account for a race. */
 const BACKGROUND = /^ {2}(Thread T\d+|Location is|As if synchronized)/;
 
-/** The reports of a log that are of our code, each whole. */
+/**
+ * The reports of a log that are of our code, each whole. A leak is, unless Node.js itself asked for the memory: what ONNX
+ * Runtime made for us is ours to free. Anything else is where our code did one of the things that do not go together.
+ */
 export function ownReports(log: string): string[] {
-  return reportsOf(log).filter((report) => stacksOf(report).some(isOwn));
+  return reportsOf(log).filter((report) => {
+    const modules = modulesOf(report);
+    return isLeak(report) ? modules.some((module) => module !== NODE) : modules.includes(OURS);
+  });
 }
 
 /** All reports of a log: the warnings of the thread sanitizer, and the single leaks of the leak sanitizer. */
@@ -28,17 +35,18 @@ export function reportsOf(log: string): string[] {
     .filter((report) => /^(WARNING: ThreadSanitizer: |Direct leak of |Indirect leak of )/.test(report));
 }
 
-/** The modules of each stack of a report, innermost first. */
-function stacksOf(report: string): string[][] {
+function isLeak(report: string): boolean {
+  return /^(Direct|Indirect) leak/.test(report);
+}
+
+/** Whose code did it: the module of each stack of a report. */
+function modulesOf(report: string): string[] {
   const isThreadLeak = report.startsWith('WARNING: ThreadSanitizer: thread leak');
   return report
     .split(/\n\n/)
     .filter((paragraph) => isThreadLeak || !BACKGROUND.test(paragraph))
-    .map((paragraph) =>
-      [...paragraph.matchAll(/^ *#\d+ \[(.*?)\] /gm)].map(([, module]) => path.basename(module ?? '')),
-    );
-}
-
-function isOwn(modules: readonly string[]): boolean {
-  return modules.find((module) => !HELPERS.test(module)) === OURS;
+    .flatMap((paragraph) => {
+      const frames = [...paragraph.matchAll(/^ *#\d+ \[(.*?)\] /gm)].map(([, module]) => path.basename(module ?? ''));
+      return frames.find((module) => !HELPERS.test(module)) ?? [];
+    });
 }
