@@ -78,17 +78,23 @@ void release(OrtAllocator*, void* block) {
   __real_free(block);
 }
 
-/// In the place of the arena: each buffer by itself. It says that it is an arena, since runs ask theirs to shrink.
-OrtStatusPtr register_allocator(OrtEnv* env, const OrtMemoryInfo* info, const OrtArenaCfg*) noexcept {
-  static const OrtMemoryInfo* const memory = info;
+/// In the place of the arena: each buffer by itself.
+OrtStatusPtr register_allocator(OrtEnv* env, const OrtMemoryInfo*, const OrtArenaCfg*) noexcept {
+  static OrtMemoryInfo* memory;
   static OrtAllocator allocator{};
+  if (OrtStatus* status = real->CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &memory)) return status;
   allocator.version = ORT_API_VERSION;
   allocator.Alloc = allocate;
   allocator.Reserve = allocate;
   allocator.Free = release;
-  allocator.Info = [](const OrtAllocator*) { return memory; };
-  allocator.Shrink = [](OrtAllocator*) noexcept -> OrtStatusPtr { return nullptr; };
+  allocator.Info = [](const OrtAllocator*) { return static_cast<const OrtMemoryInfo*>(memory); };
   return real->RegisterAllocator(env, &allocator);
+}
+
+/// Runs ask for their arena to shrink, and here is none.
+OrtStatusPtr add_run_config_entry(OrtRunOptions* options, const char* key, const char* value) noexcept {
+  if (std::strcmp(key, "memory.enable_memory_arena_shrinkage") == 0) return nullptr;
+  return Failing<&OrtApi::AddRunConfigEntry>::call(options, key, value);
 }
 
 const OrtApi* get_api(std::uint32_t version) noexcept {
@@ -117,7 +123,7 @@ const OrtApi* get_api(std::uint32_t version) noexcept {
   api.CreateAndRegisterAllocator = register_allocator;
   api.Run = Failing<&OrtApi::Run>::call;
   api.CreateRunOptions = Failing<&OrtApi::CreateRunOptions>::call;
-  api.AddRunConfigEntry = Failing<&OrtApi::AddRunConfigEntry>::call;
+  api.AddRunConfigEntry = add_run_config_entry;
   api.CreateSessionOptions = Failing<&OrtApi::CreateSessionOptions>::call;
   api.AddSessionConfigEntry = Failing<&OrtApi::AddSessionConfigEntry>::call;
   api.AddCustomOpDomain = Failing<&OrtApi::AddCustomOpDomain>::call;
