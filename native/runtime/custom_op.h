@@ -13,6 +13,10 @@ namespace diffbir::runtime {
 template <typename Op, typename Kernel>
 class CustomOp : public Ort::CustomOpBase<Op, Kernel, /*WithStatus=*/true> {
  public:
+  CustomOp() {
+    if constexpr (requires { &Op::InferOutputShape; }) OrtCustomOp::InferOutputShapeFn = infer_output_shape;
+  }
+
   ONNXTensorElementDataType GetInputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
   std::size_t GetOutputTypeCount() const { return 1; }
   ONNXTensorElementDataType GetOutputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
@@ -22,6 +26,15 @@ class CustomOp : public Ort::CustomOpBase<Op, Kernel, /*WithStatus=*/true> {
   OrtStatusPtr CreateKernelV2(const OrtApi&, const OrtKernelInfo* info, void** kernel) const noexcept try {
     *kernel = static_cast<const Op*>(this)->make_kernel(info).release();
     return nullptr;
+  } catch (const std::exception& error) {
+    return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+  }
+
+ private:
+  /// The one of Ort::CustomOpBase lets exceptions through to ONNX Runtime, which is built with another C++ library.
+  static OrtStatusPtr infer_output_shape(const OrtCustomOp*, OrtShapeInferContext* raw_context) noexcept try {
+    Ort::ShapeInferContext context(&Ort::GetApi(), raw_context);
+    return Op::InferOutputShape(context).release();
   } catch (const std::exception& error) {
     return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
   }

@@ -5,7 +5,6 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { NativeBinding } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
-import { nativeFiles } from '../../src/native/loadBinding';
 import { packageRoot } from '../../src/packageRoot';
 
 /** In the order of native/faults/faults.h. */

@@ -1,7 +1,6 @@
 // What is tried with faults: small restorations that take every way through native code.
 import { Restorer } from '../../src/restorer';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
-import type { NativeBinding } from '../../src/native/binding';
 import { FAULTS_ADDON } from './hook';
 
 export interface Scenario {

@@ -29,7 +29,7 @@ export async function sweep(
   scenario: Scenario,
   site: Site,
   pick: (calls: number) => Iterable<number>,
-  options: { count?: number; onTry?: (call: number, calls: number) => void } = {},
+  options: { count?: number | undefined; onTry?: (call: number, calls: number) => void } = {},
 ): Promise<Sweep> {
   const restorer = scenario.restorer && (await Restorer.create(scenario.restorer));
   const run = () => inTime(scenario.run(restorer));
@@ -59,7 +59,7 @@ export async function sweep(
 
 function wrongOutcome({ error, value }: Outcome<Uint8Array>, expected: Uint8Array, allowed: readonly string[]) {
   if (!error) return same(value as Uint8Array, expected) ? undefined : 'it gave another picture and no error';
-  return allowed.includes(error.code ?? '') ? undefined : `${error.code}: ${error.stack}`;
+  return allowed.includes(error.code ?? '') ? undefined : `${error.code}: ${error.message}`;
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
