@@ -254,7 +254,7 @@ Failure describe(const std::exception_ptr& exception) noexcept try {
 Napi::Error to_js_error(Napi::Env env, const Failure& failure) {
   const char* message = failure.message.empty() ? usual_words(failure.code) : failure.message.c_str();
   Napi::Error error = Napi::Error::New(env, message);
-  error.Value().Set("code", Napi::String::New(env, to_string(failure.code)));
+  error.Value().Set("code", to_string(failure.code));
   return error;
 }
 

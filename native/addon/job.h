@@ -41,9 +41,10 @@ class JobRegistry {
 /// JavaScript thread, run on a thread of its own that knows nothing of JavaScript, settled on the JavaScript thread.
 ///
 /// Life: open() hands the job to its channel, a ThreadSafeFunction that carries progress. start() or refuse() follows,
-/// once, and neither can fail. When the work is done the channel is released, and its finalizer, which runs behind all queued progress,
-/// settles the promise and deletes the job. When the environment goes first (process.exit(), worker.terminate()), the
-/// work is cancelled and the thread joined; the promise then stays pending, since no JavaScript may run.
+/// once, and neither can fail. When the work is done the channel is released, and its finalizer, which runs behind all
+/// queued progress, settles the promise and deletes the job. When the environment goes first (process.exit(),
+/// worker.terminate()), the work is cancelled and the thread joined; the promise then stays pending, since no
+/// JavaScript may run.
 class Job {
  public:
   virtual ~Job() = default;
@@ -51,8 +52,8 @@ class Job {
   Job& operator=(const Job&) = delete;
 
   /// `on_progress` is a function, or undefined for a job that reports none. Returns what `use(Job&)` does, which starts
-  /// or refuses the job, or gives it to a queue, as the last thing that can throw: when it throws the job is no more, and
-  /// nobody hears of its promise. The reference is valid until settled.
+  /// or refuses the job, or gives it to a queue, as the last thing that can throw: when it throws the job is no more,
+  /// and nobody hears of its promise. The reference is valid until settled.
   template <typename Use>
   static auto open(Napi::Env env, std::unique_ptr<Job> job, Napi::Value on_progress, Use use) {
     Job& opened = open(env, std::move(job), on_progress);

@@ -115,9 +115,8 @@ Napi::Object make_model(Napi::Env env, const std::shared_ptr<ModelHandle>& handl
       return promise;
     });
   };
-  set_function(model, "closeNetworks", [=](const Napi::CallbackInfo& info) -> Napi::Value {
-    return change(info.Env(), close_networks, push);
-  });
+  set_function(model, "closeNetworks",
+               [=](const Napi::CallbackInfo& info) -> Napi::Value { return change(info.Env(), close_networks, push); });
   set_function(model, "dispose", [=](const Napi::CallbackInfo& info) -> Napi::Value {
     if (!handle->disposed) queue->clear(ErrorCode::disposed);
     handle->disposed = true;

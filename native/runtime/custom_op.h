@@ -5,16 +5,19 @@
 #include <memory>
 
 #include "graph/ort.h"
+#include "runtime/shape_inference.h"
 
 namespace diffbir::runtime {
 
 /// What the operators of this package have in common for ONNX Runtime: float32 inputs (an operator that has others says
-/// so itself) and one float32 output, and a kernel whose constructor takes the node's attributes and may throw.
+/// so itself) and one float32 output, and a kernel whose constructor takes the node's attributes and may throw. One
+/// with `static void to_output_shape(GraphShape&)`, which turns the first input's shape into the output's, tells that
+/// to graphs.
 template <typename Op, typename Kernel>
 class CustomOp : public Ort::CustomOpBase<Op, Kernel, /*WithStatus=*/true> {
  public:
   CustomOp() {
-    if constexpr (requires { &Op::InferOutputShape; }) OrtCustomOp::InferOutputShapeFn = infer_output_shape;
+    if constexpr (requires { &Op::to_output_shape; }) OrtCustomOp::InferOutputShapeFn = infer_output_shape;
   }
 
   ONNXTensorElementDataType GetInputType(std::size_t) const { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; }
@@ -31,10 +34,11 @@ class CustomOp : public Ort::CustomOpBase<Op, Kernel, /*WithStatus=*/true> {
   }
 
  private:
-  /// The one of Ort::CustomOpBase lets exceptions through to ONNX Runtime, which is built with another C++ library.
-  static OrtStatusPtr infer_output_shape(const OrtCustomOp*, OrtShapeInferContext* raw_context) noexcept try {
-    Ort::ShapeInferContext context(&Ort::GetApi(), raw_context);
-    return Op::InferOutputShape(context).release();
+  static OrtStatusPtr infer_output_shape(const OrtCustomOp*, OrtShapeInferContext* context) noexcept try {
+    GraphShape shape = first_input_shape(context);
+    Op::to_output_shape(shape);
+    if (shape.is_known()) set_output_shape(context, shape);
+    return nullptr;
   } catch (const std::exception& error) {
     return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
   }
