@@ -41,8 +41,8 @@ export class Faults {
   }
 
   /** Runs `work` with the calls number `first`, ..., `first + count - 1` at a site failing. */
-  async during<T>(site: Site, first: number, count: number | undefined, work: () => Promise<T>): Promise<Outcome<T>> {
-    this.door.arm(SITES.indexOf(site), first, count);
+  async during<T>(site: Site, first: number, count: number | 'rest', work: () => Promise<T>): Promise<Outcome<T>> {
+    this.door.arm(SITES.indexOf(site), first, count === 'rest' ? undefined : count);
     try {
       const value = await work();
       return { value, error: undefined, calls: this.door.disarm() };

@@ -1,12 +1,13 @@
 /**
- * `npm run faults [-- --scenario NAME] [--site SITE] [--all] [--from N] [--count N]`: lets the n-th call of a kind fail in
- * small restorations, for a spread of n or for all of them, and prints what came of it. Fails where something is wrong.
+ * `npm run faults [-- --scenario NAME] [--site SITE] [--all] [--from N] [--to N] [--count N|rest] [--verbose]`: lets the
+ * n-th call of a kind, or as many one after the other, fail in small restorations, for 100 or for all n, and prints what
+ * came of it. Fails where something is wrong. --verbose prints each n before it is tried.
  */
 import { parseArgs } from 'node:util';
 import { Faults, isBuilt, SITES } from './hook';
 import { SCENARIOS } from './scenarios';
-import { sweep } from './sweep';
 import { all, spread } from './spread';
+import { sweep } from './sweep';
 
 const { values } = parseArgs({
   options: {
@@ -30,8 +31,8 @@ for (const scenario of SCENARIOS.filter(({ name }) => values.scenario === undefi
       return chosen.filter((n) => n >= Number(values.from) && n <= Number(values.to ?? calls));
     };
     const result = await sweep(faults, scenario, site, pick, {
-      count: values.count === 'rest' ? undefined : Number(values.count),
-      onTry: (call) => process.stdout.isTTY || !values.verbose ? undefined : console.log(`${scenario.name} ${site} ${call}`),
+      count: values.count === 'rest' ? 'rest' : Number(values.count),
+      onTry: (call) => values.verbose && console.log(`${scenario.name} ${site} ${call}`),
     });
     const seconds = (performance.now() - begin) / 1000;
     console.log(

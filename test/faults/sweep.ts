@@ -15,6 +15,12 @@ const CODES: Readonly<Record<Site, readonly string[]>> = {
 /** Nothing here takes a second. */
 const LONGEST = 30_000;
 
+interface Faulty {
+  /** How many calls fail one after the other. */
+  readonly count: number | 'rest';
+  readonly onTry?: (call: number, calls: number) => void;
+}
+
 export interface Sweep {
   readonly calls: number;
   readonly tried: number;
@@ -29,7 +35,7 @@ export async function sweep(
   scenario: Scenario,
   site: Site,
   pick: (calls: number) => Iterable<number>,
-  options: { count?: number | undefined; onTry?: (call: number, calls: number) => void } = {},
+  { count, onTry }: Faulty,
 ): Promise<Sweep> {
   const restorer = scenario.restorer && (await Restorer.create(scenario.restorer));
   const run = () => inTime(scenario.run(restorer));
@@ -41,14 +47,15 @@ export async function sweep(
   const complaints: string[] = [];
   let tried = 0;
   for (const call of pick(calls)) {
-    options.onTry?.(call, calls);
+    onTry?.(call, calls);
     tried++;
     const complain = (text: string) => complaints.push(`${scenario.name}, ${site} ${call} of ${calls}: ${text}`);
-    const outcome = await faults.during(site, call, options.count, run);
+    const outcome = await faults.during(site, call, count, run);
     const code = outcome.error ? (outcome.error.code ?? outcome.error.name) : 'none';
     codes[code] = (codes[code] ?? 0) + 1;
-    const wrong = wrongOutcome(outcome, expected, [...CODES[site], ...(scenario.codes ?? [])]);
+    const wrong = wrongOutcome(outcome, expected, CODES[site]);
     if (wrong) complain(wrong);
+    await scenario.tidy?.();
     if (!same(await run(), expected)) complain('the next run gives another picture');
     const left = difference(before, await faults.live());
     if (left) complain(`left behind after ${code}: ${left}`);
