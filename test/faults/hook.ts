@@ -1,8 +1,7 @@
 // The addon of `npm run build:faults` (native/faults), in which the n-th call of a kind can fail.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from '../../bench/collectGarbage';
 import type { NativeBinding } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 import { packageRoot } from '../../src/packageRoot';
@@ -60,10 +59,7 @@ export class Faults {
 
   /** What is there once JavaScript has let go of what it does not need. */
   async live(): Promise<Live> {
-    for (let round = 0; round < 3; round++) {
-      collectGarbage();
-      await new Promise((resolve) => setImmediate(resolve)); // finalizers
-    }
+    await collectGarbage();
     this.binding.primitives.openNetworks(); // forgets those that are closed
     return this.door.live();
   }
@@ -75,6 +71,3 @@ export interface Outcome<T> {
   readonly error: (Error & { readonly code?: string }) | undefined;
   readonly calls: number;
 }
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;

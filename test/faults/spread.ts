@@ -1,4 +1,4 @@
-import { seededRandom } from './random';
+import { seededRandom } from '../../bench/random';
 
 export function all(calls: number): number[] {
   return Array.from({ length: calls }, (_, i) => i + 1);
