@@ -77,10 +77,10 @@ async function sampleAfter(jobs: number): Promise<Sample> {
   };
 }
 
-/** Least squares: what `y` grows by for one more `x`. */
+/** What `y` grows by for one more `x`: the median over all pairs (Theil and Sen), which a few high values do not move. */
 export function slope(x: readonly number[], y: readonly number[]): number {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [centre, level] = [mean(x), mean(y)];
-  const spread = x.reduce((sum, value) => sum + (value - centre) ** 2, 0);
-  return x.reduce((sum, value, i) => sum + (value - centre) * ((y[i] as number) - level), 0) / spread;
+  const slopes = x.flatMap((from, i) =>
+    x.slice(i + 1).map((to, k) => ((y[i + 1 + k] as number) - (y[i] as number)) / (to - from)),
+  );
+  return slopes.sort((a, b) => a - b)[Math.floor(slopes.length / 2)] as number;
 }
