@@ -4,7 +4,6 @@
 #include <exception>
 
 #include "runtime/group_norm_math.h"
-#include "runtime/group_norm_op.h"
 #include "runtime/parallel_for.h"
 
 namespace diffbir::runtime {
@@ -89,10 +88,6 @@ OrtStatusPtr GroupNormGradientKernel::ComputeV2(OrtKernelContext* raw_context) n
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-Ort::Status GroupNormGradientOp::InferOutputShape(Ort::ShapeInferContext& context) {
-  return GroupNormOp::InferOutputShape(context);
 }
 
 }  // namespace diffbir::runtime

@@ -1,6 +1,5 @@
 #include "runtime/group_norm_op.h"
 
-#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <vector>
@@ -126,14 +125,6 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-Ort::Status GroupNormOp::InferOutputShape(Ort::ShapeInferContext& context) {
-  const auto shape = context.GetInputShape(0);
-  // ONNX Runtime cannot be told of an unknown size here, it would take -1 for one. Better no shape than a wrong one.
-  const bool known = !shape.empty() && std::all_of(shape.begin(), shape.end(),
-                                                   [](const auto& size) { return !size.IsInt() || size.AsInt() >= 0; });
-  return known ? context.SetOutputShape(0, shape) : Ort::Status();
 }
 
 }  // namespace diffbir::runtime

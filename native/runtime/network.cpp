@@ -14,6 +14,7 @@
 #include "runtime/int8/conv_op.h"
 #include "runtime/int8/linear_op.h"
 #include "runtime/layer_norm_op.h"
+#include "runtime/ort_error.h"
 
 namespace diffbir::runtime {
 
@@ -131,8 +132,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
     session_ = empty_session(session_options);
     session_.FinalizeModelEditorSession(graph.model, session_options);
   } catch (const Ort::Exception& error) {
-    throw Error(ErrorCode::runtime_failed,
-                "ONNX Runtime could not build the network of " + source() + ": " + error.what());
+    throw Error(code_of(error), "ONNX Runtime could not build the network of " + source() + ": " + error.what());
   }
   return_free_memory();
   release_pages();
@@ -170,7 +170,7 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
                         output_names.size());
   } catch (const Ort::Exception& error) {
     token.check();
-    throw Error(ErrorCode::runtime_failed, "ONNX Runtime failed in the network of " + source() + ": " + error.what());
+    throw Error(code_of(error), "ONNX Runtime failed in the network of " + source() + ": " + error.what());
   }
 }
 

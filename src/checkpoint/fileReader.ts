@@ -23,7 +23,9 @@ export class FileReader {
       throw new CheckpointError(file, reasonOf(error), { cause: error });
     });
     try {
-      const status = await handle.stat();
+      const status = await handle.stat().catch((error: NodeJS.ErrnoException) => {
+        throw new CheckpointError(file, reasonOf(error), { cause: error });
+      });
       if (!status.isFile()) throw new CheckpointError(file, 'is not a regular file; give the path of a weights file');
       return await use(new FileReader(file, status.size, handle));
     } finally {
@@ -39,7 +41,9 @@ export class FileReader {
     const buffer = Buffer.allocUnsafe(length);
     let done = 0;
     while (done < length) {
-      const { bytesRead } = await this.source.read(buffer, done, length - done, offset + done);
+      const { bytesRead } = await this.source.read(buffer, done, length - done, offset + done).catch((error) => {
+        throw this.fail(reasonOf(error), { cause: error });
+      });
       if (bytesRead === 0) throw this.fail(`ended while ${what} was read; it was changed by another program`);
       done += bytesRead;
     }
@@ -62,5 +66,5 @@ export function isCount(value: unknown): value is number {
 function reasonOf(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT') return 'no such file';
   if (error.code === 'EACCES' || error.code === 'EPERM') return 'may not be read (permission denied)';
-  return `cannot be opened (${error.code ?? error.message})`;
+  return `cannot be read (${error.code ?? error.message})`;
 }
