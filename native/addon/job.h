@@ -91,6 +91,7 @@ class Job {
   Napi::Reference<Napi::Array> thrown_;  // [what the progress callback threw]
   std::shared_ptr<JobRegistry> registry_;
   bool environment_ended_ = false;
+  bool has_hook_ = false;  // on_environment_end() is still to be called
 };
 
 }  // namespace diffbir
