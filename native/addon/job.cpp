@@ -48,7 +48,8 @@ Job& Job::open(Napi::Env env, std::unique_ptr<Job> job, Napi::Value on_progress)
   }
   Job& opened = *job.release();  // the channel's from here on
   // Hooks run last in, first out: this one before the channel's own, so that the thread is gone when the channel goes.
-  if (napi_add_env_cleanup_hook(env, &Job::on_environment_end, &opened) == napi_ok) return opened;
+  opened.has_hook_ = napi_add_env_cleanup_hook(env, &Job::on_environment_end, &opened) == napi_ok;
+  if (opened.has_hook_) return opened;
   opened.abandon();
   throw Napi::Error::New(env);
 }
@@ -123,14 +124,19 @@ void Job::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Job::on_environment_end(void* job) { static_cast<Job*>(job)->stop(); }
+void Job::on_environment_end(void* data) {
+  Job& job = *static_cast<Job*>(data);
+  job.has_hook_ = false;
+  job.stop();
+}
 
 void Job::finalize(napi_env env, void* data, void*) {
   const std::unique_ptr<Job> job(static_cast<Job*>(data));
   job->registry_->open_.erase(job.get());
   if (job->thread_.joinable()) job->thread_.join();
+  // After process.exit() in a worker the channel may go before the hooks are called.
+  if (job->has_hook_) napi_remove_env_cleanup_hook(env, &Job::on_environment_end, job.get());
   if (job->environment_ended_) return;
-  napi_remove_env_cleanup_hook(env, &Job::on_environment_end, job.get());
   try {
     job->settle(env);
   } catch (const Napi::Error&) {

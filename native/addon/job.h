@@ -115,6 +115,7 @@ class Job {
   std::shared_ptr<JobRegistry> registry_;
   bool is_abandoned_ = false;
   bool environment_ended_ = false;
+  bool has_hook_ = false;  // on_environment_end() is still to be called
 };
 
 }  // namespace diffbir

@@ -39,7 +39,7 @@ export function runFixture(
   const child = spawn(process.execPath, [...nodeOptions, file, ...args], {
     env: { ...env, NODE_OPTIONS: '', DIFFBIR_FIXTURE: input },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
+    timeout: Number(process.env.DIFFBIR_FIXTURE_TIMEOUT ?? 30_000), // sanitizers make everything slow
     killSignal: 'SIGKILL',
   });
   let stdout = '';

@@ -88,6 +88,7 @@ function run(what: string, args: readonly string[], { options = 'detect_leaks=0'
       DIFFBIR_BINDING_PATH: addon,
       DIFFBIR_ORT_PATH: runtime,
       DIFFBIR_STRESS: input,
+      DIFFBIR_FIXTURE_TIMEOUT: '240000',
       [`${prefix}_OPTIONS`]: options,
       UBSAN_OPTIONS: 'print_stacktrace=1',
     },

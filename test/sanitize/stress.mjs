@@ -141,16 +141,17 @@ const scenarios = {
     await Promise.all(models.map((model) => model.dispose()));
   },
 
-  async 'workers are terminated in the middle, and leave their models'(spec) {
+  async 'workers end in the middle, and leave their models'(spec) {
     const kept = await load(spec);
     const expected = await restored(kept);
-    const workers = [0, 40, 80].map((wait) => new Worker(new URL(import.meta.url), { workerData: { spec, wait } }));
-    const ends = workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
-    for (const worker of workers) {
-      worker.once('message', (wait) => setTimeout(() => worker.terminate(), wait));
-    }
+    const endOf = (way, wait) => {
+      const worker = new Worker(new URL(import.meta.url), { workerData: { spec, way, wait } });
+      worker.once('message', () => way === 'terminate' && setTimeout(() => worker.terminate(), wait));
+      return new Promise((resolve) => worker.once('exit', resolve));
+    };
+    const ends = ['terminate', 'exit'].flatMap((way) => [0, 40, 80].map((wait) => endOf(way, wait)));
     deepEqual(await restored(kept), expected);
-    deepEqual(await Promise.all(ends), [1, 1, 1]);
+    deepEqual(await Promise.all(ends), [1, 1, 1, 5, 5, 5]);
     await kept.dispose();
   },
 };
@@ -170,5 +171,6 @@ if (isMainThread) {
 } else {
   const model = await load(workerData.spec);
   for (const steps of [500, 1]) model.restore(jobOf({ steps }), ignore);
-  parentPort.postMessage(workerData.wait);
+  parentPort.postMessage('running');
+  if (workerData.way === 'exit') setTimeout(() => process.exit(5), workerData.wait);
 }
