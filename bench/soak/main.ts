@@ -1,7 +1,8 @@
 /**
  * `npm run soak [-- --jobs N] [--seed N] [--out FILE]`: many restorations with the embedded model, of mixed sizes, formats
  * and options, several at once, some aborted, some of what is no picture. Prints what the process has in memory, plots it
- * into docs/results/soak.svg, and fails where it grows by more than 1 MiB for 100 of them after the first 100. Linux.
+ * into docs/results/soak.svg, and fails where it grows by more than 1 MiB for 100 of them after the first 200. Linux.
+ * It is run with a small young generation of V8, which would else grow by 16 MiB at some time or other, and stay so.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -9,12 +10,12 @@ import { linePlot } from '../plot';
 import { row } from '../table';
 import { type Sample, slope, soak } from './soak';
 
-const WARM_UP = 100;
+const WARM_UP = 200;
 const MOST_GROWTH = 1; // MiB for 100 jobs
 
 const { values } = parseArgs({
   options: {
-    jobs: { type: 'string', default: '500' },
+    jobs: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
     out: { type: 'string', default: 'docs/results/soak.svg' },
   },
@@ -50,12 +51,14 @@ console.log(`anonymous memory by ${growth((sample) => sample.anonymous).toFixed(
 
 writeFileSync(values.out, plot(samples));
 console.log(`plotted into ${values.out}`);
-for (const of of ['files', 'threads'] as const) {
-  // Decoders keep threads for a while, so that their number goes up and down.
-  const [before, after] = [samples.slice(0, -warm.length), warm.slice(-10)].map((some) => some.map((one) => one[of]));
-  const [most, least] = [Math.max(...(before as number[])), Math.min(...(after as number[]))];
-  if (least <= most) continue;
-  console.error(`${of} went from at most ${most} to at least ${least}`);
+// Decoders keep threads for a while: their number goes up and down by a few.
+for (const [what, allowed] of [
+  ['files', 0],
+  ['threads', 8],
+] as const) {
+  const [before, after] = [Math.max(...warm.slice(0, 10).map((s) => s[what])), (warm.at(-1) as Sample)[what]];
+  if (after <= before + allowed) continue;
+  console.error(`${what} went from ${before} to ${after}`);
   process.exitCode = 1;
 }
 if (resident > MOST_GROWTH) {
