@@ -22,11 +22,8 @@ struct Output {
   void store(std::size_t first, std::size_t count, std::size_t panel, const float* sums) const {
     const std::size_t first_output = panel * panel_width;
     const std::size_t some = std::min(panel_width, width - first_output);
-    for (std::size_t row = 0; row < count; ++row) {
-      const float* from = sums + row * panel_width;
-      float* to = rows + (first + row) * width + first_output;
-      for (std::size_t i = 0; i < some; ++i) to[i] = bias ? from[i] + bias[first_output + i] : from[i];
-    }
+    store_rows(sums, panel_width, bias ? bias + first_output : nullptr, rows + first * width + first_output, width,
+               count, some);
   }
 
   void store_geglu(std::size_t first, std::size_t count, std::size_t panel, const float* values,

@@ -8,6 +8,7 @@
 #include "graph/ort.h"
 #include "runtime/int8/kernel.h"
 #include "runtime/parallel_for.h"
+#include "runtime/row_math.h"
 
 namespace diffbir::runtime::int8 {
 
@@ -59,8 +60,8 @@ class Product {
     for (std::size_t i = 0; i < panels_at_once; ++i) {
       multiply(panel + i * panels(), first, count, sums[i]);
       if (!rows_.paired) continue;
-      float* second = sums[i] + count * Int8Weights::panel_width;
-      for (std::size_t at = 0; at < count * Int8Weights::panel_width; ++at) second[at] += sums[i][at];
+      const std::size_t half = count * Int8Weights::panel_width;
+      accumulate(sums[i], sums[i] + half, half);
     }
     store(first, count, panel, sums, 0);
     if (rows_.paired) store(rows_.first_half() + first, count, panel, sums, count);
