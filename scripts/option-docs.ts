@@ -80,9 +80,17 @@ function expectation({ kind }: OptionSpec): string {
 }
 
 function row(name: string, spec: OptionSpec): string {
-  const range = expectation(spec) ? spec.kind.expected.replace(/,$/, '') : `\`${spec.kind.type}\``;
-  const value = spec.defaultDoc ?? (spec.default === undefined ? '' : `\`${String(spec.default)}\``);
-  return `| ${[`\`${name}\``, range, value, spec.doc].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return `| ${[`\`${name}\``, rangeText(spec), defaultText(spec), spec.doc].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+/** What an option accepts, as Markdown. */
+export function rangeText(spec: OptionSpec): string {
+  return expectation(spec) ? spec.kind.expected.replace(/,$/, '') : `\`${spec.kind.type}\``;
+}
+
+/** Its default, as Markdown; empty where it has none. */
+export function defaultText(spec: OptionSpec): string {
+  return spec.defaultDoc ?? (spec.default === undefined ? '' : `\`${String(spec.default)}\``);
 }
 
 function defaultOf(spec: OptionSpec): string {

@@ -11,8 +11,9 @@ let found: string | undefined;
  */
 export function packageRoot(): string {
   if (found) return found;
-  // CommonJS has __filename; in ESM it does not exist, and import.meta.url does.
-  const here = typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url);
+  // CommonJS has __filename, ESM import.meta.url. Below `node -e` ESM too sees a __filename, which names no file: [eval].
+  const here =
+    typeof __filename === 'string' && path.isAbsolute(__filename) ? __filename : fileURLToPath(import.meta.url);
   let folder = path.dirname(here);
   while (!existsSync(path.join(folder, 'package.json'))) {
     const parent = path.dirname(folder);

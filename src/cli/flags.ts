@@ -4,14 +4,14 @@ import type { RestoreOptions } from '../options/RestoreOptions';
 import { OPTION_NAMES, type OptionName, specOf } from '../options/table';
 import { check } from '../options/validate';
 
-interface Flag {
+export interface Flag {
   /** Where the value goes: an option, or a member of a group. */
   readonly path: readonly [OptionName] | readonly [OptionName, string];
   readonly spec: OptionSpec;
 }
 
 /** Every one of the options that can be typed, with the members of groups as flags of their own. */
-function flags(names: readonly OptionName[]): Flag[] {
+export function flags(names: readonly OptionName[]): Flag[] {
   return names.flatMap((name): Flag[] => {
     const group = groupOf(name);
     if (group) return Object.entries(group).map(([member, spec]) => ({ path: [name, member], spec }));
@@ -21,18 +21,19 @@ function flags(names: readonly OptionName[]): Flag[] {
 
 /** Adds a flag for each option: `cfgScale` is `--cfg-scale <n>`, `guidance.scale` is `--guidance-scale <n>`. */
 export function addFlags(command: Command, names: readonly OptionName[] = OPTION_NAMES): Command {
-  for (const { path, spec } of flags(names)) {
-    const name = kebab(path.join('-'));
-    const isOn = spec.default === true;
-    const value = spec.kind.placeholder ? ` ${spec.kind.placeholder}` : '';
-    const option = new Option(
-      `--${isOn ? 'no-' : ''}${name}${value}`,
-      isOn ? `Switch this off: ${spec.doc}` : help(spec),
-    );
+  for (const flag of flags(names)) {
+    const { path, spec } = flag;
+    const option = new Option(spelling(flag), isOn(spec) ? `Switch this off: ${spec.doc}` : help(spec));
     if (spec.kind.fromWord) option.argParser((word: string) => parse(spec, path.join('.'), word));
     command.addOption(option);
   }
   return command;
+}
+
+/** How a flag is typed, with the name of its value: `--cfg-scale <n>`, `--no-keep-metadata`. */
+export function spelling({ path, spec }: Flag): string {
+  const value = spec.kind.placeholder ? ` ${spec.kind.placeholder}` : '';
+  return `--${isOn(spec) ? 'no-' : ''}${kebab(path.join('-'))}${value}`;
 }
 
 /** The options that were typed; everything else is left to the model and the table. */
@@ -57,6 +58,10 @@ function parse(spec: OptionSpec, name: string, word: string): unknown {
     throw new InvalidArgumentError((error as Error).message);
   }
   return value;
+}
+
+function isOn(spec: OptionSpec): boolean {
+  return spec.default === true;
 }
 
 function help(spec: OptionSpec): string {

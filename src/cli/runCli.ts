@@ -42,11 +42,30 @@ Examples:
 
 /** Runs one command line to its end. Prints; never throws. */
 export async function runCli(cli: Cli): Promise<ExitCode> {
-  const { terminal } = cli;
   let exitCode: ExitCode = EXIT.ok;
+  const program = createProgram(cli, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(cli.argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return report(error, cli);
+  }
+}
+
+/** Every command with its arguments and flags, from which docs/reference/cli.md comes too; `done` gets the exit code. */
+export function createProgram(cli: Cli, done: (code: ExitCode) => void): Command {
+  const { terminal } = cli;
+  // Before the commands, which take these settings over.
   const program = new Command('diffbir')
     .description('Restores degraded photographs with DiffBIR.')
-    .version(packageVersion());
+    .version(packageVersion())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    });
   const restore = addFlags(
     program
       .command('restore')
@@ -67,33 +86,14 @@ export async function runCli(cli: Cli): Promise<ExitCode> {
   )
     .addHelpText('after', FOOTER)
     .action(async (words: string[]) => {
-      exitCode = await restoreCommand(cli, restore, words);
+      done(await restoreCommand(cli, restore, words));
     });
-  const done = (code: ExitCode) => {
-    exitCode = code;
-  };
-  const inspect = addInspectCommand(program, cli, done);
-  for (const command of [
-    program,
-    restore,
-    addDegradeCommand(program, cli, done),
-    addCompareCommand(program, cli, done),
-    inspect,
-    addInspectModelCommand(inspect, cli, done),
-    addEstimateCommand(program, cli, done),
-    addPullCommand(program, cli, done),
-  ]) {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => void terminal.stdout.write(text),
-      writeErr: (text) => void terminal.stderr.write(text),
-    });
-  }
-  try {
-    await program.parseAsync(cli.argv, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    return report(error, cli);
-  }
+  addDegradeCommand(program, cli, done);
+  addCompareCommand(program, cli, done);
+  addInspectModelCommand(addInspectCommand(program, cli, done), cli, done);
+  addEstimateCommand(program, cli, done);
+  addPullCommand(program, cli, done);
+  return program;
 }
 
 async function restoreCommand(cli: Cli, command: Command, words: readonly string[]): Promise<ExitCode> {

@@ -70,6 +70,8 @@ describe.skipIf(!IS_BUILT)('installed into an empty folder', { timeout: 120_000 
     writeFileSync(path.join(app.folder, 'a.mjs'), `import * as diffbir from 'diffbir';\n${USE}`);
     writeFileSync(path.join(app.folder, 'a.cjs'), `const diffbir = require('diffbir');\n${USE}`);
     for (const file of ['a.mjs', 'a.cjs']) expect(JSON.parse(await app.run('node', file)), file).toEqual(USED);
+    const evaluated = await app.run('node', '-e', `import('diffbir').then((diffbir) => { ${USE} })`);
+    expect(JSON.parse(evaluated), 'node -e').toEqual(USED);
   });
 
   it.each([
