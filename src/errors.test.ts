@@ -22,10 +22,27 @@ describe('expected', () => {
         throw new Error('getter');
       },
     };
-    expect(expected('a string', 'prompt', hostile).message).toContain('[unprintable value] of type object');
+    expect(expected('a string', 'prompt', hostile).message).toContain('received { x: [Getter] } of type object');
+    const nameless = Object.assign(() => 1, {
+      toString: () => {
+        throw new Error('toString');
+      },
+    });
+    expect(expected('a string', 'prompt', nameless).message).toContain('[unprintable value] of type function');
     expect(expected('a string', 'prompt', 1n).message).toContain('received 1 of type bigint');
     expect(expected('a string', 'prompt', null).message).toContain('received null of type null');
     expect(expected('a string', 'prompt', 'x'.repeat(1e6)).message.length).toBeLessThan(200);
+  });
+
+  it.each<[string, unknown]>([
+    ['a few members that are 2^30 as text', Array.from({ length: 30 }).reduce((inner) => [inner, inner], 1 as unknown)],
+    ['a list of nothing', new Array(2 ** 32 - 1)],
+    ['the bytes of a file', { upload: Buffer.alloc(1 << 23) }],
+    ['an integer of five million digits', 2n ** (2n ** 24n)],
+  ])('is quick about %s', (_, value) => {
+    const begin = performance.now();
+    expect(expected('a string', 'prompt', value).message.length).toBeLessThan(200);
+    expect(performance.now() - begin).toBeLessThan(500);
   });
 });
 

@@ -3,6 +3,8 @@
  * Callers (and the server) decide by `code`; message texts may change.
  */
 
+import { inspect } from 'node:util';
+
 /** Which class an error of native code gets by its code; the class decides the extra members, see below. */
 type Kind = 'base' | 'option' | 'image' | 'checkpoint' | 'manifest' | 'download' | 'native' | 'abort';
 
@@ -259,12 +261,23 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? 'array' : typeof value;
 }
 
-/** Short text of any value, also of one whose getters or toString throw. */
-function show(value: unknown): string {
+/** Integers of more bits are not shown: their digits take long to reckon. */
+const SHOWN_BITS = 1000;
+
+/** Of an object: in one line, without a call of its getters, `toJSON` or traps, and not much more than is shown. */
+const SHOWN = { depth: 1, breakLength: Number.POSITIVE_INFINITY, customInspect: false } as const;
+
+/** Short text of any value, also of one that is hostile or endless. */
+export function show(value: unknown): string {
   try {
-    const text = typeof value === 'object' && value !== null ? (JSON.stringify(value) ?? '[object]') : String(value);
+    const text = textOf(value);
     return text.length > 100 ? `${text.slice(0, 100)}...` : text;
   } catch {
     return '[unprintable value]';
   }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'bigint' && BigInt.asIntN(SHOWN_BITS, value) !== value) return '[huge integer]';
+  return typeof value === 'object' ? inspect(value, SHOWN) : String(value);
 }

@@ -120,7 +120,10 @@ export class Restorer {
    * DIFFBIR_DISPOSED.
    */
   dispose(): Promise<void> {
-    this.disposal ??= this.free();
+    this.disposal ??= this.free().catch((error) => {
+      this.disposal = undefined; // a later call may have the memory for it that this one lacked
+      throw error;
+    });
     return this.disposal;
   }
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <new>
 
-#include "graph/ort.h"
+#include "runtime/ort_error.h"
 
 namespace diffbir {
 
@@ -34,6 +34,19 @@ std::string describe_value(const Napi::Value& value) {
       return "a value of type bigint";
     default:
       return value.IsArray() ? "an array" : "a value of type object";
+  }
+}
+
+const char* usual_words(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::out_of_memory:
+      return "Not enough memory";
+    case ErrorCode::aborted:
+      return "The operation was aborted";
+    case ErrorCode::disposed:
+      return "The model was disposed";
+    default:
+      return "Unknown error in native code";
   }
 }
 
@@ -220,25 +233,28 @@ Napi::Object from_image(Napi::Env env, const Image& image) {
   return object;
 }
 
-Failure describe(const std::exception_ptr& exception) {
+Failure describe(const std::exception_ptr& exception) noexcept try {
   try {
     std::rethrow_exception(exception);
   } catch (const Error& error) {
     return {error.code(), error.what()};
   } catch (const Ort::Exception& error) {
-    return {ErrorCode::runtime_failed, std::string("ONNX Runtime failed: ") + error.what()};
+    return {runtime::code_of(error), std::string("ONNX Runtime failed: ") + error.what()};
   } catch (const std::bad_alloc&) {
-    return {ErrorCode::out_of_memory, "Not enough memory"};
+    return {ErrorCode::out_of_memory};
   } catch (const std::exception& error) {
     return {ErrorCode::internal, error.what()};
   } catch (...) {
-    return {ErrorCode::internal, "Unknown error in native code"};
+    return {ErrorCode::internal};
   }
+} catch (const std::exception&) {
+  return {ErrorCode::out_of_memory};  // not even enough for the words
 }
 
 Napi::Error to_js_error(Napi::Env env, const Failure& failure) {
-  Napi::Error error = Napi::Error::New(env, failure.message);
-  error.Value().Set("code", Napi::String::New(env, to_string(failure.code)));
+  const char* message = failure.message.empty() ? usual_words(failure.code) : failure.message.c_str();
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Value().Set("code", to_string(failure.code));
   return error;
 }
 

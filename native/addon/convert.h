@@ -76,11 +76,12 @@ Napi::Object from_image(Napi::Env env, const Image& image);                     
 /// A caught exception in the words that JavaScript gets; may be made on any thread and kept.
 struct Failure {
   ErrorCode code = ErrorCode::internal;
-  std::string message;
+  std::string message = {};  // empty for the usual words: where memory is short there is none for others
 };
 
-/// Error keeps its code, Ort::Exception is runtime_failed, std::bad_alloc out_of_memory, anything else internal.
-Failure describe(const std::exception_ptr& exception);
+/// Error keeps its code, Ort::Exception has that of runtime::code_of(), std::bad_alloc is out_of_memory, anything else
+/// internal.
+Failure describe(const std::exception_ptr& exception) noexcept;
 
 /// A JavaScript Error with `.code` set to to_string(failure.code).
 Napi::Error to_js_error(Napi::Env env, const Failure& failure);

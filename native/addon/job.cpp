@@ -1,6 +1,6 @@
 #include "addon/job.h"
 
-#include <system_error>
+#include <exception>
 #include <utility>
 
 #include "addon/environment_state.h"
@@ -33,30 +33,43 @@ Job::Job(Napi::Env env) : deferred_(env), registry_(EnvironmentState::of(env).jo
 
 Job& Job::open(Napi::Env env, std::unique_ptr<Job> job, Napi::Value on_progress) {
   napi_value callback = nullptr;
-  if (!on_progress.IsUndefined()) callback = to_function(on_progress, "onProgress");
-  const auto name = Napi::String::New(env, "diffbir");
-  check(env, napi_create_threadsafe_function(env, callback, nullptr, name, /*max_queue_size=*/0,
-                                             /*initial_thread_count=*/1, job.get(), &Job::finalize, job.get(),
-                                             &Job::deliver, &job->channel_));
+  JobRegistry& registry = *job->registry_;
+  try {
+    if (!on_progress.IsUndefined()) callback = to_function(on_progress, "onProgress");
+    const auto name = Napi::String::New(env, "diffbir");
+    registry.open_.insert(job.get());
+    check(env, napi_create_threadsafe_function(env, callback, nullptr, name, /*max_queue_size=*/0,
+                                               /*initial_thread_count=*/1, job.get(), &Job::finalize, job.get(),
+                                               &Job::deliver, &job->channel_));
+  } catch (...) {
+    registry.open_.erase(job.get());
+    job->deferred_.Resolve(env.Undefined());  // Node frees a promise's other end with its settlement
+    throw;
+  }
   Job& opened = *job.release();  // the channel's from here on
-  opened.registry_->open_.insert(&opened);
   // Hooks run last in, first out: this one before the channel's own, so that the thread is gone when the channel goes.
-  check(env, napi_add_env_cleanup_hook(env, &Job::on_environment_end, &opened));
-  return opened;
+  if (napi_add_env_cleanup_hook(env, &Job::on_environment_end, &opened) == napi_ok) return opened;
+  opened.abandon();
+  throw Napi::Error::New(env);
 }
 
-void Job::start(std::function<void()> on_settled) {
+void Job::start(std::shared_ptr<JobListener> listener) noexcept {
   if (registry_->stopped_) return;
-  on_settled_ = std::move(on_settled);
+  listener_ = std::move(listener);
   try {
     thread_ = std::thread(&Job::work, this);
-  } catch (const std::system_error& error) {
-    refuse({ErrorCode::out_of_memory, std::string("Cannot start a thread: ") + error.what()});
+  } catch (const std::exception&) {
+    refuse({ErrorCode::out_of_memory});  // a thread is memory too
   }
 }
 
-void Job::refuse(Failure failure) {
+void Job::refuse(Failure failure) noexcept {
   failure_ = std::move(failure);
+  release();
+}
+
+void Job::abandon() noexcept {
+  is_abandoned_ = true;
   release();
 }
 
@@ -120,15 +133,16 @@ void Job::finalize(napi_env env, void* data, void*) {
   napi_remove_env_cleanup_hook(env, &Job::on_environment_end, job.get());
   try {
     job->settle(env);
-    if (job->on_settled_) job->on_settled_();
   } catch (const Napi::Error&) {
     // The environment is being terminated around us: nobody is left who could hear of it.
   }
+  if (job->listener_) job->listener_->on_settled();
 }
 
 void Job::settle(Napi::Env env) {
+  if (is_abandoned_) return deferred_.Resolve(env.Undefined());
   if (!thrown_.IsEmpty()) return deferred_.Reject(thrown_.Value().Get(0U));
-  if (token_->cancelled()) return reject(env, {ErrorCode::aborted, "The operation was aborted"});
+  if (token_->cancelled()) return reject(env, {ErrorCode::aborted});
   if (failure_) return reject(env, *failure_);
   try {
     deferred_.Resolve(guarded(env, [&] { return result(env); }));

@@ -1,7 +1,5 @@
 #include "addon/job_queue.h"
 
-#include <utility>
-
 namespace diffbir {
 
 void JobQueue::push(Job& job) {
@@ -12,28 +10,30 @@ void JobQueue::push(Job& job) {
   }
 }
 
-void JobQueue::drop_cancelled() {
+void JobQueue::drop_cancelled() noexcept {
   std::erase_if(waiting_, [](Job* job) {
     if (!job->token()->cancelled()) return false;
-    job->refuse({ErrorCode::aborted, "The operation was aborted"});
+    job->refuse({ErrorCode::aborted});
     return true;
   });
 }
 
-void JobQueue::clear(const Failure& reason) {
+void JobQueue::clear(ErrorCode reason) noexcept {
   if (running_ != nullptr) running_->token()->cancel();
-  for (Job* job : std::exchange(waiting_, {})) job->refuse(reason);
+  for (; !waiting_.empty(); waiting_.pop_front()) waiting_.front()->refuse({reason});
 }
 
-void JobQueue::start(Job& job) {
+void JobQueue::start(Job& job) noexcept {
   running_ = &job;
-  job.start([self = shared_from_this()] {
-    self->running_ = nullptr;
-    if (self->waiting_.empty()) return;
-    Job* next = self->waiting_.front();
-    self->waiting_.pop_front();
-    self->start(*next);
-  });
+  job.start(shared_from_this());
+}
+
+void JobQueue::on_settled() noexcept {
+  running_ = nullptr;
+  if (waiting_.empty()) return;
+  Job* next = waiting_.front();
+  waiting_.pop_front();
+  start(*next);
 }
 
 }  // namespace diffbir

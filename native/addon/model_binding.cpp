@@ -81,7 +81,13 @@ void free_model(ModelHandle& handle) { handle.model.reset(); }
 /// runs, the handle frees it.
 Napi::Object make_model(Napi::Env env, const std::shared_ptr<ModelHandle>& handle) {
   const auto queue = std::make_shared<JobQueue>();
-  const Failure disposed{ErrorCode::disposed, "The model was disposed"};
+  const auto push = [=](Job& job) {
+    if (handle->disposed) {
+      job.refuse({ErrorCode::disposed});
+    } else {
+      queue->push(job);
+    }
+  };
   Napi::Object model = Napi::Object::New(env);
 
   // Sets model[name] to a function (args, onProgress) that queues such work.
@@ -90,41 +96,32 @@ Napi::Object make_model(Napi::Env env, const std::shared_ptr<ModelHandle>& handl
       auto args = to_args(info[0], "job");
       using Task = ModelTask<decltype(args), decltype(compute), decltype(convert)>;
       auto work = std::make_unique<Task>(info.Env(), handle, std::move(args), compute, convert);
-      Job& job = Job::open(info.Env(), std::move(work), info[1]);
-      const Napi::Object task = make_task(info.Env(), job, [queue] { queue->drop_cancelled(); });
-      if (handle->disposed) {
-        job.refuse(disposed);
-      } else {
-        queue->push(job);
-      }
-      return task;
+      return Job::open(info.Env(), std::move(work), info[1], [&](Job& job) {
+        const Napi::Object task = make_task(info.Env(), job, [queue] { queue->drop_cancelled(); });
+        push(job);
+        return task;
+      });
     });
   };
   set_task("restore", to_restore_job, restore, from_restore_result);
   set_task("findFaces", to_find_job, find_faces, from_found_faces);
   set_task("pasteFaces", to_paste_job, paste_faces, from_image);
 
-  const auto open_change = [=](Napi::Env env, ModelChange::Change change) -> Job& {
-    return Job::open(env, std::make_unique<ModelChange>(env, handle, change), env.Undefined());
+  const auto change = [=](Napi::Env env, ModelChange::Change what, const auto& push_job) -> Napi::Value {
+    auto work = std::make_unique<ModelChange>(env, handle, what);
+    return Job::open(env, std::move(work), env.Undefined(), [&](Job& job) {
+      const Napi::Promise promise = job.promise();
+      push_job(job);
+      return promise;
+    });
   };
-  set_function(model, "closeNetworks", [=](const Napi::CallbackInfo& info) -> Napi::Value {
-    Job& job = open_change(info.Env(), close_networks);
-    const Napi::Promise promise = job.promise();
-    if (handle->disposed) {
-      job.refuse(disposed);
-    } else {
-      queue->push(job);
-    }
-    return promise;
-  });
+  set_function(model, "closeNetworks",
+               [=](const Napi::CallbackInfo& info) -> Napi::Value { return change(info.Env(), close_networks, push); });
   set_function(model, "dispose", [=](const Napi::CallbackInfo& info) -> Napi::Value {
-    if (!handle->disposed) queue->clear(disposed);
+    if (!handle->disposed) queue->clear(ErrorCode::disposed);
     handle->disposed = true;
     // A second call finds nothing to free, but it too resolves only behind the first.
-    Job& job = open_change(info.Env(), free_model);
-    const Napi::Promise promise = job.promise();
-    queue->push(job);
-    return promise;
+    return change(info.Env(), free_model, [&](Job& job) { queue->push(job); });
   });
   return model;
 }
@@ -150,10 +147,7 @@ class LoadTask : public Job {
 Napi::Value create_model(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ModelSpec spec = to_model_spec(info[0], "spec");
-  Job& job = Job::open(env, std::make_unique<LoadTask>(env, std::move(spec)), info[1]);
-  const Napi::Object task = make_task(env, job);
-  job.start();
-  return task;
+  return start_task(env, std::make_unique<LoadTask>(env, std::move(spec)), info[1]);
 }
 
 }  // namespace diffbir

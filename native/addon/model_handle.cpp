@@ -1,21 +1,22 @@
 #include "addon/model_handle.h"
 
 #include <chrono>
-#include <system_error>
+#include <exception>
 #include <utility>
 
 namespace diffbir {
 
-void ModelReaper::free(std::unique_ptr<Model> model) {
+void ModelReaper::free(std::unique_ptr<Model> model) noexcept {
   std::erase_if(running_, [](const std::future<void>& job) {
     return job.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   });
-  std::future<void>& slot = running_.emplace_back();
   try {
-    slot = std::async(std::launch::async, [raw = model.get()] { delete raw; });
+    std::list<std::future<void>> job(1);
+    job.front() = std::async(std::launch::async, [raw = model.get()] { delete raw; });
     static_cast<void>(model.release());
-  } catch (const std::system_error&) {
-    running_.pop_back();  // no thread to be had: freed here
+    running_.splice(running_.end(), job);
+  } catch (const std::exception&) {
+    // Neither memory nor a thread to be had: freed here.
   }
 }
 

@@ -13,7 +13,7 @@ namespace diffbir {
 /// Used on the JavaScript thread only.
 class ModelReaper {
  public:
-  void free(std::unique_ptr<Model> model);
+  void free(std::unique_ptr<Model> model) noexcept;
   void wait() { running_.clear(); }
 
  private:

@@ -35,10 +35,7 @@ template <typename Compute, typename Convert>
 Napi::Value start(Napi::Env env, Compute compute, Convert convert) {
   using Value = decltype(compute(std::declval<CancellationToken&>()));
   using Task = PictureTask<Value, Compute, Convert>;
-  Job& job = Job::open(env, std::make_unique<Task>(env, std::move(compute), convert), env.Undefined());
-  const Napi::Object task = make_task(env, job);
-  job.start();
-  return task;
+  return start_task(env, std::make_unique<Task>(env, std::move(compute), convert), env.Undefined());
 }
 
 }  // namespace

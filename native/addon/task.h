@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "addon/convert.h"
@@ -21,6 +22,15 @@ inline Napi::Object make_task(Napi::Env env, const Job& job, std::function<void(
     return info.Env().Undefined();
   });
   return task;
+}
+
+/// The NativeTask of a job that is started at once.
+inline Napi::Object start_task(Napi::Env env, std::unique_ptr<Job> work, Napi::Value on_progress) {
+  return Job::open(env, std::move(work), on_progress, [&](Job& job) {
+    const Napi::Object task = make_task(env, job);
+    job.start();
+    return task;
+  });
 }
 
 }  // namespace diffbir

@@ -86,8 +86,9 @@ void ControlledUNet::prepare(Reuse reuse, CancellationToken& token) {
   options.token = &token;
   NetworkSpec rest = unet_spec_;
   rest.type = reuse == Reuse::encoder ? "unet_decoder" : "unet_shallow";
+  std::set<std::string> marks = unet_features(unet_spec_, reuse == Reuse::deep);
   rest_.emplace(std::move(rest), options, Opening::at_once);  // may be cancelled, and nothing is prepared then
-  unet_.set_marks(unet_features(unet_spec_, reuse == Reuse::deep));
+  unet_.set_marks(std::move(marks));
   prepared_ = reuse;
 }
 

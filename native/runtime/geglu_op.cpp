@@ -31,14 +31,11 @@ OrtStatusPtr GegluKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try 
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }
 
-Ort::Status GegluOp::InferOutputShape(Ort::ShapeInferContext& context) {
-  auto shape = context.GetInputShape(0);
-  // As in GroupNormOp: better no shape than one of unknown sizes, which ONNX Runtime would take for -1.
-  const bool known = !shape.empty() && std::all_of(shape.begin(), shape.end(),
-                                                   [](const auto& size) { return !size.IsInt() || size.AsInt() >= 0; });
-  if (!known || !shape.back().IsInt()) return Ort::Status();
-  shape.back() = Ort::ShapeInferContext::SymbolicInteger(shape.back().AsInt() / 2);
-  return context.SetOutputShape(0, shape);
+void GegluOp::to_output_shape(GraphShape& shape) {
+  // Half of a free axis has no name.
+  if (shape.sizes.empty()) return;
+  shape.sizes.back() = shape.names.back().empty() && shape.sizes.back() >= 0 ? shape.sizes.back() / 2 : -1;
+  shape.names.back().clear();
 }
 
 }  // namespace diffbir::runtime

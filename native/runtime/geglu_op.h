@@ -18,7 +18,7 @@ class GegluOp : public CustomOp<GegluOp, GegluKernel> {
  public:
   const char* GetName() const { return "Geglu"; }
   std::size_t GetInputTypeCount() const { return 2; }
-  static Ort::Status InferOutputShape(Ort::ShapeInferContext& context);
+  static void to_output_shape(GraphShape& shape);
 };
 
 }  // namespace diffbir::runtime

@@ -4,7 +4,7 @@
 #include <exception>
 
 #include "runtime/group_norm_math.h"
-#include "runtime/group_norm_op.h"
+#include "runtime/parallel_for.h"
 
 namespace diffbir::runtime {
 namespace {
@@ -23,8 +23,7 @@ struct Work {
 
 /// With x^ the normalised values and g the gradient there: (g - mean(g) - x^ mean(g x^)) / deviation (Ioffe & Szegedy
 /// 2015, section 3, the means over the group).
-void pull_back_group(void* data, std::size_t index) {
-  const Work& w = *static_cast<const Work*>(data);
+void pull_back_group(const Work& w, std::size_t index) {
   const std::size_t size = w.channels_per_group * w.area;
   const float* x = w.x + index * size;
   const Moments moments = moments_of(x, size);
@@ -84,14 +83,11 @@ OrtStatusPtr GroupNormGradientKernel::ComputeV2(OrtKernelContext* raw_context) n
             .area = static_cast<std::size_t>(shape[2] * shape[3]),
             .epsilon = epsilon_,
             .silu = silu_};
-  context.ParallelFor(pull_back_group, static_cast<std::size_t>(shape[0] * groups_), 0, &work);
+  parallel_for(context, static_cast<std::size_t>(shape[0] * groups_),
+               [&](std::size_t group) { pull_back_group(work, group); });
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-Ort::Status GroupNormGradientOp::InferOutputShape(Ort::ShapeInferContext& context) {
-  return GroupNormOp::InferOutputShape(context);
 }
 
 }  // namespace diffbir::runtime

@@ -25,7 +25,7 @@ class GroupNormGradientOp : public CustomOp<GroupNormGradientOp, GroupNormGradie
  public:
   const char* GetName() const { return "GroupNormGradient"; }
   std::size_t GetInputTypeCount() const { return 4; }
-  static Ort::Status InferOutputShape(Ort::ShapeInferContext& context);
+  static void to_output_shape(GraphShape&) {}
 };
 
 }  // namespace diffbir::runtime

@@ -1,11 +1,11 @@
 #include "runtime/group_norm_op.h"
 
-#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <vector>
 
 #include "runtime/group_norm_math.h"
+#include "runtime/parallel_for.h"
 
 namespace diffbir::runtime {
 namespace {
@@ -31,8 +31,7 @@ struct Work {
   std::size_t group_size() const { return channels_per_group * area(); }
 };
 
-void measure_group(void* data, std::size_t index) {
-  Work& w = *static_cast<Work*>(data);
+void measure_group(Work& w, std::size_t index) {
   const float* group = w.x + index * w.group_size();
   const Region& region = w.region;
   if (region.bottom - region.top == w.height && region.right - region.left == w.width) {
@@ -49,8 +48,7 @@ void measure_group(void* data, std::size_t index) {
   w.moments[index] = all;
 }
 
-void normalize_group(void* data, std::size_t index) {
-  const Work& w = *static_cast<const Work*>(data);
+void normalize_group(const Work& w, std::size_t index) {
   const std::size_t first_channel = index % w.groups * w.channels_per_group;
   const float* in = w.x + index * w.group_size();
   float* out = w.y + index * w.group_size();
@@ -114,26 +112,19 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
             .moments = std::vector<Moments>(groups)};
 
   const std::int64_t ticket = context.GetInputCount() > 3 ? *context.GetInput(3).GetTensorData<std::int64_t>() : 0;
+  const auto measure = [&] { parallel_for(context, groups, [&](std::size_t group) { measure_group(work, group); }); };
   if (ticket == 0) {
-    context.ParallelFor(measure_group, groups, 0, &work);
+    measure();
   } else {
     const TileRun run = tiles_->find(ticket);
     work.region = region_of(run, height, width);
-    context.ParallelFor(measure_group, groups, 0, &work);
+    measure();
     work.moments = run.statistics->pool(index_, run.tile, work.moments);
   }
-  context.ParallelFor(normalize_group, groups, 0, &work);
+  parallel_for(context, groups, [&](std::size_t group) { normalize_group(work, group); });
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-Ort::Status GroupNormOp::InferOutputShape(Ort::ShapeInferContext& context) {
-  const auto shape = context.GetInputShape(0);
-  // ONNX Runtime cannot be told of an unknown size here, it would take -1 for one. Better no shape than a wrong one.
-  const bool known = !shape.empty() && std::all_of(shape.begin(), shape.end(),
-                                                   [](const auto& size) { return !size.IsInt() || size.AsInt() >= 0; });
-  return known ? context.SetOutputShape(0, shape) : Ort::Status();
 }
 
 }  // namespace diffbir::runtime

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <exception>
 
-#include "runtime/group_norm_op.h"
 #include "runtime/parallel_for.h"
 #include "runtime/row_math.h"
 
@@ -35,10 +34,6 @@ OrtStatusPtr LayerNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
-}
-
-Ort::Status LayerNormOp::InferOutputShape(Ort::ShapeInferContext& context) {
-  return GroupNormOp::InferOutputShape(context);
 }
 
 }  // namespace diffbir::runtime

@@ -21,7 +21,7 @@ class LayerNormOp : public CustomOp<LayerNormOp, LayerNormKernel> {
  public:
   const char* GetName() const { return "LayerNorm"; }
   std::size_t GetInputTypeCount() const { return 3; }
-  static Ort::Status InferOutputShape(Ort::ShapeInferContext& context);
+  static void to_output_shape(GraphShape&) {}
 };
 
 }  // namespace diffbir::runtime

@@ -14,6 +14,7 @@
 #include "runtime/int8/conv_op.h"
 #include "runtime/int8/linear_op.h"
 #include "runtime/layer_norm_op.h"
+#include "runtime/ort_error.h"
 
 namespace diffbir::runtime {
 
@@ -40,6 +41,13 @@ struct Network::CustomOps {
 };
 
 namespace {
+
+// The address sanitizer sees who reaches out of a block, and in an arena many tensors are one block.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool has_arena = false;
+#else
+constexpr bool has_arena = true;
+#endif
 
 /// A serialised onnx.ModelProto with nothing in it but IR version 10 and the opsets of graph::Builder. Sessions start
 /// from it since ONNX Runtime registers custom operators when it loads bytes, and forgets them when it takes an
@@ -110,7 +118,11 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
                                             : is_mapped             ? GraphOptimizationLevel::ORT_ENABLE_EXTENDED
                                                                     : GraphOptimizationLevel::ORT_ENABLE_ALL);
   if (is_mapped) session_options.AddConfigEntry("session.disable_prepacking", "1");
-  session_options.AddConfigEntry("session.use_env_allocators", "1");
+  if (has_arena) {
+    session_options.AddConfigEntry("session.use_env_allocators", "1");
+  } else {
+    session_options.DisableCpuMemArena().DisableMemPattern();
+  }
   session_options.Add(custom_ops_->domain);
   // As a path, since ONNX Runtime wants wide characters on Windows.
   if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
@@ -120,8 +132,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
     session_ = empty_session(session_options);
     session_.FinalizeModelEditorSession(graph.model, session_options);
   } catch (const Ort::Exception& error) {
-    throw Error(ErrorCode::runtime_failed,
-                "ONNX Runtime could not build the network of " + source() + ": " + error.what());
+    throw Error(code_of(error), "ONNX Runtime could not build the network of " + source() + ": " + error.what());
   }
   return_free_memory();
   release_pages();
@@ -150,7 +161,7 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
   Ort::RunOptions run_options;
   run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
   // What the run needed goes back to the system, so that the next stage finds it.
-  run_options.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+  if (has_arena) run_options.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
   const CancellationToken::Registration registration(token, [&] { run_options.SetTerminate(); });
   const auto input_names = c_strings(inputs_);
   const auto output_names = c_strings(outputs_);
@@ -159,7 +170,7 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
                         output_names.size());
   } catch (const Ort::Exception& error) {
     token.check();
-    throw Error(ErrorCode::runtime_failed, "ONNX Runtime failed in the network of " + source() + ": " + error.what());
+    throw Error(code_of(error), "ONNX Runtime failed in the network of " + source() + ": " + error.what());
   }
 }
 

@@ -70,7 +70,8 @@ class Network {
 
   /// Inputs and outputs in the order of the graph's ports. Runs may overlap in time, on several threads. Stops inside
   /// the running operator when the token is cancelled and then throws Error(aborted); throws Error(invalid_checkpoint)
-  /// when a checkpoint has become shorter in the meantime, and Error(runtime_failed) on anything ONNX Runtime reports.
+  /// when a checkpoint has become shorter in the meantime, and Error with the code of code_of() on anything ONNX
+  /// Runtime reports.
   std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token);
 
  private:

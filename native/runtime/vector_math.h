@@ -6,7 +6,9 @@
 #include <cstdint>
 
 // Functions that are marked so are compiled for several instruction sets; the loader picks one. All give the same bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+// Not where threads are checked: what picks one would be checked too, before that can be called.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) && \
+    !defined(__SANITIZE_THREAD__)
 #define DIFFBIR_SIMD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define DIFFBIR_SIMD_CLONES

@@ -1,15 +1,20 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { CheckpointError } from '../errors';
+
+/** Where the bytes are, as much of a FileHandle as is needed. */
+interface ByteSource {
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+}
 
 /**
  * A checkpoint file opened for reading pieces of it. All reads are checked against the size at the time of opening, so
  * that no header of the file can make us read beyond its end.
  */
 export class FileReader {
-  private constructor(
+  constructor(
     readonly file: string,
     readonly size: number,
-    private readonly handle: FileHandle,
+    private readonly source: ByteSource,
   ) {}
 
   /** Opens the file, hands it to `use` and closes it whatever happens. Throws CheckpointError when it is no readable file. */
@@ -18,7 +23,9 @@ export class FileReader {
       throw new CheckpointError(file, reasonOf(error), { cause: error });
     });
     try {
-      const status = await handle.stat();
+      const status = await handle.stat().catch((error: NodeJS.ErrnoException) => {
+        throw new CheckpointError(file, reasonOf(error), { cause: error });
+      });
       if (!status.isFile()) throw new CheckpointError(file, 'is not a regular file; give the path of a weights file');
       return await use(new FileReader(file, status.size, handle));
     } finally {
@@ -34,7 +41,9 @@ export class FileReader {
     const buffer = Buffer.allocUnsafe(length);
     let done = 0;
     while (done < length) {
-      const { bytesRead } = await this.handle.read(buffer, done, length - done, offset + done);
+      const { bytesRead } = await this.source.read(buffer, done, length - done, offset + done).catch((error) => {
+        throw this.fail(reasonOf(error), { cause: error });
+      });
       if (bytesRead === 0) throw this.fail(`ended while ${what} was read; it was changed by another program`);
       done += bytesRead;
     }
@@ -57,5 +66,5 @@ export function isCount(value: unknown): value is number {
 function reasonOf(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT') return 'no such file';
   if (error.code === 'EACCES' || error.code === 'EPERM') return 'may not be read (permission denied)';
-  return `cannot be opened (${error.code ?? error.message})`;
+  return `cannot be read (${error.code ?? error.message})`;
 }

@@ -18,6 +18,8 @@ export const LIMITS = {
   stack: 2_000_000,
   marks: 1000,
   memo: 2_000_000,
+  /** Values in lists that calls are given, of all calls together: one list of the memo may be copied by many. */
+  given: 2_000_000,
   stringBytes: 16_000_000,
   integerBytes: 256,
 } as const;
@@ -49,6 +51,7 @@ class Machine {
   readonly stack: unknown[] = [];
   private readonly marks: number[] = [];
   private readonly memo = new Map<number, unknown>();
+  private given = 0;
 
   constructor(
     private readonly bytes: Buffer,
@@ -160,6 +163,8 @@ class Machine {
 
   /** `callable(*args)` or `cls.__new__(cls, *args)`: data if the hooks know it, opaque otherwise. */
   call(callable: unknown, args: unknown): void {
+    for (const arg of Array.isArray(args) ? args.slice(0, 1) : []) this.given += Array.isArray(arg) ? arg.length : 0;
+    if (this.given > LIMITS.given) throw new Error('the pickle hands too many values to functions');
     const known = callable instanceof Global && Array.isArray(args) ? this.hooks.construct(callable, args) : undefined;
     this.push(known === undefined ? new Opaque(callable, args) : known);
   }

@@ -21,10 +21,13 @@ const READERS: Readonly<Record<Format, (reader: FileReader) => Promise<TensorEnt
  * table.tensors.find(({ name }) => name === 'first_stage_model.quant_conv.weight')?.shape; // [8, 8, 1, 1]
  */
 export async function readCheckpoint(file: string): Promise<WeightTable> {
-  return FileReader.with(file, async (reader) => {
-    const format = await detectFormat(reader);
-    return { file, fileSize: reader.size, tensors: await READERS[format](reader) };
-  });
+  return FileReader.with(file, readTable);
+}
+
+/** The same of a file that is open. */
+export async function readTable(reader: FileReader): Promise<WeightTable> {
+  const format = await detectFormat(reader);
+  return { file: reader.file, fileSize: reader.size, tensors: await READERS[format](reader) };
 }
 
 /** safetensors has no wrappers, but the keys of a parallel training may still be in it. */

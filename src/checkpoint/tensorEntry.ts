@@ -15,8 +15,8 @@ export const ITEM_SIZE: Readonly<Record<DType, number>> = {
   bool: 1,
 };
 
-/** More than any network has axes; torch itself stops at 64. */
-const MAX_RANK = 64;
+/** More than any network has; native code takes no more. */
+const MAX_RANK = 8;
 
 /** How a tensor looks into its storage, in elements, and where that storage lies in the file, in bytes. */
 export interface TensorView {

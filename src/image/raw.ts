@@ -1,4 +1,4 @@
-import { InvalidImageError } from '../errors';
+import { InvalidImageError, show } from '../errors';
 import type { RawImage } from './types';
 
 export interface Planes {
@@ -10,10 +10,13 @@ export interface Planes {
 export function checkRaw(raw: RawImage, name: string): void {
   const { data, width, height, channels } = raw;
   for (const [side, value] of Object.entries({ width, height })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw wrong(name, `${side} is ${value}, not an integer above 0`);
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw wrong(name, `${side} is ${show(value)}, not an integer above 0`);
   }
-  if (![1, 2, 3, 4].includes(channels)) throw wrong(name, `channels is ${channels}, not 1, 2, 3 or 4`);
-  const known = data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Float32Array;
+  if (![1, 2, 3, 4].includes(channels)) throw wrong(name, `channels is ${show(channels)}, not 1, 2, 3 or 4`);
+  const known =
+    ArrayBuffer.isView(data) &&
+    (data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Float32Array);
   if (!known) throw wrong(name, 'data is no Uint8Array, Uint8ClampedArray or Float32Array');
   const length = width * height * channels;
   if (data.length !== length) {

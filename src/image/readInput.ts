@@ -7,20 +7,25 @@ import type { ImageInput, RawImage } from './types';
 
 /** No picture file is larger; bounds what a stream or a wrong path can make us hold. */
 const MAX_BYTES = 1 << 30;
+const RAW = 'the raw input';
 
 export type Source =
   | { readonly name: string; readonly bytes: Uint8Array }
   | { readonly name: string; readonly raw: RawImage };
 
-/** Whether a value is of a type that an input can have. */
+/** Whether a value is of a type that an input can have. One that throws when it is looked at is of none. */
 export function isInput(input: unknown): input is ImageInput {
-  return (
-    (typeof input === 'string' && input !== '' && !input.includes('\0')) ||
-    (input instanceof URL && input.protocol === 'file:') ||
-    isBytes(input) ||
-    isStream(input) ||
-    isRaw(input)
-  );
+  try {
+    return (
+      (typeof input === 'string' && input !== '' && !input.includes('\0')) ||
+      (input instanceof URL && input.protocol === 'file:') ||
+      isBytes(input) ||
+      isStream(input) ||
+      isRaw(input)
+    );
+  } catch {
+    return false;
+  }
 }
 
 /** Checks the type of an input at the door, synchronously. Throws InvalidOptionError. */
@@ -40,7 +45,17 @@ export async function readInput(input: ImageInput, signal?: AbortSignal): Promis
   if (input instanceof URL) return readPath(fileURLToPath(input));
   if (isBytes(input)) return { name: 'the input buffer', bytes: asBytes(input) };
   if (isStream(input)) return { name: 'the input stream', bytes: await readStream(input, signal) };
-  return { name: 'the raw input', raw: input };
+  return { name: RAW, raw: readRaw(input) };
+}
+
+/** The pixels with each member read once: what a getter gives after the checks would not be what was checked. */
+function readRaw(input: RawImage): RawImage {
+  try {
+    const { data, width, height, channels } = input;
+    return { data, width, height, channels };
+  } catch (cause) {
+    throw new InvalidImageError(`${RAW} cannot be read: one of its members threw an error`, { cause });
+  }
 }
 
 async function readPath(file: string): Promise<Source> {

@@ -16,7 +16,10 @@ const READABLE: Readonly<Record<string, (bytes: Uint8Array) => boolean>> = {
 /** Things that are often taken for pictures, with what to say about them. */
 const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^\s*(<!doctype html|<html|<head|<body)/i, 'is an HTML page, not a picture (was the download an error page?)'],
-  [/^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!doctype svg[^>]*>\s*)*<svg/is, 'is an SVG drawing; convert it to PNG first'],
+  [
+    /^\s*(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*|<!doctype svg[^>]*>\s*)*<svg/is,
+    'is an SVG drawing; convert it to PNG first',
+  ],
   [/^%PDF/, 'is a PDF document; extract its pictures first'],
   [/^version https:\/\/git-lfs/, 'is a Git LFS pointer, not the picture (run git lfs pull)'],
   [/^BM/, 'is a BMP picture, which is not supported; convert it to PNG first'],

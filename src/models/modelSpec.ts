@@ -124,7 +124,8 @@ async function checkpointPath({ root, file }: LoadedManifest, relative: string):
  * has one form of each network.
  */
 function numbersOf(config: Readonly<Record<string, unknown>>): Record<string, number | number[]> {
-  const numbers: Record<string, number | number[]> = {};
+  // Without a prototype, which a member `__proto__` would change.
+  const numbers: Record<string, number | number[]> = Object.create(null);
   for (const [name, value] of Object.entries(config)) {
     if (typeof value === 'number') numbers[name] = value;
     else if (typeof value === 'boolean') numbers[name] = Number(value);

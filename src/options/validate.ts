@@ -64,9 +64,12 @@ export function ownMembers(
   names: readonly string[],
   prefix: string,
 ): Record<string, unknown> {
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw expected('an object', name, value);
   const members: Record<string, unknown> = Object.create(null);
+  if (value === undefined) return members;
+  // Bytes are a mistake for an object of options too, and to list their millions of members takes seconds.
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
+    throw expected('an object', name, value);
+  }
   for (const key of attempt(name, () => Reflect.ownKeys(value))) {
     if (typeof key !== 'string' || !names.includes(key)) throw unknownName(String(key), names, prefix);
     const member = attempt(`${prefix}${key}`, () => (value as Record<string, unknown>)[key]);

@@ -40,13 +40,18 @@ export function isAbortSignal(value: unknown): boolean {
   return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
 }
 
+/** More draws than any run makes, and more axes than any tensor has: longer lists, which may be empty, are not walked. */
+const MOST_TENSORS = 100_000;
+const MOST_AXES = 8;
+
 export function isTensorList(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isTensor);
+  return Array.isArray(value) && value.length <= MOST_TENSORS && [...value].every(isTensor);
 }
 
 function isTensor(value: unknown): boolean {
   const tensor = value as NativeTensor | null;
   if (!(tensor?.data instanceof Float32Array) || !Array.isArray(tensor.shape)) return false;
+  if (tensor.shape.length > MOST_AXES) return false;
   const size = tensor.shape.reduce((product: number, side: unknown) => product * Number(side), 1);
   return tensor.shape.every((side) => Number.isSafeInteger(side) && side > 0) && size === tensor.data.length;
 }

@@ -33,7 +33,8 @@ export function withoutParameters(xmp: Buffer): Buffer {
   if (!xmp.includes(OPEN)) return xmp;
   // First with the element that this package puts around them, then as another program may have left them.
   const packet = without(xmp.toString('latin1'), DESCRIPTION + OPEN, `${CLOSE}</rdf:Description>`);
-  return Buffer.from(without(packet, OPEN, CLOSE), 'latin1');
+  // One that never ends would take in those that are written behind it.
+  return Buffer.from(without(packet, OPEN, CLOSE).replaceAll(OPEN, ' '), 'latin1');
 }
 
 /** The text without each part from `open` to the next `close`; linear, since packets come from anybody. */

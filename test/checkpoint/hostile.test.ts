@@ -127,8 +127,16 @@ describe('safetensors', () => {
     ['shape negative', safetensors({ a: f32(0, 8, [-2]) }), /no list of sizes/],
     ['shape that overflows', safetensors({ a: f32(0, 8, [2 ** 52, 2 ** 52, 0.5]) }), /no list of sizes/],
     ['65 axes', safetensors({ a: f32(0, 4, new Array(65).fill(1)) }, floats(1)), /65 axes/],
+    ['more axes than native code takes', safetensors({ a: f32(0, 4, new Array(9).fill(1)) }, floats(1)), /9 axes/],
   ])('%s', async (_, bytes, reason) => {
     expect(await refusedBytes(bytes)).toMatch(reason);
+  });
+
+  it('a long text before a million colons is read once', async () => {
+    const begin = performance.now();
+    const header = `{"a":["${'x'.repeat(1_000_000)}"${':'.repeat(1_000_000)}]}`;
+    expect(await refusedBytes(safetensors(header))).toMatch(/header is not valid/);
+    expect(performance.now() - begin).toBeLessThan(2000);
   });
 
   it('takes "__proto__" for a name like any other', async () => {
@@ -260,6 +268,17 @@ describe('pickles', () => {
         '.',
       ),
       /remembers too many/,
+    ],
+    [
+      'a list of 10000 pairs that is made into 10000 dicts',
+      raw(
+        ...[']', 'q', 0, '('],
+        Buffer.concat(Array.from({ length: 10_000 }, (_, i) => code('K', i % 256, 'N', 0x86).bytes)),
+        ...['e', 'ccollections\nOrderedDict\n', 'q', 1],
+        Buffer.from('h\x01h\x00\x85R'.repeat(10_000), 'latin1'),
+        '.',
+      ),
+      /too many values/,
     ],
     ['item of no dict', raw('NNNs.'), /no dict/],
     ['append to no list', raw('NNa.'), /no list/],

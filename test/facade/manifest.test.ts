@@ -193,6 +193,14 @@ describe('modelSpec', () => {
     expect(spec.cleaner.config).toEqual({ num_heads: [4, 8], unshuffle: 1, heads: 4, attn: [] });
   });
 
+  it('takes __proto__ in a configuration for a name', async () => {
+    const config = JSON.parse('{"window_size": 8, "__proto__": [1, 2]}');
+    const manifest = { ...STAGE1, networks: { cleaner: { ...cleaner, config } } };
+    const spec = await modelSpec(await readManifest(modelFolder(manifest)), { stage: 1, threads: 1 }, reader([]).read);
+    expect(Object.getPrototypeOf(spec.cleaner.config)).toBeNull();
+    expect(Object.keys(spec.cleaner.config)).toEqual(['window_size', '__proto__']);
+  });
+
   const untyped = { ...STAGE1, networks: { cleaner: { file: 'weights.safetensors' } } };
   const cleanerOf = async (manifest: unknown, axes: Record<string, number>) =>
     (await modelSpec(await readManifest(modelFolder(manifest)), { stage: 1, threads: 1 }, reader([], axes).read))

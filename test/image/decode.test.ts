@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InvalidImageError } from '../../src/errors';
 import { decode } from '../../src/image/decode';
 import { withChunks } from '../../src/image/png';
+import { isInput } from '../../src/image/readInput';
 import type { ImageInput } from '../../src/image/types';
 import { resolveOptions } from '../../src/options/resolve';
 import { exifWithOrientation, floatTiff, HEIGHT, hugePng, image, pixels, WIDTH } from './pictures';
@@ -200,6 +201,13 @@ describe('what is refused, with file and reason', () => {
     expect(error.code).toBe('DIFFBIR_INVALID_IMAGE');
   });
 
+  it('comments without end before an SVG that never comes, at once', async () => {
+    const begin = performance.now();
+    expect((await refusal(Buffer.from('<!---->'.repeat(140)))).message).toMatch(/not a picture/);
+    expect((await refusal(Buffer.from(`${'<!-- -->'.repeat(9)}<svg/>`))).message).toMatch(/SVG/);
+    expect(performance.now() - begin).toBeLessThan(1000);
+  });
+
   it.each(['jpeg', 'png', 'webp'] as const)('a truncated %s', async (format) => {
     const noise = {
       create: {
@@ -267,6 +275,23 @@ describe('what is refused, with file and reason', () => {
     ['doubles', { data: new Float64Array(3), width: 1, height: 1, channels: 3 }, /no Uint8Array/],
   ])('raw pixels with %s', async (_, raw, reason) => {
     expect((await refusal(raw)).message).toMatch(reason);
+  });
+
+  it('raw pixels whose members throw, change, or are nothing that can be shown', async () => {
+    const raw = { data: new Uint8Array(3), width: 1, height: 1, channels: 3 };
+    const fail = () => {
+      throw new Error('getter');
+    };
+    let asked = 0;
+    const changing = Object.defineProperty({ ...raw }, 'width', { get: () => (asked++ === 0 ? 1 : 2 ** 40) });
+    expect((await read(changing)).width).toBe(1);
+    const throwing = Object.defineProperty({ ...raw }, 'height', { get: fail });
+    expect((await refusal(throwing)).message).toBe('the raw input cannot be read: one of its members threw an error');
+    expect((await refusal({ ...raw, width: Symbol('w') })).message).toMatch(/width is Symbol\(w\)/);
+    expect((await refusal({ ...raw, channels: { toString: fail } })).message).toMatch(/channels is \{ toString/);
+    const trap = new Proxy({}, { getPrototypeOf: fail });
+    expect((await refusal({ ...raw, data: trap })).message).toMatch(/data is no Uint8Array/);
+    expect(isInput(new Proxy({}, { getPrototypeOf: fail, has: fail, get: fail }))).toBe(false);
   });
 
   it('a stream that fails, and one of text', async () => {

@@ -105,6 +105,18 @@ test('a ControlNet of another width than the UNet is refused, naming both files'
   );
 });
 
+test('a ControlNet for prompts of another width is refused, as one for Stable Diffusion 1 beside a UNet of 2.1', async () => {
+  const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
+  const tensors = stage2.controlnet.weights.tensors.map((entry) =>
+    /attn2\.to_[kv]\.weight$/.test(entry.name) ? { ...entry, shape: [entry.shape[0] as number, 8] } : entry,
+  );
+  const controlnet = { ...stage2.controlnet, weights: { ...stage2.controlnet.weights, tensors } };
+  await refused(
+    { ...spec, stage2: { ...stage2, controlnet } },
+    /text encoder as wide.*sd_b_zsnr_half\.ckpt.*controlnet_b_half\.pt/,
+  );
+});
+
 test('a text encoder of another width than the cross-attentions is refused', async () => {
   const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
   const textEncoder = changed(stage2.textEncoder as NetworkSpec, 'cond_stage_model.model.ln_final.weight', {

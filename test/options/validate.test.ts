@@ -83,6 +83,15 @@ describe('values that are refused', () => {
     expect(error.message.length).toBeLessThan(500);
   });
 
+  it('lists with nothing in them, however long', () => {
+    const endless = new Array(2 ** 32 - 1);
+    for (const noise of [new Array(1), endless, [{ shape: endless, data: new Float32Array(0) }]]) {
+      const begin = performance.now();
+      expect(refusal({ noise }).option).toBe('noise');
+      expect(performance.now() - begin).toBeLessThan(1000);
+    }
+  });
+
   it('members of guidance, by their full name', () => {
     expect(refusal({ guidance: { scale: Number.NaN } }).message).toMatch(/^Expected a number .* for guidance.scale/);
     expect(refusal({ guidance: { loss: 'l1' } }).message).toMatch(/^Expected one of 'mse', 'w_mse' for guidance.loss/);
@@ -92,6 +101,11 @@ describe('values that are refused', () => {
   it('options that are no object', () => {
     for (const options of [null, 'x', 5, []])
       expect(refusal(options).message).toMatch(/^Expected an object for options/);
+    // An upload in the wrong place: nobody asks for the names of its bytes.
+    const begin = performance.now();
+    expect(refusal(Buffer.alloc(1 << 23)).message).toMatch(/^Expected an object for options/);
+    expect(refusal({ tiling: Buffer.alloc(1 << 23) }).message).toMatch(/^Expected an object for tiling/);
+    expect(performance.now() - begin).toBeLessThan(1000);
   });
 });
 
@@ -144,6 +158,7 @@ describe('names', () => {
     expect(refusal(JSON.parse('{"__proto__": {"steps": 5}}')).message).toMatch(/^Unknown option __proto__/);
     expect(refusal({ [Symbol('steps')]: 5 }).message).toMatch(/^Unknown option Symbol/);
     expect(validateOptions(Object.create({ steps: -5, evil: true }))).toEqual({});
+    expect(Object.getPrototypeOf(validateOptions(undefined))).toBeNull();
   });
 });
 

@@ -1,0 +1,16 @@
+#include "runtime/ort_error.h"
+
+#include <string_view>
+
+namespace diffbir::runtime {
+
+ErrorCode code_of(const Ort::Exception& error) noexcept {
+  const std::string_view words = error.what();
+  // What std::bad_alloc says, and what ONNX Runtime's arena does.
+  for (const std::string_view lack : {"bad_alloc", "Failed to allocate memory", "bad allocation"}) {
+    if (words.find(lack) != std::string_view::npos) return ErrorCode::out_of_memory;
+  }
+  return ErrorCode::runtime_failed;
+}
+
+}  // namespace diffbir::runtime
