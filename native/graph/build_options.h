@@ -22,7 +22,8 @@ struct Fusions {
   bool linear = true;
   /// com.microsoft.Gelu; else Erf and pointwise operators.
   bool gelu = true;
-  /// diffbir.Geglu on a linear layer without its bias; else that bias, Split, gelu() and Mul.
+  /// diffbir.Geglu on a linear layer without its bias, or diffbir.Int8Linear with geglu; else that bias, Split, gelu()
+  /// and Mul.
   bool geglu = true;
   /// Kernels for AVX-512 where the processor has it: diffbir.Attention in the place of MultiHeadAttention, and the fast
   /// ones of diffbir.Int8Linear and Int8Conv; else those that run everywhere.

@@ -178,6 +178,8 @@ class Builder {
   std::vector<Value> int8_inputs(const Value& x, const Value* bias) const;
   /// The attributes by which an operator finds the packed parameter and its kernels.
   std::vector<Attribute> int8_parameter(const Module& m, const std::string& name, const Shape& shape);
+  /// linear() of weights that are is_int8(), or geglu(). `bias` may be empty, or a name that the module does not have.
+  Value int8_linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias, bool geglu);
   /// x times the transpose of a matrix [out, in], without a bias.
   Value project(const Value& x, const Module& m, const std::string& weight);
 

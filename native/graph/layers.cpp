@@ -58,25 +58,33 @@ Value Builder::conv_transpose(const Value& x, const Module& m, std::int64_t stri
 }
 
 Value Builder::linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias) {
-  if (is_int8(m, weight)) {
-    const bool has_bias = m.has(bias);
-    const Value added = has_bias ? parameter(m, bias, {m.size(weight, 0)}) : Value{};
-    return op("Int8Linear", int8_inputs(x, has_bias ? &added : nullptr), int8_parameter(m, weight, {-1, -1}), diffbir);
-  }
+  if (is_int8(m, weight)) return int8_linear(x, m, weight, bias, false);
   const Value y = project(x, m, weight);
   return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)})) : y;
 }
 
 Value Builder::project(const Value& x, const Module& m, const std::string& weight) {
-  if (is_int8(m, weight))
-    return op("Int8Linear", int8_inputs(x, nullptr), int8_parameter(m, weight, {-1, -1}), diffbir);
+  if (is_int8(m, weight)) return int8_linear(x, m, weight, "", false);
   const Value matrix = parameter(m, weight, {-1, -1});
   if (!options_.fusions.linear) return matmul(x, transpose(matrix, {1, 0}));
   return op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
 }
 
+Value Builder::int8_linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias,
+                           bool geglu) {
+  const bool has_bias = !bias.empty() && m.has(bias);
+  const Value added = has_bias ? parameter(m, bias, {m.size(weight, 0)}) : Value{};
+  auto attributes = int8_parameter(m, weight, {-1, -1});
+  attributes.push_back({"geglu", std::int64_t{geglu}});
+  return op("Int8Linear", int8_inputs(x, has_bias ? &added : nullptr), attributes, diffbir);
+}
+
 Value Builder::geglu(const Value& x, const Module& m) {
   if (options_.fusions.geglu && m.has("bias")) {
+    constexpr std::int64_t whole_panels = 2 * Int8Weights::panel_width;
+    if (is_int8(m, "weight") && m.size("weight", 0) % whole_panels == 0) {
+      return int8_linear(x, m, "weight", "bias", true);
+    }
     const Value product = project(x, m, "weight");
     return op("Geglu", {product, parameter(m, "bias", {m.size("weight", 0)})}, {}, diffbir);
   }

@@ -87,14 +87,14 @@ Graph unet_shallow(const Module& m, const UNetConfig& config, const graph::Build
   b.paired();
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
-  const std::vector<Value> skips = input_blocks(b, m, x, ports.c, full_size_blocks(m));
+  const std::vector<Value> skips = input_blocks(b, m, x, ports.c, shallow_blocks(m));
   const Value deep = feature_map(b, "deep");
   b.output("out", decode(b, m, deep, skips, ports), 4);
   return b.finish();
 }
 
 std::string deep_feature(const Module& m) {
-  return m["output_blocks"][count_blocks(m["output_blocks"]) - full_size_blocks(m) - 1].path();
+  return m["output_blocks"][count_blocks(m["output_blocks"]) - shallow_blocks(m) - 1].path();
 }
 
 }  // namespace diffbir::nets

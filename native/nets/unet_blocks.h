@@ -44,8 +44,9 @@ EncoderOutputs unet_encoder(graph::Builder& b, const graph::Module& m, const gra
 std::vector<graph::Value> input_blocks(graph::Builder& b, const graph::Module& m, const graph::Value& x,
                                        const UNetContext& c, std::int64_t count);
 
-/// Number of input blocks before the first that halves the picture.
-std::int64_t full_size_blocks(const graph::Module& m);
+/// Number of input blocks, and of output blocks, that are computed anew where deeper ones are reused: those at full
+/// size but for the deepest, which costs a third of them and changes pictures no more than the ones below it.
+std::int64_t shallow_blocks(const graph::Module& m);
 
 /// Output channels of every input block: two networks of one geometry, a UNet and its ControlNet, have the same.
 std::vector<std::int64_t> encoder_channels(const graph::Module& m);

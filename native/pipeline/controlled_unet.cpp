@@ -169,7 +169,7 @@ Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, Cancellati
   if (cache.reuse_ == Reuse::none) {
     cache.controls_.clear();
   } else if (cache.reuse_ == Reuse::deep) {
-    // The blocks at full size have the last controls, as many as their network has inputs left.
+    // The blocks that are left have the last controls, as many as their network has inputs left.
     const std::size_t inputs_of_rest = rest_->open(token).input_names().size();
     const std::size_t used = inputs_of_rest - before_features - cache.features_.size();
     cache.controls_.erase(cache.controls_.begin(), cache.controls_.end() - static_cast<std::ptrdiff_t>(used));

@@ -17,7 +17,7 @@ namespace diffbir {
 enum class Reuse {
   none,
   encoder,  // the UNet's encoder and the ControlNet (Li et al. 2024, "Faster diffusion")
-  deep,     // also the UNet's decoder up to the blocks at full size (Ma et al. 2024, "DeepCache")
+  deep,     // also the UNet's decoder but for its last blocks (Ma et al. 2024, "DeepCache")
 };
 
 /// The features of one stream of predictions: of one prompt and one part of the picture.

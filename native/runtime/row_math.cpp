@@ -51,4 +51,21 @@ void geglu_rows(const float* x, const float* bias, float* y, std::size_t rows, s
   }
 }
 
+DIFFBIR_SIMD_CLONES
+void store_rows(const float* x, std::size_t x_stride, const float* bias, float* y, std::size_t y_stride,
+                std::size_t rows, std::size_t width) {
+  for (std::size_t row = 0; row < rows; ++row, x += x_stride, y += y_stride) {
+    if (bias) {
+      for (std::size_t i = 0; i < width; ++i) y[i] = x[i] + bias[i];
+    } else {
+      for (std::size_t i = 0; i < width; ++i) y[i] = x[i];
+    }
+  }
+}
+
+DIFFBIR_SIMD_CLONES
+void accumulate(const float* x, float* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) y[i] += x[i];
+}
+
 }  // namespace diffbir::runtime

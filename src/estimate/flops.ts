@@ -30,7 +30,7 @@ export function flopsOf(network: NetworkSpec, run: Run): number {
     case 'unet_decoder':
       return unetFlops(weights, pixels / CELL_PIXELS, run.tokens, (name) => /^(output_blocks|out)\./.test(name));
     case 'unet_shallow':
-      return unetFlops(weights, pixels / CELL_PIXELS, run.tokens, isFullSize(weights));
+      return unetFlops(weights, pixels / CELL_PIXELS, run.tokens, isShallow(weights));
     case 'vae_encoder':
       return autoencoderFlops(weights, pixels, 'encoder', 'down', /^(encoder|quant_conv)\./);
     case 'vae_decoder':
@@ -99,14 +99,15 @@ function unetFlops(weights: Weights, cells: number, tokens: number, isOwn = (_na
   return sum;
 }
 
-/** The weights of the blocks before the first halving, and of those that meet their skip connections (nets/unet.h). */
-function isFullSize(weights: Weights): (name: string) => boolean {
+/** The weights of the blocks that `unet_shallow` has (shallow_blocks() in nets/unet_blocks.h). */
+function isShallow(weights: Weights): (name: string) => boolean {
   const { input } = unetAreas(weights);
   const blocks = new Set([...weights.keys()].flatMap((name) => /^input_blocks\.(\d+)\./.exec(name)?.[1] ?? [])).size;
   const fullSize = Array.from({ length: blocks }, (_, block) => input(block)).filter((area) => area === 1).length;
+  const shallow = Math.max(1, fullSize - 1);
   return (name) => {
     const [, list, block] = /^(input|output)_blocks\.(\d+)\./.exec(name) ?? [];
-    if (list) return list === 'input' ? Number(block) < fullSize : Number(block) >= blocks - fullSize;
+    if (list) return list === 'input' ? Number(block) < shallow : Number(block) >= blocks - shallow;
     return /^(out|time_embed)\./.test(name);
   };
 }

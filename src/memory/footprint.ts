@@ -109,7 +109,7 @@ function unetFootprint(unet: NetworkSpec, prompts: number): Pick<Footprint, 'dif
   const bytes = (floats: number) => (4 * floats) / CELL_PIXELS;
   return {
     diffusion: prompts * bytes(2 * skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS),
-    // What comes from below full size is a part of the widest concatenation there.
+    // What the deeper blocks give is a part of the widest concatenation.
     features: { encoder: bytes(2 * skips), deep: bytes(fullSize + widestInput) },
   };
 }

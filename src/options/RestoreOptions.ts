@@ -263,7 +263,7 @@ export interface RestoreOptions {
   speed?: 'quality' | 'balanced' | 'fast' | undefined;
   /**
    * What most steps take from an earlier one: `encoder` the features of the UNet's encoder and of the ControlNet,
-   * `deep` also those of its decoder below full size.
+   * `deep` also those of its decoder but for the last two blocks.
    * @default `none`; `deep` for `balanced` and `fast`
    */
   reuse?: 'none' | 'encoder' | 'deep' | undefined;

@@ -235,7 +235,7 @@ export const OPTIONS = {
   reuse: {
     kind: oneOf(['none', 'encoder', 'deep']),
     defaultDoc: '`none`; `deep` for `balanced` and `fast`',
-    doc: "What most steps take from an earlier one: `encoder` the features of the UNet's encoder and of the ControlNet, `deep` also those of its decoder below full size.",
+    doc: "What most steps take from an earlier one: `encoder` the features of the UNet's encoder and of the ControlNet, `deep` also those of its decoder but for the last two blocks.",
     scope: 'call',
     manifest: true,
     recordedFrom: 2,

@@ -36,8 +36,8 @@ describe('parts of the UNet', () => {
     skips = Array.from({ length: blocks }, (_, i) => `input_blocks.${i}`);
     const isFullSize = (i: number) =>
       !stage2.unet.weights.tensors.some(({ name }) => new RegExp(`^input_blocks\\.([0-${i}])\\.0\\.op\\.`).test(name));
-    const fullSize = skips.filter((_, i) => isFullSize(i)).length;
-    deep = `output_blocks.${blocks - fullSize - 1}`;
+    const shallow = skips.filter((_, i) => isFullSize(i)).length - 1;
+    deep = `output_blocks.${blocks - shallow - 1}`;
     const network = primitives.createNetwork(stage2.unet, 1, [...skips, 'middle_block', deep]);
     whole = network.run({ x, t, context, strength, ...controls });
   });
@@ -49,7 +49,7 @@ describe('parts of the UNet', () => {
     expect(distance(out, whole.out)).toBeLessThan(1e-5);
   });
 
-  test('the blocks at full size on what the deeper ones gave', () => {
+  test('the shallow blocks on what the deeper ones gave', () => {
     const inputs = { x, t, context, strength, deep: whole[deep] as NativeTensor, ...controls };
     const { out } = run({ ...stage2.unet, type: 'unet_shallow' }, inputs);
     expect(distance(out, whole.out)).toBeLessThan(1e-5);

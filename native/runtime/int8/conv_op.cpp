@@ -126,21 +126,20 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
     return pixel < 0 ? int8::Group{pixels.bytes.data(), {0, 0}} : pixels.at(static_cast<std::size_t>(pixel), g);
   };
   const std::size_t plane = geometry.out_plane();
-  const auto store = [&](std::size_t first, std::size_t count, std::size_t panel, const float* sums) {
+  const auto store = [&](std::size_t first, std::size_t count, std::size_t panel, const auto& sums) {
     const std::size_t first_output = panel * Int8Weights::panel_width;
     const std::size_t width = std::min(Int8Weights::panel_width, outputs - first_output);
     // The rows of a block can belong to two items of the batch.
     for (std::size_t row = first; row < first + count;) {
       const std::size_t item = row / plane;
       const std::size_t end = std::min(first + count, (item + 1) * plane);
-      kernels.store_planes(sums + (row - first) * Int8Weights::panel_width, end - row, width,
-                           bias && item < half ? bias + first_output : nullptr,
+      kernels.store_planes(sums[0] + (row - first) * Int8Weights::panel_width, end - row, width,
+                           bias ? bias + first_output : nullptr,
                            out + (item * outputs + first_output) * plane + row % plane, plane);
       row = end;
     }
   };
-  int8::Product(weights, kernels, batch * plane, group_of, store).run(context);
-  if (paired) int8::add_base(context, out, out + half * outputs * plane, half * outputs * plane);
+  int8::product<1>(weights, kernels, {batch * plane, paired}, group_of, store).run(context);
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

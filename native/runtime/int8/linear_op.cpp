@@ -5,9 +5,46 @@
 
 #include "runtime/int8/product.h"
 #include "runtime/parallel_for.h"
+#include "runtime/row_math.h"
 #include "runtime/scratch.h"
 
 namespace diffbir::runtime {
+namespace {
+
+constexpr std::size_t panel_width = Int8Weights::panel_width;
+
+/// Where the results of a linear layer go: rows of `width`.
+struct Output {
+  float* rows;
+  std::size_t width;
+  const float* bias;  // of as many outputs as the weights have; may be null
+
+  void store(std::size_t first, std::size_t count, std::size_t panel, const float* sums) const {
+    const std::size_t first_output = panel * panel_width;
+    const std::size_t some = std::min(panel_width, width - first_output);
+    store_rows(sums, panel_width, bias ? bias + first_output : nullptr, rows + first * width + first_output, width,
+               count, some);
+  }
+
+  void store_geglu(std::size_t first, std::size_t count, std::size_t panel, const float* values,
+                   const float* gates) const {
+    const std::size_t first_output = panel * panel_width;
+    float biases[2 * panel_width];
+    std::copy_n(bias + first_output, panel_width, biases);
+    std::copy_n(bias + width + first_output, panel_width, biases + panel_width);
+    float both[2 * panel_width];
+    for (std::size_t row = 0; row < count; ++row) {
+      std::copy_n(values + row * panel_width, panel_width, both);
+      std::copy_n(gates + row * panel_width, panel_width, both + panel_width);
+      geglu_rows(both, biases, rows + (first + row) * width + first_output, 1, panel_width);
+    }
+  }
+};
+
+}  // namespace
+
+Int8LinearKernel::Int8LinearKernel(const OrtKernelInfo* info, const Int8Table& table)
+    : attributes_(info, table), geglu_(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("geglu") != 0) {}
 
 OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
@@ -19,7 +56,7 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
     return Ort::Status("Int8Linear needs as many inputs as its weights have", ORT_INVALID_ARGUMENT).release();
   }
   const std::size_t inputs = weights.inputs();
-  const std::size_t outputs = weights.outputs();
+  const std::size_t outputs = geglu_ ? weights.outputs() / 2 : weights.outputs();
   const std::size_t rows = x.GetTensorTypeAndShapeInfo().GetElementCount() / inputs;
   const bool paired = int8::is_paired(context, 2) && shape.front() % 2 == 0;
   const std::size_t half = paired ? rows / 2 : rows;
@@ -27,7 +64,11 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   const float* in = x.GetTensorData<float>();
   const auto bias_value = context.GetInputCount() > 1 ? context.GetInput(1) : Ort::ConstValue{nullptr};
   const float* bias = bias_value ? bias_value.GetTensorData<float>() : nullptr;
-  float* out = context.GetOutput(0, shape).GetTensorMutableData<float>();
+  if (geglu_ && (!bias || weights.outputs() % (2 * panel_width) != 0)) {
+    return Ort::Status("Int8Linear with geglu needs a bias, and halves of whole panels", ORT_INVALID_ARGUMENT)
+        .release();
+  }
+  const Output output{context.GetOutput(0, shape).GetTensorMutableData<float>(), outputs, bias};
   if (rows == 0) return nullptr;
 
   const std::size_t groups = weights.groups_per_tap();
@@ -48,18 +89,18 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   const auto group_of = [&](std::size_t row, std::size_t, std::size_t g) {
     return int8::Group{bytes.data() + (row * groups + g) * group, affine[row * groups + g]};
   };
-  const auto store = [&](std::size_t first, std::size_t count, std::size_t panel, const float* sums) {
-    const std::size_t first_output = panel * Int8Weights::panel_width;
-    const std::size_t width = std::min(Int8Weights::panel_width, outputs - first_output);
-    for (std::size_t row = 0; row < count; ++row) {
-      const float* from = sums + row * Int8Weights::panel_width;
-      float* to = out + (first + row) * outputs + first_output;
-      for (std::size_t i = 0; i < width; ++i)
-        to[i] = bias && first + row < half ? from[i] + bias[first_output + i] : from[i];
-    }
+  const auto store = [&](std::size_t first, std::size_t count, std::size_t panel, const auto& sums) {
+    output.store(first, count, panel, sums[0]);
   };
-  int8::Product(weights, kernels, rows, group_of, store).run(context);
-  if (paired) int8::add_base(context, out, out + half * outputs, half * outputs);
+  const auto store_geglu = [&](std::size_t first, std::size_t count, std::size_t panel, const auto& sums) {
+    output.store_geglu(first, count, panel, sums[0], sums[1]);
+  };
+  const int8::Rows both_halves{rows, paired};
+  if (geglu_) {
+    int8::product<2>(weights, kernels, both_halves, group_of, store_geglu).run(context);
+  } else {
+    int8::product<1>(weights, kernels, both_halves, group_of, store).run(context);
+  }
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
