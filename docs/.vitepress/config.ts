@@ -74,6 +74,7 @@ export default defineConfig({
           { text: 'Architecture', link: '/internals/architecture' },
           { text: 'Adding a network', link: '/internals/add-a-network' },
           { text: 'Adding a sampler', link: '/internals/add-a-sampler' },
+          { text: 'Bad inputs', link: '/bad-inputs' },
           { text: 'Release checklist', link: '/internals/release' },
         ],
       },
