@@ -107,7 +107,8 @@ export interface RestoreOptions {
    */
   task?: 'sr' | 'denoise' | 'face' | 'unaligned_face' | undefined;
   /**
-   * Threads that one operator may use. An integer from 1 to 1024.
+   * Threads that one operator may use. Another number can add in another order, which changes a pixel here and
+   * there by one level. An integer from 1 to 1024.
    * @default the processors of the machine, or as many as the CPU quota of the container is worth
    */
   threads?: number | undefined;

@@ -67,7 +67,7 @@ export const OPTIONS = {
     kind: integer(1, 1024),
     default: defaultThreads(),
     defaultDoc: 'the processors of the machine, or as many as the CPU quota of the container is worth',
-    doc: 'Threads that one operator may use.',
+    doc: 'Threads that one operator may use. Another number can add in another order, which changes a pixel here and there by one level.',
     scope: 'load',
   },
   concurrency: {
