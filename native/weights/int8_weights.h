@@ -37,6 +37,9 @@ class Int8Weights {
   std::size_t group() const noexcept { return group_; }
   std::size_t groups_per_tap() const noexcept { return groups_per_tap_; }
 
+  /// Bytes of all weights.
+  std::size_t size() const noexcept { return panels() * taps() * groups_per_tap_ * group_ * panel_width; }
+
   /// group() / depth times panel_width times depth bytes, aligned to 64.
   const std::int8_t* bytes(std::size_t panel, std::size_t tap, std::size_t group) const noexcept {
     return bytes_.get() + index(panel, tap, group) * group_ * panel_width;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <vector>
 
 #include "runtime/int8/product.h"
 #include "runtime/parallel_for.h"
@@ -12,25 +13,49 @@ namespace {
 
 constexpr std::size_t pixels_to_quantize = 64;  // by one call of a thread
 
-/// A convolution's places: which input pixel an output pixel sees at a position in the kernel. 32 bits, whose divisions
-/// are several times faster.
+/// The input pixel under the upper left corner of the kernel; rows and columns wrap around below 0.
+struct Corner {
+  std::uint32_t item_start;  // number in the batch of its item's first pixel
+  std::uint32_t y, x;
+};
+
+struct Tap {
+  std::uint32_t y, x;
+};
+
+/// A convolution's places: which input pixel an output pixel sees at a position in the kernel.
 struct Geometry {
   std::uint32_t height, width;          // of the input
   std::uint32_t out_height, out_width;  // of the output
-  std::uint32_t kernel_width, stride, top, left;
+  std::uint32_t kernel_height, kernel_width, stride, top, left;
 
   std::uint32_t plane() const { return height * width; }
   std::uint32_t out_plane() const { return out_height * out_width; }
 
+  std::vector<Tap> taps() const {
+    std::vector<Tap> taps;
+    for (std::uint32_t y = 0; y < kernel_height; ++y) {
+      for (std::uint32_t x = 0; x < kernel_width; ++x) taps.push_back({y, x});
+    }
+    return taps;
+  }
+
+  /// Of all output pixels. A table, since a product asks for each of them once a panel, tap and group, and divisions
+  /// would take a tenth of its time.
+  void fill(Corner* corners, std::uint32_t batch) const {
+    for (std::uint32_t item = 0; item < batch; ++item) {
+      for (std::uint32_t y = 0; y < out_height; ++y) {
+        for (std::uint32_t x = 0; x < out_width; ++x)
+          *corners++ = {item * plane(), y * stride - top, x * stride - left};
+      }
+    }
+  }
+
   /// The input pixel's number in the batch, or -1 for the zeros around the picture.
-  std::int64_t input_of(std::uint32_t output, std::uint32_t tap) const {
-    const std::uint32_t item = output / out_plane();
-    const std::uint32_t place = output - item * out_plane();
-    const std::uint32_t out_y = place / out_width;
-    const std::uint32_t y = out_y * stride + tap / kernel_width - top;  // wraps around where it is negative
-    const std::uint32_t x = (place - out_y * out_width) * stride + tap % kernel_width - left;
-    if (y >= height || x >= width) return -1;
-    return static_cast<std::int64_t>(item) * plane() + y * width + x;
+  std::int64_t input_of(Corner corner, Tap tap) const {
+    const std::uint32_t y = corner.y + tap.y;
+    const std::uint32_t x = corner.x + tap.x;
+    return y < height && x < width ? std::int64_t{corner.item_start} + y * width + x : -1;
   }
 };
 
@@ -103,8 +128,9 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
     return Ort::Status("Int8Conv takes fewer than 2^31 pixels at once", ORT_INVALID_ARGUMENT).release();
   }
   const auto small = [](std::int64_t size) { return static_cast<std::uint32_t>(size); };
-  const Geometry geometry{small(shape[2]),     small(shape[3]), small(out_height), small(out_width),
-                          small(kernel_width), small(stride_),  small(pads_[0]),   small(pads_[1])};
+  const Geometry geometry{small(shape[2]),  small(shape[3]),      small(out_height),
+                          small(out_width), small(kernel_height), small(kernel_width),
+                          small(stride_),   small(pads_[0]),      small(pads_[1])};
   const auto batch = static_cast<std::size_t>(shape[0]);
   const std::size_t outputs = weights.outputs();
   const auto bias_value = context.GetInputCount() > 1 ? context.GetInput(1) : Ort::ConstValue{nullptr};
@@ -119,9 +145,11 @@ OrtStatusPtr Int8ConvKernel::ComputeV2(OrtKernelContext* raw_context) noexcept t
   const Source source{x.GetTensorData<float>(), batch, half, weights.inputs(), geometry.plane()};
   quantize(context, kernels, source, pixels);
 
+  const std::vector<Tap> taps = geometry.taps();
+  Scratch<Corner> corners(context, batch * geometry.out_plane());
+  geometry.fill(corners.data(), small(shape[0]));
   const auto group_of = [&](std::size_t row, std::size_t tap, std::size_t g) {
-    const std::int64_t pixel =
-        geometry.input_of(small(static_cast<std::int64_t>(row)), static_cast<std::uint32_t>(tap));
+    const std::int64_t pixel = geometry.input_of(corners[row], taps[tap]);
     // Of a zero only the range counts: any bytes times a scale of 0.
     return pixel < 0 ? int8::Group{pixels.bytes.data(), {0, 0}} : pixels.at(static_cast<std::size_t>(pixel), g);
   };

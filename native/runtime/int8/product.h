@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "graph/ort.h"
 #include "runtime/int8/kernel.h"
@@ -20,6 +21,10 @@ struct Group {
 
 /// Rows whose sums are made before those of the next panel, so that weights and sums stay in the processor's caches.
 constexpr std::size_t rows_of_task = 48;
+
+/// Weights of more bytes than this are not expected to stay in a core's cache while a block of rows passes all panels:
+/// then all blocks of rows pass one panel before the next.
+constexpr std::size_t resident_bytes = std::size_t{4} << 20;
 
 /// The rows of activations that a product has. In pairs, the second half are the differences of rows from those of the
 /// first half, in the same order, and so are their products.
@@ -45,8 +50,11 @@ class Product {
 
   void run(const Ort::KernelContext& context) const {
     const std::size_t blocks = (rows_.first_half() + rows_of_block() - 1) / rows_of_block();
-    parallel_for(context, blocks * panels(),
-                 [this](std::size_t task) { run_task(task / panels() * rows_of_block(), task % panels()); });
+    parallel_for(context, blocks * panels(), [this, blocks](std::size_t task) {
+      const auto [block, panel] = weights_.size() > resident_bytes ? std::pair{task % blocks, task / blocks}
+                                                                   : std::pair{task / panels(), task % panels()};
+      run_task(block * rows_of_block(), panel);
+    });
   }
 
  private:
