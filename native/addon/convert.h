@@ -54,6 +54,7 @@ EdmOptions to_edm_options(Napi::Value value, const std::string& name);          
 ScheduleConfig to_schedule_config(Napi::Value value, const std::string& name);    // ScheduleSpec
 /// Maps the file: also throws what WeightTable throws.
 std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std::string& name);
+graph::Precision to_precision(Napi::Value value, const std::string& name);
 NetworkSpec to_network_spec(Napi::Value value, const std::string& name);
 ModelSpec to_model_spec(Napi::Value value, const std::string& name);
 

@@ -58,13 +58,6 @@ NetworkConfig to_network_config(Napi::Value value, const std::string& name) {
   return config;
 }
 
-graph::Precision to_precision(Napi::Value value, const std::string& name) {
-  const std::string text = to_text(value, name);
-  if (text == "float32") return graph::Precision::float32;
-  if (text == "int8") return graph::Precision::int8;
-  refuse(value, name, "float32 or int8");
-}
-
 /// Names of those that are on.
 Optimizations to_optimizations(Napi::Value value, const std::string& name) {
   Optimizations result;
@@ -198,6 +191,13 @@ std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std:
     entries.push_back(to_tensor_entry(to_object(tensors.Get(i), member), member));
   }
   return WeightTable::open(field(object, name, "file", to_text), size, entries);
+}
+
+graph::Precision to_precision(Napi::Value value, const std::string& name) {
+  const std::string text = to_text(value, name);
+  if (text == "float32") return graph::Precision::float32;
+  if (text == "int8") return graph::Precision::int8;
+  refuse(value, name, "float32 or int8");
 }
 
 NetworkSpec to_network_spec(Napi::Value value, const std::string& name) {

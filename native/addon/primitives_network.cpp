@@ -116,6 +116,20 @@ Napi::Value create_layer(const Napi::CallbackInfo& info) {
   return network_handle(info.Env(), runtime::Network(b.finish(), {.threads = threads}));
 }
 
+/// createAttention(heads, width, precision, threads): attention alone, of q, k and v.
+Napi::Value create_attention(const Napi::CallbackInfo& info) {
+  const graph::AttentionOptions options{to_integer(info[0], "heads", 1, 1024), to_integer(info[1], "width", 1, 1024)};
+  const auto threads = static_cast<int>(to_integer(info[3], "threads", 1, 1024));
+
+  graph::Builder b({.precision = to_precision(info[2], "precision")});
+  const Shape tokens{-1, -1, options.heads * options.width};
+  const graph::Value q = b.input("q", tokens);
+  const graph::Value k = b.input("k", tokens);
+  const graph::Value v = b.input("v", tokens);
+  b.output("out", b.attention(q, k, v, options), tokens.size());
+  return network_handle(info.Env(), runtime::Network(b.finish(), {.threads = threads}));
+}
+
 Napi::Value shifted_window_mask(const Napi::CallbackInfo& info) {
   const auto side = [&](std::size_t index, const char* name) { return to_integer(info[index], name, 1, 1 << 16); };
   const std::int64_t height = side(0, "height");
@@ -161,6 +175,7 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
 void add_network_primitives(Napi::Object primitives) {
   set_function(primitives, "createNetwork", create_network);
   set_function(primitives, "createLayer", create_layer);
+  set_function(primitives, "createAttention", create_attention);
   set_function(primitives, "createAutoencoder", create_autoencoder);
   set_function(primitives, "openNetworks", [](const Napi::CallbackInfo& info) -> Napi::Value {
     return Napi::Number::New(info.Env(), static_cast<double>(open_networks()));

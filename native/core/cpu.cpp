@@ -13,16 +13,10 @@ bool has_avx512_vnni() noexcept {
   static const bool is_there = has_avx512() && __builtin_cpu_supports("avx512vnni");
   return is_there;
 }
-bool has_avx512_bf16() noexcept {
-  static const bool is_there = has_avx512() && __builtin_cpu_supports("avx512bf16");
-  return is_there;
-}
-
 #else
 
 bool has_avx512() noexcept { return false; }
 bool has_avx512_vnni() noexcept { return false; }
-bool has_avx512_bf16() noexcept { return false; }
 
 #endif
 

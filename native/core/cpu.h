@@ -13,6 +13,5 @@ namespace diffbir {
 /// built without them.
 bool has_avx512() noexcept;  // F, BW, DQ and VL
 bool has_avx512_vnni() noexcept;
-bool has_avx512_bf16() noexcept;
 
 }  // namespace diffbir

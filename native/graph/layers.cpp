@@ -140,8 +140,8 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
   // The widths that runtime::attention::takes().
   const bool is_vector = !causal && (width == 16 || width == 32 || width == 64) && has_avx512();
   if (fusions.attention && fusions.vector_kernels && is_vector) {
-    const bool bfloat16 = options_.precision == Precision::int8 && has_avx512_bf16();
-    return op("Attention", {q, k, v}, {{"width", width}, {"bfloat16", std::int64_t{bfloat16}}}, diffbir);
+    const bool in_bytes = options_.precision == Precision::int8 && has_avx512_vnni();
+    return op("Attention", {q, k, v}, {{"width", width}, {"bytes", std::int64_t{in_bytes}}}, diffbir);
   }
   const Value y = fusions.attention ? op("MultiHeadAttention", {q, k, v},
                                          {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft)

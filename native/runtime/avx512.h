@@ -1,6 +1,6 @@
 #pragma once
 
-// The innermost loop that products of bytes, of bfloat16 and of float32 share. Only for sources that have switched
+// The innermost loop that products of bytes and of float32 share. Only for sources that have switched
 // AVX-512 on with `#pragma GCC target`, after all their other headers: everything here has internal linkage, so that
 // the linker cannot take one of these functions for the rest of the addon.
 
@@ -21,14 +21,6 @@ struct FloatStep {
   using Sum = __m512;
   static void add(Sum& sum, __m512i row, __m512i column) {
     asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(row), "v"(column));
-  }
-};
-
-/// Two products of bfloat16.
-struct Bfloat16Step {
-  using Sum = __m512;
-  static void add(Sum& sum, __m512i row, __m512i column) {
-    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(row), "v"(column));
   }
 };
 
@@ -70,6 +62,17 @@ inline __attribute__((always_inline)) void accumulate(typename Step::Sum (&sums)
                                                       const void* panel, std::size_t steps) {
   accumulate<Step, vectors>(sums, rows, panel, steps, std::make_index_sequence<count>(),
                             std::make_index_sequence<vectors>());
+}
+
+/// 2^x for x <= 0: a polynomial on [-1/2, 1/2] (least squares of the relative error), whose last coefficient is the
+/// constant, and the exponent. A factor of all coefficients is a factor of the result. NaN stays NaN.
+template <std::size_t terms>
+inline __attribute__((always_inline)) __m512 exp2(__m512 x, const float (&coefficients)[terms]) {
+  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT);
+  const __m512 f = _mm512_sub_ps(x, whole);
+  __m512 p = _mm512_set1_ps(coefficients[0]);
+  for (std::size_t i = 1; i < terms; ++i) p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(coefficients[i]));
+  return _mm512_scalef_ps(p, whole);
 }
 
 /// The first `count` lanes; all for 16 and more.

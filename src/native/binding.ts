@@ -373,6 +373,8 @@ export interface Primitives extends FacePrimitives {
    * a convolution that keeps the size.
    */
   createLayer(weight: NativeTensor, threads: number): NativeNetwork;
+  /** Attention alone on the inputs `q` [B,L,C], `k` and `v` [B,S,C] of `heads` heads that are `width` wide, output `out`. */
+  createAttention(heads: number, width: number, precision: Precision, threads: number): NativeNetwork;
   /** How many networks are open in the process, those of createNetwork aside. */
   openNetworks(): number;
   /** The autoencoder working on tiles, with latents as they leave the network (scale factor 1). */

@@ -16,13 +16,22 @@ using attention::queries_of_task;
 
 std::size_t blocks_of(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
 
+/// The mean of `count` rows of `width` that are `stride` apart.
+void mean_of(const float* rows, std::size_t stride, std::size_t count, std::size_t width, float* mean) {
+  std::fill_n(mean, width, 0.0F);
+  for (std::size_t row = 0; row < count; ++row) {
+    for (std::size_t i = 0; i < width; ++i) mean[i] += rows[row * stride + i];
+  }
+  for (std::size_t i = 0; i < width; ++i) mean[i] /= static_cast<float>(count);
+}
+
 }  // namespace
 
 AttentionKernel::AttentionKernel(const OrtKernelInfo* info) {
   const Ort::ConstKernelInfo attributes(info);
   width_ = static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("width"));
-  kernels_ = attributes.GetAttribute<std::int64_t>("bfloat16") != 0 ? attention::bfloat16_kernels()
-                                                                    : attention::float_kernels();
+  kernels_ =
+      attributes.GetAttribute<std::int64_t>("bytes") != 0 ? attention::byte_kernels() : attention::float_kernels();
   if (!kernels_ || !attention::takes(width_)) {
     throw std::invalid_argument("Attention needs AVX-512 and heads of 16, 32 or 64 channels");
   }
@@ -50,9 +59,17 @@ OrtStatusPtr AttentionKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
   const auto keys = static_cast<std::size_t>(key_shape[1]);
   const std::size_t heads = channels / width_;
   const std::size_t blocks = blocks_of(keys, keys_of_block);
-  const std::size_t block_bytes = keys_of_block * width_ * kernels_->element;
+  const std::size_t block_bytes = kernels_->block_bytes(width_);
   Scratch<char> packed_keys(context, batch * heads * blocks * block_bytes);
   Scratch<char> packed_values(context, batch * heads * blocks * block_bytes);
+
+  Scratch<float> centres(context, batch * channels);
+  if (kernels_->centres_keys) {
+    parallel_for(context, batch * heads, [&](std::size_t head) {
+      const std::size_t first = head / heads * keys * channels + head % heads * width_;
+      mean_of(k + first, channels, keys, width_, centres.data() + head * width_);
+    });
+  }
 
   // Head after head, in each block after block.
   parallel_for(context, batch * heads * blocks, [&](std::size_t index) {
@@ -61,7 +78,8 @@ OrtStatusPtr AttentionKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
     const std::size_t item = index / blocks / heads;
     const std::size_t first = (item * keys + block * keys_of_block) * channels + head * width_;
     const std::size_t count = std::min(keys_of_block, keys - block * keys_of_block);
-    kernels_->pack_keys(k + first, channels, count, width_, packed_keys.data() + index * block_bytes);
+    kernels_->pack_keys(k + first, centres.data() + index / blocks * width_, channels, count, width_,
+                        packed_keys.data() + index * block_bytes);
     kernels_->pack_values(v + first, channels, count, width_, packed_values.data() + index * block_bytes);
   });
   const std::size_t tasks = blocks_of(queries, queries_of_task);

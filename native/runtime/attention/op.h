@@ -17,9 +17,9 @@ class AttentionKernel {
   const attention::Kernels* kernels_;
 };
 
-/// diffbir.Attention(q [B,L,C], k [B,S,C], v [B,S,C]) {width, bfloat16} -> [B,L,C]: softmax(q k^T / sqrt(width)) v per
+/// diffbir.Attention(q [B,L,C], k [B,S,C], v [B,S,C]) {width, bytes} -> [B,L,C]: softmax(q k^T / sqrt(width)) v per
 /// head of `width` channels (attention::takes()), a block of keys after the other, so that the scores never leave the
-/// processor's caches. Needs AVX-512.
+/// processor's caches. Multiplies float32, or with `bytes` 1 bytes. Needs AVX-512.
 class AttentionOp : public CustomOp<AttentionOp, AttentionKernel> {
  public:
   const char* GetName() const { return "Attention"; }
