@@ -13,10 +13,16 @@ bool has_avx512_vnni() noexcept {
   static const bool is_there = has_avx512() && __builtin_cpu_supports("avx512vnni");
   return is_there;
 }
+bool has_avx512_vbmi() noexcept {
+  static const bool is_there = has_avx512() && __builtin_cpu_supports("avx512vbmi");
+  return is_there;
+}
+
 #else
 
 bool has_avx512() noexcept { return false; }
 bool has_avx512_vnni() noexcept { return false; }
+bool has_avx512_vbmi() noexcept { return false; }
 
 #endif
 

@@ -13,5 +13,6 @@ namespace diffbir {
 /// built without them.
 bool has_avx512() noexcept;  // F, BW, DQ and VL
 bool has_avx512_vnni() noexcept;
+bool has_avx512_vbmi() noexcept;
 
 }  // namespace diffbir

@@ -36,7 +36,7 @@ struct Fusions {
 enum class Precision {
   float32,
   /// Weights and activations of 8 bits, sums of 32 (runtime::Int8LinearOp, Int8ConvOp), for convolutions and linear
-  /// layers with at least 32 inputs and outputs, and for attention where the processor has AVX-512 VNNI.
+  /// layers with at least 32 inputs and outputs, and for attention where the processor has AVX-512 VNNI and VBMI.
   int8,
 };
 

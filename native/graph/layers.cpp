@@ -140,7 +140,7 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
   // The widths that runtime::attention::takes().
   const bool is_vector = !causal && (width == 16 || width == 32 || width == 64) && has_avx512();
   if (fusions.attention && fusions.vector_kernels && is_vector) {
-    const bool in_bytes = options_.precision == Precision::int8 && has_avx512_vnni();
+    const bool in_bytes = options_.precision == Precision::int8 && has_avx512_vnni() && has_avx512_vbmi();
     return op("Attention", {q, k, v}, {{"width", width}, {"bytes", std::int64_t{in_bytes}}}, diffbir);
   }
   const Value y = fusions.attention ? op("MultiHeadAttention", {q, k, v},

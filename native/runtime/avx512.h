@@ -64,6 +64,15 @@ inline __attribute__((always_inline)) void accumulate(typename Step::Sum (&sums)
                             std::make_index_sequence<vectors>());
 }
 
+/// Calls work<i>() for 0 <= i < count: an array that only constants index can stay in registers.
+template <std::size_t count, typename Work>
+inline __attribute__((always_inline)) void unrolled(Work work) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) __attribute__((always_inline)) {
+    (work.template operator()<I>(), ...);
+  }
+  (std::make_index_sequence<count>());
+}
+
 /// 2^x for x <= 0: a polynomial on [-1/2, 1/2] (least squares of the relative error), whose last coefficient is the
 /// constant, and the exponent. A factor of all coefficients is a factor of the result. NaN stays NaN.
 template <std::size_t terms>

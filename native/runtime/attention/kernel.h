@@ -33,7 +33,7 @@ constexpr bool takes(std::size_t width) { return width == 16 || width == 32 || w
 const Kernels* float_kernels() noexcept;
 /// q, k, v and the weights in bytes: each query, each key relative to the mean of all and each channel of the values of
 /// a block has a scale of its own, and weights are relative to the largest of their block (compare Zhang et al. 2025,
-/// "SageAttention"). Null where compiler or processor do not have AVX-512 VNNI.
+/// "SageAttention"). Null where compiler or processor do not have AVX-512 VNNI and VBMI.
 const Kernels* byte_kernels() noexcept;
 
 }  // namespace diffbir::runtime::attention

@@ -15,7 +15,7 @@
 #include <limits>
 
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")
 
 #include "runtime/avx512.h"
 
@@ -31,8 +31,10 @@ constexpr float largest_byte = 127;
 constexpr int query_offset = 128;  // makes signed bytes of queries unsigned ones
 constexpr std::size_t widest = 64;
 
-/// 2^x on [0, 1) to 1.8e-3, less than what rounding to a byte does.
-constexpr float weight_exp2[] = {0.33634343F, 0.65841195F, 1.00164840F};
+/// Scores are compared in parts of an octave, so that the weight of a distance can be looked up. The last of the
+/// table's 256 distances is the first whose weight is no more than half a byte's step.
+constexpr float parts_of_octave = 28;
+
 /// 2^x to 2e-9: how the blocks of keys compare.
 constexpr float block_exp2[] = {0.00015370705F, 0.0013399848F, 0.0096183736F, 0.05550329F, 0.24022648F, 0.69314718F, 1};
 
@@ -70,15 +72,34 @@ Scaled scale_of_row(std::size_t width, const Value& value) {
   return scaled;
 }
 
-/// 255 * 2^x for x <= 0, rounded.
-inline __m512i weights_of(__m512 x) {
-  const __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF);
-  __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(255 * weight_exp2[0]), f, _mm512_set1_ps(255 * weight_exp2[1]));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(255 * weight_exp2[2]));
-  return _mm512_cvtps_epi32(_mm512_scalef_ps(p, x));  // by 2^floor(x)
-}
+struct alignas(64) Powers {
+  std::uint8_t bytes[256];
 
-/// The largest number of each of six registers, in this order; zeros behind them.
+  Powers() {
+    for (int i = 0; i < 256; ++i) {
+      bytes[i] = static_cast<std::uint8_t>(std::lround(255 * std::exp2(static_cast<float>(-i) / parts_of_octave)));
+    }
+  }
+};
+
+/// 255 * 2^(-distance / parts_of_octave), rounded, of distances of one byte.
+class PowerTable {
+ public:
+  PowerTable() {
+    static const Powers powers;
+    for (int part = 0; part < 4; ++part) parts_[part] = _mm512_load_si512(powers.bytes + 64 * part);
+  }
+  __m512i operator()(__m512i distances) const {
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(distances),
+                                  _mm512_permutex2var_epi8(parts_[0], distances, parts_[1]),
+                                  _mm512_permutex2var_epi8(parts_[2], distances, parts_[3]));
+  }
+
+ private:
+  __m512i parts_[4];
+};
+
+/// The largest number of each register, in their order; zeros behind them.
 inline __m512 largest_of(const __m512 (&rows)[rows_at_once]) {
   const auto halves = [](__m512 a, __m512 b) {  // eight numbers of a, then eight of b
     return _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
@@ -184,55 +205,58 @@ inline __mmask16 present(std::size_t count, std::size_t vector) {
 /// a block far below others has bytes as good as theirs; then the weighted values.
 template <std::size_t width>
 inline __attribute__((always_inline)) void attend_block(const std::uint8_t* q, const char* keys, const char* values,
-                                                        std::size_t count, State<width>& state, std::size_t first) {
+                                                        std::size_t count, const PowerTable& table, State<width>& state,
+                                                        std::size_t first) {
   const auto& key_header = *reinterpret_cast<const Header*>(keys);
   const auto& value_header = *reinterpret_cast<const Header*>(values);
   const void* rows[rows_at_once];
   for (std::size_t r = 0; r < rows_at_once; ++r) rows[r] = q + (first + r) * width;
-  __m512i products[rows_at_once * key_vectors];
-  for (std::size_t i = 0; i < rows_at_once * key_vectors; ++i) {
-    products[i] = _mm512_loadu_si512(key_header.starts + i % key_vectors * lanes);
-  }
-  avx512::accumulate<avx512::ByteStep, key_vectors>(products, rows, keys + header_bytes, width / depth);
-
-  __m512 scores[rows_at_once * key_vectors];
+  alignas(64) float scores[rows_at_once][keys_of_block];
   __m512 high[rows_at_once];
-  for (std::size_t r = 0; r < rows_at_once; ++r) {
-    for (std::size_t v = 0; v < key_vectors; ++v) {
-      __m512& score = scores[r * key_vectors + v];
-      score = _mm512_mul_ps(_mm512_cvtepi32_ps(products[r * key_vectors + v]),
-                            _mm512_loadu_ps(key_header.scales + v * lanes));
-      if (count < keys_of_block) {
-        score = _mm512_mask_blend_ps(present(count, v), _mm512_set1_ps(-1e30F), score);
-      }
-    }
-    const __m512* row = scores + r * key_vectors;
-    high[r] = _mm512_max_ps(_mm512_max_ps(row[0], row[1]), _mm512_max_ps(row[2], row[3]));
+  {
+    __m512i products[rows_at_once * key_vectors];
+    avx512::unrolled<rows_at_once * key_vectors>([&]<std::size_t i>() __attribute__((always_inline)) {
+      products[i] = _mm512_loadu_si512(key_header.starts + i % key_vectors * lanes);
+    });
+    avx512::accumulate<avx512::ByteStep, key_vectors>(products, rows, keys + header_bytes, width / depth);
+    avx512::unrolled<rows_at_once * key_vectors>([&]<std::size_t i>() __attribute__((always_inline)) {
+      constexpr std::size_t r = i / key_vectors;
+      constexpr std::size_t v = i % key_vectors;
+      __m512 score = _mm512_mul_ps(_mm512_cvtepi32_ps(products[i]), _mm512_loadu_ps(key_header.scales + v * lanes));
+      if (count < keys_of_block) score = _mm512_mask_blend_ps(present(count, v), _mm512_set1_ps(-1e30F), score);
+      _mm512_store_ps(scores[r] + v * lanes, score);
+      high[r] = v == 0 ? score : _mm512_max_ps(high[r], score);
+    });
   }
 
-  // Of the six queries, side by side.
-  constexpr __mmask16 six = (1U << rows_at_once) - 1;
+  // Of the queries, side by side.
+  const auto power_of_two = [](__m512 parts) {
+    return avx512::exp2(_mm512_mul_ps(parts, _mm512_set1_ps(1 / parts_of_octave)), block_exp2);
+  };
   const __m512 of_block = _mm512_mul_ps(largest_of(high), _mm512_loadu_ps(state.scales + first));
   const __m512 before = _mm512_loadu_ps(state.largest + first);
   const __m512 largest = _mm512_max_ps(before, of_block);
-  _mm512_mask_storeu_ps(state.largest + first, six, largest);
+  _mm512_mask_storeu_ps(state.largest + first, avx512::first_lanes(rows_at_once), largest);
   alignas(64) float blocks[lanes];
   alignas(64) float shrinks[lanes];
   alignas(64) float grows[lanes];
   _mm512_store_ps(blocks, of_block);
-  _mm512_store_ps(shrinks, avx512::exp2(_mm512_sub_ps(before, largest), block_exp2));
-  _mm512_store_ps(grows, avx512::exp2(_mm512_sub_ps(of_block, largest), block_exp2));
+  _mm512_store_ps(shrinks, power_of_two(_mm512_sub_ps(before, largest)));
+  _mm512_store_ps(grows, power_of_two(_mm512_sub_ps(of_block, largest)));
 
   alignas(64) std::uint8_t weights[rows_at_once][keys_of_block];
+  const __m512 farthest = _mm512_set1_ps(255);
   for (std::size_t r = 0; r < rows_at_once; ++r) {
-    __m512i whole[key_vectors];
+    __m512i distances[key_vectors];
     for (std::size_t v = 0; v < key_vectors; ++v) {
-      whole[v] = weights_of(_mm512_fmsub_ps(scores[r * key_vectors + v], _mm512_set1_ps(state.scales[first + r]),
-                                            _mm512_set1_ps(blocks[r])));
-      if (count < keys_of_block) whole[v] = _mm512_maskz_mov_epi32(present(count, v), whole[v]);
+      const __m512 distance = _mm512_fnmadd_ps(_mm512_load_ps(scores[r] + v * lanes),
+                                               _mm512_set1_ps(state.scales[first + r]), _mm512_set1_ps(blocks[r]));
+      distances[v] =
+          _mm512_cvtps_epi32(count < keys_of_block ? _mm512_mask_min_ps(farthest, present(count, v), distance, farthest)
+                                                   : _mm512_min_ps(distance, farthest));
     }
-    const __m512i bytes =
-        _mm512_packus_epi16(_mm512_packus_epi32(whole[0], whole[1]), _mm512_packus_epi32(whole[2], whole[3]));
+    const __m512i bytes = table(_mm512_packus_epi16(_mm512_packs_epi32(distances[0], distances[1]),
+                                                    _mm512_packs_epi32(distances[2], distances[3])));
     _mm512_store_si512(weights[r], bytes);
     const __m512 total = _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_setzero_si512(), bytes, _mm512_set1_epi8(1)));
     const __m512 weight = _mm512_mul_ps(_mm512_load_ps(state.weights[first + r]), _mm512_set1_ps(shrinks[r]));
@@ -242,32 +266,34 @@ inline __attribute__((always_inline)) void attend_block(const std::uint8_t* q, c
   constexpr std::size_t vectors = width / lanes;
   __m512i sums[rows_at_once * vectors];
   for (std::size_t r = 0; r < rows_at_once; ++r) rows[r] = weights[r];
-  for (auto& sum : sums) sum = _mm512_setzero_si512();
+  avx512::unrolled<rows_at_once * vectors>([&]<std::size_t i>()
+                                               __attribute__((always_inline)) { sums[i] = _mm512_setzero_si512(); });
   avx512::accumulate<avx512::ByteStep, vectors>(sums, rows, values + header_bytes, keys_of_block / depth);
-  for (std::size_t r = 0; r < rows_at_once; ++r) {
-    for (std::size_t v = 0; v < vectors; ++v) {
-      float* value = state.values[first + r] + v * lanes;
-      const __m512 shrunk = _mm512_mul_ps(_mm512_load_ps(value), _mm512_set1_ps(shrinks[r]));
-      const __m512 scale = _mm512_mul_ps(_mm512_loadu_ps(value_header.scales + v * lanes), _mm512_set1_ps(grows[r]));
-      _mm512_store_ps(value, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[r * vectors + v]), scale, shrunk));
-    }
-  }
+  avx512::unrolled<rows_at_once * vectors>([&]<std::size_t i>() __attribute__((always_inline)) {
+    constexpr std::size_t r = i / vectors;
+    constexpr std::size_t channel = i % vectors * lanes;
+    float* value = state.values[first + r] + channel;
+    const __m512 shrunk = _mm512_mul_ps(_mm512_load_ps(value), _mm512_set1_ps(shrinks[r]));
+    const __m512 scale = _mm512_mul_ps(_mm512_loadu_ps(value_header.scales + channel), _mm512_set1_ps(grows[r]));
+    _mm512_store_ps(value, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i]), scale, shrunk));
+  });
 }
 
 template <std::size_t width>
 void attend_width(const float* q, std::size_t stride, std::size_t queries, float scale, const void* keys,
                   const void* values, std::size_t key_count, float* out) {
-  constexpr float log2_e = 1.4426950408889634F;
+  constexpr float units = 1.4426950408889634F * parts_of_octave;
   alignas(64) std::uint8_t packed[queries_of_task * width];
+  const PowerTable table;
   State<width> state;
-  // Six rows are worked on at once; those that are missing are zeros.
+  // Rows that are missing are zeros.
   const std::size_t rows = (queries + rows_at_once - 1) / rows_at_once * rows_at_once;
   for (std::size_t r = 0; r < rows; ++r) {
     const auto value = [&](std::size_t i) {
       return r < queries ? _mm512_loadu_ps(q + r * stride + i) : _mm512_setzero_ps();
     };
     const Scaled scaled = scale_of_row(width, value);
-    state.scales[r] = scaled.scale * scale * log2_e;
+    state.scales[r] = scaled.scale * scale * units;
     state.broken[r] = scaled.broken;
     state.largest[r] = std::numeric_limits<float>::lowest();
     _mm512_store_ps(state.weights[r], _mm512_setzero_ps());
@@ -285,7 +311,8 @@ void attend_width(const float* q, std::size_t stride, std::size_t queries, float
     broken +=
         reinterpret_cast<const Header*>(block_keys)->broken + reinterpret_cast<const Header*>(block_values)->broken;
     for (std::size_t row = 0; row < rows; row += rows_at_once) {
-      attend_block<width>(packed, block_keys, block_values, std::min(keys_of_block, key_count - key), state, row);
+      attend_block<width>(packed, block_keys, block_values, std::min(keys_of_block, key_count - key), table, state,
+                          row);
     }
   }
   for (std::size_t r = 0; r < queries; ++r) {
@@ -313,7 +340,7 @@ namespace diffbir::runtime::attention {
 
 const Kernels* byte_kernels() noexcept {
   static constexpr Kernels kernels{block_bytes, true, pack_keys, pack_values, attend};
-  return has_avx512_vnni() ? &kernels : nullptr;
+  return has_avx512_vnni() && has_avx512_vbmi() ? &kernels : nullptr;
 }
 
 }  // namespace diffbir::runtime::attention
