@@ -131,17 +131,60 @@ void quantize_pixels(const float* values, const float* base, std::size_t pixels,
   }
 }
 
+/// Rows become columns. Four rounds, each of which puts together pieces that are twice as long.
+inline __attribute__((always_inline)) void transpose(__m512 (&square)[lanes]) {
+  __m512 other[lanes];
+  avx512::unrolled<lanes>([&]<std::size_t i>() __attribute__((always_inline)) {
+    constexpr std::size_t pair = i / 2 * 2;
+    other[i] = i % 2 == 0 ? _mm512_unpacklo_ps(square[pair], square[pair + 1])
+                          : _mm512_unpackhi_ps(square[pair], square[pair + 1]);
+  });
+  // square[4 k + j]: in each quarter q of the register, column 4 q + j of the rows 4 k to 4 k + 3.
+  avx512::unrolled<lanes>([&]<std::size_t i>() __attribute__((always_inline)) {
+    constexpr std::size_t from = i / 4 * 4 + i % 4 / 2;
+    const __m512d a = _mm512_castps_pd(other[from]);
+    const __m512d b = _mm512_castps_pd(other[from + 2]);
+    square[i] = _mm512_castpd_ps(i % 2 == 0 ? _mm512_unpacklo_pd(a, b) : _mm512_unpackhi_pd(a, b));
+  });
+  // other[8 k + 2 j + h]: quarters h and h + 2 of rows 8 k to 8 k + 3, then of the four behind them.
+  avx512::unrolled<lanes>([&]<std::size_t i>() __attribute__((always_inline)) {
+    constexpr std::size_t from = i / 8 * 8 + i % 8 / 2;
+    constexpr int quarters = i % 2 == 0 ? 0x88 : 0xDD;
+    other[i] = _mm512_shuffle_f32x4(square[from], square[from + 4], quarters);
+  });
+  avx512::unrolled<lanes>([&]<std::size_t i>() __attribute__((always_inline)) {
+    constexpr std::size_t from = i % 4 * 2 + i / 4 % 2;
+    constexpr int quarters = i / 8 == 0 ? 0x88 : 0xDD;
+    square[i] = _mm512_shuffle_f32x4(other[from], other[from + 8], quarters);
+  });
+}
+
 void store_planes(const float* sums, std::size_t rows, std::size_t outputs, const float* bias, float* planes,
                   std::size_t plane) {
-  const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                                            _mm512_set1_epi32(static_cast<int>(panel_width)));
-  for (std::size_t output = 0; output < outputs; ++output) {
-    const __m512 offset = _mm512_set1_ps(bias ? bias[output] : 0.0F);
+  constexpr std::size_t most_rows = 3 * lanes;
+  for (; rows > most_rows; rows -= most_rows, sums += most_rows * panel_width, planes += most_rows) {
+    store_planes(sums, most_rows, outputs, bias, planes, plane);
+  }
+  // All rows of an output are written at once: planes are apart by what the sets of a cache have in common, so that it
+  // keeps few of their lines.
+  alignas(64) float columns[lanes][most_rows];
+  for (std::size_t first = 0; first < outputs; first += lanes) {
     for (std::size_t row = 0; row < rows; row += lanes) {
-      const __mmask16 mask = avx512::first_lanes(rows - row);
-      const __m512 values =
-          _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, places, sums + row * panel_width + output, sizeof(float));
-      _mm512_mask_storeu_ps(planes + output * plane + row, mask, _mm512_add_ps(values, offset));
+      __m512 square[lanes];
+      avx512::unrolled<lanes>([&]<std::size_t i>() __attribute__((always_inline)) {
+        square[i] = row + i < rows ? _mm512_loadu_ps(sums + (row + i) * panel_width + first) : _mm512_setzero_ps();
+      });
+      transpose(square);
+      avx512::unrolled<lanes>([&]<std::size_t i>()
+                                  __attribute__((always_inline)) { _mm512_store_ps(columns[i] + row, square[i]); });
+    }
+    for (std::size_t i = 0; i < std::min(lanes, outputs - first); ++i) {
+      const __m512 offset = _mm512_set1_ps(bias ? bias[first + i] : 0.0F);
+      float* out = planes + (first + i) * plane;
+      for (std::size_t row = 0; row < rows; row += lanes) {
+        _mm512_mask_storeu_ps(out + row, avx512::first_lanes(rows - row),
+                              _mm512_add_ps(_mm512_load_ps(columns[i] + row), offset));
+      }
     }
   }
 }
