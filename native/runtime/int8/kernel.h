@@ -43,6 +43,10 @@ struct Kernels {
   /// planes[output * plane + row] = sums[row * panel_width + output] + bias[output]; bias may be null.
   void (*store_planes)(const float* sums, std::size_t rows, std::size_t outputs, const float* bias, float* planes,
                        std::size_t plane);
+  /// out[row * stride + output] = (values + value_bias) gelu(gates + gate_bias) for a whole panel of each, with errors
+  /// of gelu below 2e-4.
+  void (*store_geglu)(const float* values, const float* gates, std::size_t rows, const float* value_bias,
+                      const float* gate_bias, float* out, std::size_t stride);
 };
 
 /// In plain C++, for every processor.

@@ -9,7 +9,9 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <numbers>
 #include <utility>
 
 #pragma GCC push_options
@@ -189,6 +191,63 @@ void store_planes(const float* sums, std::size_t rows, std::size_t outputs, cons
   }
 }
 
+/// The standard normal distribution function on [0, 4) in 16 pieces, each a parabola through its values at the ends and
+/// in the middle; 1 from 4 on.
+struct NormalPieces {
+  static constexpr float per_unit = 4;
+  alignas(64) float constant[lanes], linear[lanes], quadratic[lanes];
+
+  NormalPieces() {
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const auto at = [&](double part) {
+        const double place = static_cast<double>(i) + part;
+        return place < lanes ? 0.5 * std::erfc(-place / per_unit * std::numbers::sqrt2 / 2) : 1.0;
+      };
+      const double curve = 2 * (at(0) - 2 * at(0.5) + at(1));
+      constant[i] = static_cast<float>(at(0));
+      linear[i] = static_cast<float>(at(1) - at(0) - curve);
+      quadratic[i] = static_cast<float>(curve);
+    }
+  }
+};
+
+class Gelu {
+ public:
+  Gelu() {
+    static const NormalPieces pieces;
+    constant_ = _mm512_load_ps(pieces.constant);
+    linear_ = _mm512_load_ps(pieces.linear);
+    quadratic_ = _mm512_load_ps(pieces.quadratic);
+  }
+  __m512 operator()(__m512 x) const {
+    // Not a number comes through the minimum as the last place, and makes the product not one.
+    const __m512 place = _mm512_min_ps(_mm512_mul_ps(_mm512_abs_ps(x), _mm512_set1_ps(NormalPieces::per_unit)),
+                                       _mm512_set1_ps(std::nextafter(static_cast<float>(lanes), 0.0F)));
+    const __m512i piece = _mm512_cvttps_epi32(place);
+    const __m512 f = _mm512_sub_ps(place, _mm512_cvtepi32_ps(piece));
+    __m512 p = _mm512_fmadd_ps(_mm512_permutexvar_ps(piece, quadratic_), f, _mm512_permutexvar_ps(piece, linear_));
+    p = _mm512_fmadd_ps(p, f, _mm512_permutexvar_ps(piece, constant_));
+    const __mmask16 negative = _mm512_movepi32_mask(_mm512_castps_si512(x));
+    return _mm512_mul_ps(x, _mm512_mask_sub_ps(p, negative, _mm512_set1_ps(1), p));
+  }
+
+ private:
+  __m512 constant_, linear_, quadratic_;
+};
+
+void store_geglu(const float* values, const float* gates, std::size_t rows, const float* value_bias,
+                 const float* gate_bias, float* out, std::size_t stride) {
+  const Gelu gelu;
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t i = 0; i < panel_width; i += lanes) {
+      const std::size_t at = row * panel_width + i;
+      const __m512 value = _mm512_add_ps(_mm512_loadu_ps(values + at), _mm512_loadu_ps(value_bias + i));
+      const __m512 gate = _mm512_add_ps(_mm512_loadu_ps(gates + at), _mm512_loadu_ps(gate_bias + i));
+      _mm512_storeu_ps(out + row * stride + i, _mm512_mul_ps(value, gelu(gate)));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace diffbir::runtime::int8
 
@@ -198,7 +257,7 @@ void store_planes(const float* sums, std::size_t rows, std::size_t outputs, cons
 namespace diffbir::runtime::int8 {
 
 const Kernels* avx512_kernels() noexcept {
-  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes};
+  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes, store_geglu};
   return has_avx512_vnni() ? &kernels : nullptr;
 }
 

@@ -83,10 +83,18 @@ void store_planes(const float* sums, std::size_t rows, std::size_t outputs, cons
   }
 }
 
+DIFFBIR_SIMD_CLONES
+void store_geglu(const float* values, const float* gates, std::size_t rows, const float* value_bias,
+                 const float* gate_bias, float* out, std::size_t stride) {
+  for (std::size_t row = 0; row < rows; ++row, values += panel_width, gates += panel_width, out += stride) {
+    for (std::size_t i = 0; i < panel_width; ++i) out[i] = (values[i] + value_bias[i]) * gelu(gates[i] + gate_bias[i]);
+  }
+}
+
 }  // namespace
 
 const Kernels& portable_kernels() noexcept {
-  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes};
+  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes, store_geglu};
   return kernels;
 }
 

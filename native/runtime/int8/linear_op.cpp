@@ -25,20 +25,6 @@ struct Output {
     store_rows(sums, panel_width, bias ? bias + first_output : nullptr, rows + first * width + first_output, width,
                count, some);
   }
-
-  void store_geglu(std::size_t first, std::size_t count, std::size_t panel, const float* values,
-                   const float* gates) const {
-    const std::size_t first_output = panel * panel_width;
-    float biases[2 * panel_width];
-    std::copy_n(bias + first_output, panel_width, biases);
-    std::copy_n(bias + width + first_output, panel_width, biases + panel_width);
-    float both[2 * panel_width];
-    for (std::size_t row = 0; row < count; ++row) {
-      std::copy_n(values + row * panel_width, panel_width, both);
-      std::copy_n(gates + row * panel_width, panel_width, both + panel_width);
-      geglu_rows(both, biases, rows + (first + row) * width + first_output, 1, panel_width);
-    }
-  }
 };
 
 }  // namespace
@@ -93,7 +79,9 @@ OrtStatusPtr Int8LinearKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
     output.store(first, count, panel, sums[0]);
   };
   const auto store_geglu = [&](std::size_t first, std::size_t count, std::size_t panel, const auto& sums) {
-    output.store_geglu(first, count, panel, sums[0], sums[1]);
+    const std::size_t first_output = panel * panel_width;
+    kernels.store_geglu(sums[0], sums[1], count, bias + first_output, bias + outputs + first_output,
+                        output.rows + first * outputs + first_output, outputs);
   };
   const int8::Rows both_halves{rows, paired};
   if (geglu_) {
