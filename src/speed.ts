@@ -5,9 +5,9 @@ type Reuse = Pick<RestoreJob, 'reuse' | 'reuseInterval'>;
 
 /** Measured on the embedded model: the table of README.md. */
 const PRESETS: Readonly<Record<ResolvedOptions['speed'], Reuse>> = {
-  quality: { reuse: 'none', reuseInterval: 2 },
-  balanced: { reuse: 'deep', reuseInterval: 2 },
-  fast: { reuse: 'deep', reuseInterval: 3 },
+  quality: { reuse: 'none', reuseInterval: 3 },
+  balanced: { reuse: 'deep', reuseInterval: 3 },
+  fast: { reuse: 'deep', reuseInterval: 4 },
 };
 
 /** What a preset says, unless the caller says more. With `parity` everything is computed. */

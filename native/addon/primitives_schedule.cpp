@@ -11,6 +11,7 @@
 #include "diffusion/edm_schedule.h"
 #include "diffusion/schedule.h"
 #include "diffusion/spaced.h"
+#include "pipeline/reuse_schedule.h"
 
 namespace diffbir {
 
@@ -151,6 +152,17 @@ Napi::Value edm_steps(const Napi::CallbackInfo& info) {
   return result;
 }
 
+/// reuseSchedule(steps, interval, timesteps): which of the predictions at these timesteps compute all features.
+Napi::Value reuse_schedule(const Napi::CallbackInfo& info) {
+  ReuseSchedule schedule(to_steps(info[0], "steps"), to_steps(info[1], "interval"));
+  const std::vector<float> timesteps = to_floats(info[2], "timesteps");
+  std::vector<std::int32_t> due;
+  for (std::size_t i = 0; i < timesteps.size(); ++i) {
+    if (schedule.begins_phase(timesteps[i])) due.push_back(static_cast<std::int32_t>(i));
+  }
+  return from_int32s(info.Env(), due);
+}
+
 }  // namespace
 
 void add_schedule_primitives(Napi::Object primitives) {
@@ -164,6 +176,7 @@ void add_schedule_primitives(Napi::Object primitives) {
   set_function(primitives, "dpmSchedule", dpm_schedule);
   set_function(primitives, "edmSchedule", edm_schedule);
   set_function(primitives, "edmSteps", edm_steps);
+  set_function(primitives, "reuseSchedule", reuse_schedule);
 }
 
 }  // namespace diffbir

@@ -87,14 +87,12 @@ Graph unet_shallow(const Module& m, const UNetConfig& config, const graph::Build
   b.paired();
   const Value x = latent(b, m);
   const Ports ports(b, m, config);
-  const std::vector<Value> skips = input_blocks(b, m, x, ports.c, shallow_blocks(m));
+  const std::vector<Value> skips = input_blocks(b, m, x, ports.c, 1);
   const Value deep = feature_map(b, "deep");
   b.output("out", decode(b, m, deep, skips, ports), 4);
   return b.finish();
 }
 
-std::string deep_feature(const Module& m) {
-  return m["output_blocks"][count_blocks(m["output_blocks"]) - shallow_blocks(m) - 1].path();
-}
+std::string deep_feature(const Module& m) { return m["output_blocks"][count_blocks(m["output_blocks"]) - 2].path(); }
 
 }  // namespace diffbir::nets

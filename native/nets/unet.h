@@ -24,8 +24,8 @@ graph::Graph unet_decoder(const graph::Module& m, const UNetConfig& config, cons
 /// The marks of unet() whose outputs are skip_0..skip_(n-1) and middle.
 std::vector<std::string> encoder_features(const graph::Module& m);
 
-/// The shallow_blocks() alone, for what the deeper ones gave at another timestep (Ma et al. 2024, "DeepCache").
-/// Inputs: x, t, context, strength, deep, control_d..control_0 of these blocks.
+/// The first input block and the last output block alone, for what those between gave at another timestep (Ma et al.
+/// 2024, "DeepCache"). Inputs: x, t, context, strength, deep, control_0.
 graph::Graph unet_shallow(const graph::Module& m, const UNetConfig& config, const graph::BuildOptions& options = {});
 /// The mark of unet() whose output is deep.
 std::string deep_feature(const graph::Module& m);

@@ -128,12 +128,6 @@ EncoderOutputs unet_encoder(Builder& b, const Module& m, const Value& x, const U
   return outputs;
 }
 
-std::int64_t shallow_blocks(const Module& m) {
-  std::int64_t count = 0;
-  while (is_part(m["input_blocks"][count][0]) && !is_downsample(m["input_blocks"][count][0])) ++count;
-  return std::max<std::int64_t>(1, count - 1);
-}
-
 std::vector<std::int64_t> encoder_channels(const Module& m) {
   std::vector<std::int64_t> channels;
   const Module blocks = m["input_blocks"];

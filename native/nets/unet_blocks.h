@@ -44,10 +44,6 @@ EncoderOutputs unet_encoder(graph::Builder& b, const graph::Module& m, const gra
 std::vector<graph::Value> input_blocks(graph::Builder& b, const graph::Module& m, const graph::Value& x,
                                        const UNetContext& c, std::int64_t count);
 
-/// Number of input blocks, and of output blocks, that are computed anew where deeper ones are reused: those at full
-/// size but for the deepest, which costs two fifths of their work and can be reused as well as the ones below it.
-std::int64_t shallow_blocks(const graph::Module& m);
-
 /// Output channels of every input block: two networks of one geometry, a UNet and its ControlNet, have the same.
 std::vector<std::int64_t> encoder_channels(const graph::Module& m);
 

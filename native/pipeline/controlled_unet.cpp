@@ -62,7 +62,7 @@ void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& valu
 }  // namespace
 
 void FeatureCache::clear() {
-  predictions_ = 0;
+  schedule_.restart();
   controls_.clear();
   features_.clear();
 }
@@ -123,7 +123,7 @@ Tensor ControlledUNet::predict_precisely(const Inputs& inputs, CancellationToken
     options.token = &token;
     precise_ = std::make_unique<ControlledUNet>(unet, controlnet, options, Opening::at_once);
   }
-  FeatureCache nothing(Reuse::none, 1);
+  FeatureCache nothing(Reuse::none, {1, 1});
   return precise_->predict(inputs, nothing, token);
 }
 
@@ -142,7 +142,7 @@ Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, Cancellati
     return inputs;
   };
 
-  const bool is_due = cache.reuse_ == Reuse::none || cache.predictions_++ % cache.interval_ == 0;
+  const bool is_due = cache.reuse_ == Reuse::none || cache.schedule_.begins_phase(in.t);
   if (is_due) {
     cache.features_.clear();
     std::vector<Ort::Value> inputs = first_inputs();

@@ -8,6 +8,7 @@
 #include "core/cancellation.h"
 #include "core/tensor.h"
 #include "pipeline/model.h"
+#include "pipeline/reuse_schedule.h"
 #include "pipeline/stage_network.h"
 #include "runtime/network.h"
 
@@ -17,20 +18,18 @@ namespace diffbir {
 enum class Reuse {
   none,
   encoder,  // the UNet's encoder and the ControlNet (Li et al. 2024, "Faster diffusion")
-  deep,     // also the UNet's decoder but for its last blocks (Ma et al. 2024, "DeepCache")
+  deep,     // also the UNet's decoder but for its last block (Ma et al. 2024, "DeepCache")
 };
 
 /// The features of one stream of predictions: of one prompt and one part of the picture.
 class FeatureCache {
  public:
-  /// Features are computed anew at the first prediction and then at every `interval`-th.
-  FeatureCache(Reuse reuse, int interval) : reuse_(reuse), interval_(interval) {}
+  FeatureCache(Reuse reuse, ReuseSchedule schedule) : reuse_(reuse), schedule_(schedule) {}
 
  private:
   friend class ControlledUNet;
   Reuse reuse_;
-  int interval_;
-  int predictions_ = 0;
+  ReuseSchedule schedule_;
   std::vector<Ort::Value> controls_;  // of the middle block, then of the input blocks from the last to the first
   std::vector<Ort::Value> features_;
 

@@ -167,7 +167,8 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   const auto steered = [&](const Tensor& context) -> Denoiser {
     const auto caches = std::make_shared<std::map<std::pair<std::int64_t, std::int64_t>, FeatureCache>>();
     const auto predict = [&, caches](const Tensor& noisy, float t, const Tensor& hint, const Tile& first) {
-      FeatureCache& cache = caches->try_emplace({first.y, first.x}, reuse, job.reuse_interval).first->second;
+      const ReuseSchedule schedule(job.steps, job.reuse_interval);
+      FeatureCache& cache = caches->try_emplace({first.y, first.x}, reuse, schedule).first->second;
       return networks.controlled_unet({noisy, t, context, hint, job.strength}, cache, token);
     };
     if (!tiling.diffusion) {

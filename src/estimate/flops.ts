@@ -99,15 +99,12 @@ function unetFlops(weights: Weights, cells: number, tokens: number, isOwn = (_na
   return sum;
 }
 
-/** The weights of the blocks that `unet_shallow` has (shallow_blocks() in nets/unet_blocks.h). */
+/** Whether a weight is of the blocks that `unet_shallow` has: the first of the input and the last of the output. */
 function isShallow(weights: Weights): (name: string) => boolean {
-  const { input } = unetAreas(weights);
   const blocks = new Set([...weights.keys()].flatMap((name) => /^input_blocks\.(\d+)\./.exec(name)?.[1] ?? [])).size;
-  const fullSize = Array.from({ length: blocks }, (_, block) => input(block)).filter((area) => area === 1).length;
-  const shallow = Math.max(1, fullSize - 1);
   return (name) => {
     const [, list, block] = /^(input|output)_blocks\.(\d+)\./.exec(name) ?? [];
-    if (list) return list === 'input' ? Number(block) < shallow : Number(block) >= blocks - shallow;
+    if (list) return Number(block) === (list === 'input' ? 0 : blocks - 1);
     return /^(out|time_embed)\./.test(name);
   };
 }

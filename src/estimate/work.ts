@@ -68,7 +68,8 @@ export function workOf(
     const guided = options.cfgScale === 1 ? 0 : Math.max(0, options.cfgStop - options.cfgStart);
     const passes = Math.round(predictions(options) * (1 + guided));
     const { reuse, reuseInterval } = reuseOf(options);
-    const due = reuse === 'none' ? passes : Math.ceil(passes / reuseInterval);
+    const phases = Math.ceil(options.steps / reuseInterval);
+    const due = reuse === 'none' ? passes : Math.min(passes, Math.round(phases * (1 + guided)));
     const rest: NetworkSpec = { ...unet, type: reuse === 'encoder' ? 'unet_decoder' : 'unet_shallow' };
     const { scale, space, repeat } = options.guidance;
     const gradients = scale > 0 && space === 'rgb' ? predictions(options) * repeat * DECODINGS_PER_GRADIENT : 0;

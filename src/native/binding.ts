@@ -337,6 +337,8 @@ export interface Primitives extends FacePrimitives {
   spacedSchedule(schedule: ScheduleSpec, steps: number): Record<string, Float32Array | Int32Array>;
   /** Timesteps in sections of `counts` each, and with one stride. */
   spaceTimesteps(timesteps: number, counts: Int32Array): Int32Array;
+  /** Which of a run's predictions, at these timesteps, compute all features where `reuse` lets the others take them. */
+  reuseSchedule(steps: number, interval: number, timesteps: Float32Array): Int32Array;
   stridedTimesteps(timesteps: number, steps: number): Int32Array;
   ddimSchedule(schedule: ScheduleSpec, steps: number, eta: number): Record<string, Float32Array | Int32Array>;
   /** Tables of DPM-Solver's continuous schedule, and its levels at `steps` evenly spaced times. */

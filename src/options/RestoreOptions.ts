@@ -264,14 +264,14 @@ export interface RestoreOptions {
   speed?: 'quality' | 'balanced' | 'fast' | undefined;
   /**
    * What most steps take from an earlier one: `encoder` the features of the UNet's encoder and of the ControlNet,
-   * `deep` also those of its decoder but for the last two blocks.
+   * `deep` also those of its decoder but for the last block.
    * @default `none`; `deep` for `balanced` and `fast`
    */
   reuse?: 'none' | 'encoder' | 'deep' | undefined;
   /**
-   * Every how many predictions `reuse` computes all features anew; most samplers make one a step. An integer from 2
-   * to 1000.
-   * @default 2 for `balanced`, 3 for `fast`
+   * Every how many steps on average `reuse` computes all features anew: less often at first, more often towards the
+   * end. An integer from 2 to 1000.
+   * @default 3 for `balanced`, 4 for `fast`
    */
   reuseInterval?: number | undefined;
   /**

@@ -235,15 +235,15 @@ export const OPTIONS = {
   reuse: {
     kind: oneOf(['none', 'encoder', 'deep']),
     defaultDoc: '`none`; `deep` for `balanced` and `fast`',
-    doc: "What most steps take from an earlier one: `encoder` the features of the UNet's encoder and of the ControlNet, `deep` also those of its decoder but for the last two blocks.",
+    doc: "What most steps take from an earlier one: `encoder` the features of the UNet's encoder and of the ControlNet, `deep` also those of its decoder but for the last block.",
     scope: 'call',
     manifest: true,
     recordedFrom: 2,
   },
   reuseInterval: {
     kind: integer(2, 1000),
-    defaultDoc: '2 for `balanced`, 3 for `fast`',
-    doc: 'Every how many predictions `reuse` computes all features anew; most samplers make one a step.',
+    defaultDoc: '3 for `balanced`, 4 for `fast`',
+    doc: 'Every how many steps on average `reuse` computes all features anew: less often at first, more often towards the end.',
     scope: 'call',
     manifest: true,
     recordedFrom: 2,

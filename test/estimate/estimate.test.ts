@@ -47,8 +47,8 @@ describe('estimate()', () => {
     expect(interval.sample?.passes).toBe(15);
     const whole = base.sample?.flop ?? 0;
     const reused = await stagesOf({ steps: 10, sampler: 'spaced', speed: 'fast' });
-    expect(reused.sample?.flop).toBeGreaterThan(0.4 * whole); // 4 of 10 are due
-    expect(reused.sample?.flop).toBeLessThan(0.8 * whole);
+    expect(reused.sample?.flop).toBeGreaterThan(0.3 * whole); // 3 of 10 are due
+    expect(reused.sample?.flop).toBeLessThan(0.6 * whole);
     const samples = await stagesOf({ steps: 10, sampler: 'spaced', samples: 3 });
     expect(samples.decode?.flop).toBe(3 * (base.decode?.flop ?? 0));
     const guided = await stagesOf({ steps: 10, sampler: 'spaced', guidance: { space: 'rgb', scale: 1, repeat: 2 } });

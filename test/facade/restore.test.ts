@@ -71,9 +71,9 @@ describe('one restoration', () => {
     await restorer.restore(raw, { reuse: 'encoder', reuseInterval: 9 });
     await restorer.restore(raw, { parity: true });
     expect(fake.jobs.map(({ reuse, reuseInterval }) => [reuse, reuseInterval])).toEqual([
-      ['deep', 3],
+      ['deep', 4],
       ['encoder', 9],
-      ['none', 3],
+      ['none', 4],
     ]);
   });
 
@@ -95,7 +95,7 @@ describe('one restoration', () => {
     expect(result.parameters?.options).toMatchObject({ speed: 'fast', reuse: 'none' });
     const roomy = await restorer.restore(raw, { speed: 'fast', memoryBudget: 30_000 });
     expect(roomy.warnings).toEqual([]);
-    expect(roomy.parameters?.options).toMatchObject({ reuse: 'deep', reuseInterval: 3 });
+    expect(roomy.parameters?.options).toMatchObject({ reuse: 'deep', reuseInterval: 4 });
   });
 
   it('warns of a prompt that is cut, and tells the logger', async () => {

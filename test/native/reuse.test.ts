@@ -34,10 +34,7 @@ describe('parts of the UNet', () => {
     controls = run(stage2.controlnet, { x, hint: wave([1, 16, 16, 16], 0.11), t, context });
     const blocks = Object.keys(controls).length - 1;
     skips = Array.from({ length: blocks }, (_, i) => `input_blocks.${i}`);
-    const isFullSize = (i: number) =>
-      !stage2.unet.weights.tensors.some(({ name }) => new RegExp(`^input_blocks\\.([0-${i}])\\.0\\.op\\.`).test(name));
-    const shallow = skips.filter((_, i) => isFullSize(i)).length - 1;
-    deep = `output_blocks.${blocks - shallow - 1}`;
+    deep = `output_blocks.${blocks - 2}`;
     const network = primitives.createNetwork(stage2.unet, 1, [...skips, 'middle_block', deep]);
     whole = network.run({ x, t, context, strength, ...controls });
   });
@@ -49,10 +46,50 @@ describe('parts of the UNet', () => {
     expect(distance(out, whole.out)).toBeLessThan(1e-5);
   });
 
-  test('the shallow blocks on what the deeper ones gave', () => {
+  test('the outermost blocks on what those between gave', () => {
     const inputs = { x, t, context, strength, deep: whole[deep] as NativeTensor, ...controls };
     const { out } = run({ ...stage2.unet, type: 'unet_shallow' }, inputs);
     expect(distance(out, whole.out)).toBeLessThan(1e-5);
+  });
+});
+
+describe('when all features are computed', () => {
+  const spaced = (steps: number) => primitives.spaceTimesteps(1000, Int32Array.of(steps)).reverse();
+  const due = (steps: number, interval: number, timesteps: ArrayLike<number> = spaced(steps)) =>
+    Array.from(primitives.reuseSchedule(steps, interval, Float32Array.from(timesteps)));
+
+  test.each([
+    [15, 2, [0, 3, 5, 7, 9, 11, 12, 13]],
+    [15, 3, [0, 4, 8, 11, 13]],
+    [15, 4, [0, 6, 10, 13]],
+    [10, 3, [0, 4, 6, 8]],
+    [10, 4, [0, 5, 8]],
+    [10, 1000, [0]],
+    [3, 2, [0, 1]],
+    [2, 2, [0]],
+    [1, 2, [0]],
+    [5, 1, [0, 1, 2, 3, 4]],
+  ])('%i steps, interval %i', (steps, interval, wanted) => {
+    expect(due(steps, interval)).toEqual(wanted);
+  });
+
+  test('in as many predictions as the interval says, ever closer together, and never at the last alone', () => {
+    for (let steps = 4; steps <= 60; steps++) {
+      for (const interval of [2, 3, 4, 7]) {
+        const found = due(steps, interval);
+        expect(found.length, `${steps} steps, interval ${interval}`).toBeLessThanOrEqual(Math.ceil(steps / interval));
+        expect(found.length).toBeGreaterThan(0.7 * (steps / interval));
+        expect(found).not.toContain(steps - 1);
+      }
+    }
+    const gaps = due(1000, 50).map((at, i, all) => at - (all[i - 1] ?? 0));
+    for (let i = 2; i < gaps.length; i++) expect(gaps[i]).toBeLessThanOrEqual(gaps[i - 1] as number);
+  });
+
+  test('once a phase where a sampler predicts twice at one noise level, or goes back to a higher one', () => {
+    const twice = Array.from(spaced(15)).flatMap((t, i, all) => [t, all[i + 1] ?? 0]);
+    expect(due(15, 3, twice)).toHaveLength(5);
+    expect(due(15, 3, [999, 500, 700, 500])).toEqual([0, 1]);
   });
 });
 
@@ -85,7 +122,7 @@ test.each([
 test('speed: presets, what the caller says beside them, and none with parity', () => {
   const options = { speed: 'fast', parity: false, reuse: undefined, reuseInterval: undefined } as const;
   expect(reuseOf({ ...options, speed: 'quality' }).reuse).toBe('none');
-  expect(reuseOf(options)).toEqual({ reuse: 'deep', reuseInterval: 3 });
+  expect(reuseOf(options)).toEqual({ reuse: 'deep', reuseInterval: 4 });
   expect(reuseOf({ ...options, reuseInterval: 7 })).toEqual({ reuse: 'deep', reuseInterval: 7 });
   expect(reuseOf({ ...options, reuse: 'none' }).reuse).toBe('none');
   expect(reuseOf({ ...options, reuse: 'encoder', parity: true }).reuse).toBe('none');
