@@ -17,7 +17,7 @@ import {
   type RestoreJob,
 } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
-import { safetensors, temporaryFolder } from '../checkpoint/build';
+import { safetensors, temporaryFolder, write } from '../checkpoint/build';
 import { goldenSpec, jobOf } from '../lifecycle/model';
 
 type Tensors = Record<string, NativeTensor>;
@@ -120,6 +120,37 @@ describe.each([
       expect(relativeError(portable[i] as NativeTensor, rounded[i] as NativeTensor), `output ${i}`).toBeLessThan(0.03);
     }
   });
+});
+
+test('weights that no cache holds: all rows pass one panel after the other', async () => {
+  const width = 11 * 64; // 4.5 MB of weights
+  const layers = {
+    'body.0.weight': [width, 3, 3, 3],
+    'body.1.weight': [width],
+    'body.2.weight': [width, width, 3, 3],
+    'body.3.weight': [width],
+    'body.4.weight': [12, width, 3, 3],
+  };
+  const header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> = {};
+  const parts: Buffer[] = [];
+  let offset = 0;
+  for (const [name, shape] of Object.entries(layers)) {
+    const inputs = shape.slice(1).reduce((product, size) => product * size, 1);
+    const { data } = wave(shape, 1e4 + parts.length); // as good as random
+    parts.push(Buffer.from(data.map((value) => (4 * value) / inputs ** 0.5).buffer)); // outputs that x is small beside
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+  }
+  const weights = await readCheckpoint(write(temporaryFolder(), safetensors(header, Buffer.concat(parts))));
+  const x = wave([2, 3, 17, 13], 0.9);
+  const run = (changes: Changes) => {
+    const spec = { type: 'srvgg', weights, prefix: '', config: {}, ...changes } as const;
+    return (primitives.createNetwork(spec, 2, []).run({ x }) as Tensors).out as NativeTensor;
+  };
+  const exact = run({ precision: 'float32' });
+  for (const changes of [{}, { optimizations: PORTABLE }]) {
+    expect(relativeError(run({ precision: 'int8', ...changes }), exact)).toBeLessThan(0.02);
+  }
 });
 
 async function embedded(): Promise<ModelSpec> {
