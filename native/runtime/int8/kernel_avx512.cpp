@@ -98,41 +98,6 @@ Affine quantize_row(const float* values, const float* base, std::size_t count, s
   return {(high - low) / 255.0F + broken, low + broken};
 }
 
-void quantize_pixels(const float* values, const float* base, std::size_t pixels, std::size_t plane, std::size_t count,
-                     std::size_t group, std::uint8_t* bytes, std::size_t stride, Affine* affine,
-                     std::size_t affine_stride) {
-  alignas(64) float scales[lanes];
-  alignas(64) float offsets[lanes];
-  const __m512i places = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                                            _mm512_set1_epi32(static_cast<int>(stride)));
-  for (std::size_t p = 0; p < pixels; p += lanes) {
-    const std::size_t width = std::min(lanes, pixels - p);
-    const __mmask16 mask = avx512::first_lanes(width);
-    const auto load = [&](std::size_t channel) __attribute__((always_inline)) {
-      if (channel >= count) return _mm512_setzero_ps();
-      const __m512 value = _mm512_maskz_loadu_ps(mask, values + channel * plane + p);
-      return base ? _mm512_sub_ps(value, _mm512_maskz_loadu_ps(mask, base + channel * plane + p)) : value;
-    };
-    Range range(load(0));
-    for (std::size_t channel = 0; channel < count; ++channel) range.add(load(channel));
-    const __m512 difference = _mm512_sub_ps(range.high, range.low);
-    const __mmask16 wide = _mm512_cmp_ps_mask(difference, _mm512_setzero_ps(), _CMP_GT_OQ);
-    const __m512 inverse = _mm512_maskz_div_ps(wide, _mm512_set1_ps(255.0F), difference);
-    _mm512_store_ps(scales, _mm512_add_ps(_mm512_div_ps(difference, _mm512_set1_ps(255.0F)), range.broken));
-    _mm512_store_ps(offsets, _mm512_add_ps(range.low, range.broken));
-    for (std::size_t i = 0; i < width; ++i) affine[(p + i) * affine_stride] = {scales[i], offsets[i]};
-
-    std::uint8_t* out = bytes + p * stride;
-    for (std::size_t channel = 0; channel < group; channel += depth) {
-      __m512i four = to_bytes(load(channel), range.low, inverse);
-      four = _mm512_or_si512(four, _mm512_slli_epi32(to_bytes(load(channel + 1), range.low, inverse), 8));
-      four = _mm512_or_si512(four, _mm512_slli_epi32(to_bytes(load(channel + 2), range.low, inverse), 16));
-      four = _mm512_or_si512(four, _mm512_slli_epi32(to_bytes(load(channel + 3), range.low, inverse), 24));
-      _mm512_mask_i32scatter_epi32(out + channel, mask, places, four, 1);
-    }
-  }
-}
-
 /// Rows become columns. Four rounds, each of which puts together pieces that are twice as long.
 inline __attribute__((always_inline)) void transpose(__m512 (&square)[lanes]) {
   __m512 other[lanes];
@@ -159,6 +124,91 @@ inline __attribute__((always_inline)) void transpose(__m512 (&square)[lanes]) {
     constexpr int quarters = i / 8 == 0 ? 0x88 : 0xDD;
     square[i] = _mm512_shuffle_f32x4(other[from], other[from + 8], quarters);
   });
+}
+
+constexpr std::size_t pixel_vectors = 4;  // a cache line of each
+
+/// Channels of neighbouring pixels, and what they make of 0..255.
+struct PixelBlock {
+  alignas(64) float values[Int8Weights::largest_group][pixel_vectors][lanes];
+  __m512 low[pixel_vectors];
+  __m512 inverse[pixel_vectors];
+};
+
+/// Channels lie far apart in memory, by what the sets of a cache have in common: they are read once, and as many pixels
+/// of each as a few cache lines have.
+inline __attribute__((always_inline)) void read_pixels(PixelBlock& block, const float* values, const float* base,
+                                                       std::size_t pixels, std::size_t plane, std::size_t count,
+                                                       std::size_t group, Affine* affine, std::size_t affine_stride) {
+  const auto load = [&](std::size_t channel, std::size_t v) __attribute__((always_inline)) {
+    const __mmask16 mask = avx512::first_lanes(pixels - std::min(pixels, v * lanes));
+    const std::size_t at = channel * plane + v * lanes;
+    const __m512 value = _mm512_maskz_loadu_ps(mask, values + at);
+    return base ? _mm512_sub_ps(value, _mm512_maskz_loadu_ps(mask, base + at)) : value;
+  };
+  Range ranges[] = {Range(load(0, 0)), Range(load(0, 1)), Range(load(0, 2)), Range(load(0, 3))};
+  static_assert(std::size(ranges) == pixel_vectors);
+  for (std::size_t channel = 0; channel < group; ++channel) {
+    avx512::unrolled<pixel_vectors>([&]<std::size_t v>() __attribute__((always_inline)) {
+      const __m512 value = channel < count ? load(channel, v) : _mm512_setzero_ps();
+      if (channel < count) ranges[v].add(value);
+      _mm512_store_ps(block.values[channel][v], value);
+    });
+  }
+  avx512::unrolled<pixel_vectors>([&]<std::size_t v>() __attribute__((always_inline)) {
+    const auto& [low, high, broken] = ranges[v];
+    const __m512 difference = _mm512_sub_ps(high, low);
+    const __mmask16 wide = _mm512_cmp_ps_mask(difference, _mm512_setzero_ps(), _CMP_GT_OQ);
+    block.low[v] = low;
+    block.inverse[v] = _mm512_maskz_div_ps(wide, _mm512_set1_ps(255.0F), difference);
+    alignas(64) float scales[lanes];
+    alignas(64) float offsets[lanes];
+    _mm512_store_ps(scales, _mm512_add_ps(_mm512_div_ps(difference, _mm512_set1_ps(255.0F)), broken));
+    _mm512_store_ps(offsets, _mm512_add_ps(low, broken));
+    for (std::size_t i = v * lanes; i < std::min(pixels, (v + 1) * lanes); ++i) {
+      affine[i * affine_stride] = {scales[i % lanes], offsets[i % lanes]};
+    }
+  });
+}
+
+void quantize_pixels(const float* values, const float* base, std::size_t pixels, std::size_t plane, std::size_t count,
+                     std::size_t group, std::uint8_t* bytes, std::size_t stride, Affine* affine,
+                     std::size_t affine_stride) {
+  constexpr std::size_t most_pixels = pixel_vectors * lanes;
+  for (; pixels > most_pixels; pixels -= most_pixels) {
+    quantize_pixels(values, base, most_pixels, plane, count, group, bytes, stride, affine, affine_stride);
+    values += most_pixels;
+    base += base ? most_pixels : 0;
+    bytes += most_pixels * stride;
+    affine += most_pixels * affine_stride;
+  }
+  PixelBlock block;
+  read_pixels(block, values, base, pixels, plane, count, group, affine, affine_stride);
+  // Of 16 pixels 64 channels at a time: four bytes of each pixel side by side, then all bytes of a pixel.
+  constexpr std::size_t channels = lanes * depth;
+  for (std::size_t first = 0; first < pixels; first += lanes) {
+    const std::size_t v = first / lanes;
+    for (std::size_t channel = 0; channel < group; channel += channels) {
+      __m512 square[lanes];
+      avx512::unrolled<lanes>([&]<std::size_t i>() __attribute__((always_inline)) {
+        __m512i four = _mm512_setzero_si512();
+        const std::size_t from = channel + i * depth;
+        if (from < group) {
+          const auto byte = [&](std::size_t d) __attribute__((always_inline)) {
+            return to_bytes(_mm512_load_ps(block.values[from + d][v]), block.low[v], block.inverse[v]);
+          };
+          four = _mm512_or_si512(_mm512_or_si512(byte(0), _mm512_slli_epi32(byte(1), 8)),
+                                 _mm512_or_si512(_mm512_slli_epi32(byte(2), 16), _mm512_slli_epi32(byte(3), 24)));
+        }
+        square[i] = _mm512_castsi512_ps(four);
+      });
+      transpose(square);
+      const __mmask16 mask = avx512::first_lanes((group - channel) / depth);
+      avx512::unrolled<lanes>([&]<std::size_t i>() __attribute__((always_inline)) {
+        if (first + i < pixels) _mm512_mask_storeu_ps(bytes + (first + i) * stride + channel, mask, square[i]);
+      });
+    }
+  }
 }
 
 void store_planes(const float* sums, std::size_t rows, std::size_t outputs, const float* bias, float* planes,
