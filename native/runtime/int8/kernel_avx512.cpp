@@ -220,6 +220,8 @@ void store_planes(const float* sums, std::size_t rows, std::size_t outputs, cons
   // All rows of an output are written at once: planes are apart by what the sets of a cache have in common, so that it
   // keeps few of their lines.
   alignas(64) float columns[lanes][most_rows];
+  // Many planes of this size are more than the caches have, and a line that is written whole need not be read before.
+  const bool past_caches = plane >= 16384;
   for (std::size_t first = 0; first < outputs; first += lanes) {
     for (std::size_t row = 0; row < rows; row += lanes) {
       __m512 square[lanes];
@@ -234,11 +236,17 @@ void store_planes(const float* sums, std::size_t rows, std::size_t outputs, cons
       const __m512 offset = _mm512_set1_ps(bias ? bias[first + i] : 0.0F);
       float* out = planes + (first + i) * plane;
       for (std::size_t row = 0; row < rows; row += lanes) {
-        _mm512_mask_storeu_ps(out + row, avx512::first_lanes(rows - row),
-                              _mm512_add_ps(_mm512_load_ps(columns[i] + row), offset));
+        const __m512 value = _mm512_add_ps(_mm512_load_ps(columns[i] + row), offset);
+        const __mmask16 mask = avx512::first_lanes(rows - row);
+        if (past_caches && mask == 0xFFFF && reinterpret_cast<std::uintptr_t>(out + row) % 64 == 0) {
+          _mm512_stream_ps(out + row, value);
+        } else {
+          _mm512_mask_storeu_ps(out + row, mask, value);
+        }
       }
     }
   }
+  if (past_caches) _mm_sfence();  // such stores are not in order with what tells other threads of them
 }
 
 /// The standard normal distribution function on [0, 4) in 16 pieces, each a parabola through its values at the ends and

@@ -51,8 +51,9 @@ class Product {
   void run(const Ort::KernelContext& context) const {
     const std::size_t blocks = (rows_.first_half() + rows_of_block() - 1) / rows_of_block();
     parallel_for(context, blocks * panels(), [this, blocks](std::size_t task) {
-      const auto [block, panel] = weights_.size() > resident_bytes ? std::pair{task % blocks, task / blocks}
-                                                                   : std::pair{task / panels(), task % panels()};
+      const auto [block, panel] = weights_.size() * weights_.taps() > resident_bytes
+                                      ? std::pair{task % blocks, task / blocks}
+                                      : std::pair{task / panels(), task % panels()};
       run_task(block * rows_of_block(), panel);
     });
   }
