@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "imaging/adain.h"
+#include "imaging/kernels.h"
 #include "imaging/pixels.h"
 #include "imaging/resize.h"
 #include "imaging/wavelet.h"
@@ -41,11 +42,6 @@ class StageClock {
 std::unique_ptr<NoiseSource> noise_source(const RestoreJob& job) {
   if (!job.noise.empty()) return std::make_unique<RecordedNoise>(job.noise);
   return std::make_unique<TorchNoise>(job.seed);
-}
-
-Tensor to_unsigned(Tensor image) {
-  for (float& value : image.values()) value = (value + 1.0F) / 2.0F;
-  return image;
 }
 
 /// The colours of the condition image, which the diffusion model has drifted from.
@@ -133,7 +129,8 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
   Tensor result;
   if (job.stage == 2) {
     const auto noise = noise_source(job);
-    result = to_unsigned(diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace));
+    result = diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace);
+    for (float& value : result.values()) value = to_unsigned(value);
     trace.record("decoded01", result);
     result = fix_colors(job.color_fix, std::move(result), cond_img);
     trace.record("color_fixed", result);
