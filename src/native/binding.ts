@@ -6,6 +6,7 @@
 
 import type { BlurKernel, BlurKernelSpec, DegradationOperation, Recipe } from './degradation';
 import type { FacePrimitives, FindFacesJob, FoundFaces, PasteFacesJob } from './faces';
+import type { KernelPrimitives } from './kernels';
 import type { NativeComparison, NiqeModel, NiqePatches } from './metrics';
 
 /** Element types a checkpoint tensor can have; what native code can use is a subset that it checks itself. */
@@ -294,6 +295,8 @@ export interface Primitives extends FacePrimitives {
   toUint8(x: Float32Array): Uint8Array;
   resizeBoxPil(image: NativeImage, width: number, height: number): NativeImage;
   centerCrop(image: NativeImage, size: number): NativeImage;
+  // cuda/imaging
+  readonly kernels: KernelPrimitives;
   // imaging/degradation
   blurKernel(kernel: BlurKernelSpec): BlurKernel;
   sincKernel(cutoff: number, size: number, padTo: number): BlurKernel;
