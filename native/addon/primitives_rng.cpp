@@ -91,8 +91,8 @@ Napi::Value philox(const Napi::CallbackInfo& info) {
 Napi::Value brownian_increments(const Napi::CallbackInfo& info) {
   const std::uint64_t seed = to_uint64(info[0], "seed");
   const bool cuda = !info[5].IsUndefined() && to_text(info[5], "rng") == "cuda";
-  const auto noise = cuda ? std::unique_ptr<NoiseSource>(std::make_unique<CudaNoise>(seed, PhiloxCard{132, 2048}))
-                          : std::make_unique<TorchNoise>(seed);
+  const auto noise =
+      cuda ? std::unique_ptr<NoiseSource>(std::make_unique<CudaNoise>(seed, h100)) : std::make_unique<TorchNoise>(seed);
   const auto sigma_min = static_cast<float>(to_number(info[2], "sigmaMin"));
   const auto sigma_max = static_cast<float>(to_number(info[3], "sigmaMax"));
   const std::vector<float> queries = to_floats(info[4], "queries");

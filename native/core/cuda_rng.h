@@ -10,6 +10,9 @@
 
 namespace diffbir {
 
+/// Whose numbers `rng: 'cuda'` gives where there is no card to ask.
+inline constexpr PhiloxCard h100{132, 2048};
+
 /// The numbers of torch's CUDA generator after torch.manual_seed(seed), draw for draw, made on the host: those of a
 /// card but for the last bits (philox.h).
 class CudaGenerator {

@@ -40,9 +40,6 @@ class StageClock {
   std::vector<StageTime> times_;
 };
 
-/// Whose numbers `rng: 'cuda'` gives where there is no card.
-constexpr PhiloxCard h100{132, 2048};
-
 std::unique_ptr<NoiseSource> noise_source(const RestoreJob& job) {
   if (!job.noise.empty()) return std::make_unique<RecordedNoise>(job.noise);
   if (job.rng == "cuda") return std::make_unique<CudaNoise>(job.seed, h100);

@@ -4,9 +4,9 @@
 
 #include "imaging/tile.h"
 
-/// imaging/pixels.h on the device. All functions of this folder enqueue on `stream`, a cudaStream_t, and return at
-/// once; pointers to pictures and scratch are device memory, tiles are read before they return. They throw
-/// Error(runtime_failed) where a launch is refused, and check no arguments.
+/// imaging/pixels.h on the device. All functions of this folder enqueue on `stream`, a cudaStream_t of the
+/// current device, and return at once; pointers to pictures and scratch are device memory, tiles are read before they
+/// return. They throw Error(runtime_failed) where a launch is refused, and check no arguments.
 namespace diffbir::cuda {
 
 /// [n,3,h,w] in [0,1] of n >= 1 tiles of one size, which lie inside the 8-bit picture [height,width,3].
