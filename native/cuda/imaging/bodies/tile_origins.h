@@ -29,4 +29,20 @@ void for_some_tiles(const Tile* tiles, std::int64_t count, std::int64_t scale, c
   }
 }
 
+/// The smallest rectangle around tiles of this size.
+inline Tile rectangle_around(const TileOrigins& origins, Size tile) {
+  Tile around{origins.y[0], origins.x[0], 0, 0};
+  std::int64_t bottom = 0;
+  std::int64_t right = 0;
+  for (std::int64_t i = 0; i < origins.count; ++i) {
+    around.y = origins.y[i] < around.y ? origins.y[i] : around.y;
+    around.x = origins.x[i] < around.x ? origins.x[i] : around.x;
+    bottom = origins.y[i] > bottom ? origins.y[i] : bottom;
+    right = origins.x[i] > right ? origins.x[i] : right;
+  }
+  around.height = bottom + tile.height - around.y;
+  around.width = right + tile.width - around.x;
+  return around;
+}
+
 }  // namespace diffbir::bodies

@@ -53,22 +53,21 @@ struct AddTiles {
   std::int64_t planes;
   Size size;
   Size tile;
+  Tile around;  // all tiles of this launch
   TileOrigins origins;
 
   DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const {
-    const std::int64_t area = size.height * size.width;
-    const std::int64_t tile_area = tile.height * tile.width;
-    const std::int64_t plane = i / area;
-    const std::int64_t y = i % area / size.width;
-    const std::int64_t x = i % size.width;
-    float* target = plane < planes ? sum + i : weight_sum + i % area;
+    const std::int64_t plane = i / around.width / around.height;
+    const std::int64_t y = around.y + i / around.width % around.height;
+    const std::int64_t x = around.x + i % around.width;
+    float* const target = (plane < planes ? sum + plane * size.height * size.width : weight_sum) + y * size.width + x;
     float total = *target;
     for (std::int64_t number = 0; number < origins.count; ++number) {
       const std::int64_t row = y - origins.y[number];
       const std::int64_t column = x - origins.x[number];
       if (row < 0 || row >= tile.height || column < 0 || column >= tile.width) continue;
       const std::int64_t place = row * tile.width + column;
-      const float value = plane < planes ? outputs[(number * planes + plane) * tile_area + place] : 1.0F;
+      const float value = plane < planes ? outputs[(number * planes + plane) * tile.height * tile.width + place] : 1.0F;
       total = blended(total, value, weights[place]);
     }
     *target = total;
@@ -81,8 +80,9 @@ void add_tiles(const Launch& launch, const float* outputs, const float* weights,
   const Size tile{tiles->height * scale, tiles->width * scale};
   const std::int64_t values = planes * tile.height * tile.width;
   for_some_tiles(tiles, count, scale, [&](const TileOrigins& origins, std::int64_t first) {
-    launch((planes + 1) * size.height * size.width,
-           AddTiles{outputs + first * values, weights, sum, weight_sum, planes, size, tile, origins});
+    const Tile around = rectangle_around(origins, tile);
+    launch((planes + 1) * around.height * around.width,
+           AddTiles{outputs + first * values, weights, sum, weight_sum, planes, size, tile, around, origins});
   });
 }
 
