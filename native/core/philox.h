@@ -5,7 +5,7 @@
 
 #include "core/host_device.h"
 
-/// The random numbers of torch's CUDA generator (behaviour as of torch 1.9 to 2.13). C++17: nvcc reads it, too.
+/// The random numbers of torch's CUDA generator (behaviour as of torch 2.0 to 2.13). C++17: nvcc reads it, too.
 namespace diffbir {
 
 struct PhiloxWords {
