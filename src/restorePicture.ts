@@ -227,7 +227,7 @@ function toJob(
     return ids;
   };
   const { upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint } = options;
-  const { guidance, fidelity, padding, parity, colorFix, seed, noise = [], trace } = options;
+  const { guidance, fidelity, padding, parity, colorFix, seed, rng, noise = [], trace } = options;
   const { sChurn, sTmin, sTmax, sNoise, eta, order } = options;
   const { work: _, warnings: planned, ...plan } = planPicture({ width, height }, stage, model, options);
   return {
@@ -236,7 +236,7 @@ function toJob(
       isFace,
       stage,
       ...{ upscale, sampler, steps, cfgScale, rescaleCfg, cfgStart, cfgStop, strength, noiseAug, startPoint },
-      ...{ padding, parity, colorFix, seed, noise, trace },
+      ...{ padding, parity, colorFix, seed, rng, noise, trace },
       ...plan,
       ...{ guidance, fidelity },
       edm: { sChurn, sTmin, sTmax, sNoise, eta, order },

@@ -84,6 +84,7 @@ RestoreJob to_restore_job(Napi::Value value, const std::string& name) {
   job.positive_tokens = field(object, name, "positiveTokens", to_int32s);
   job.negative_tokens = field(object, name, "negativeTokens", to_int32s);
   job.seed = field(object, name, "seed", to_uint64);
+  job.rng = field(object, name, "rng", to_text);
   job.noise = field(object, name, "noise", to_tensors);
   job.trace = field(object, name, "trace", to_boolean);
   job.keep_networks = field(object, name, "keepNetworks", to_boolean);

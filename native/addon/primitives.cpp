@@ -13,6 +13,7 @@ Napi::Object make_primitives(Napi::Env env) {
   add_network_primitives(primitives);
   add_tiling_primitives(primitives);
   add_face_primitives(primitives);
+  add_kernel_primitives(primitives);
   return primitives;
 }
 

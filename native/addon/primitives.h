@@ -18,5 +18,6 @@ void add_diffusion_primitives(Napi::Object primitives);
 void add_network_primitives(Napi::Object primitives);
 void add_tiling_primitives(Napi::Object primitives);
 void add_face_primitives(Napi::Object primitives);
+void add_kernel_primitives(Napi::Object primitives);
 
 }  // namespace diffbir

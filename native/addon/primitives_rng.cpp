@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
+#include "core/cuda_rng.h"
 #include "core/rng.h"
 
 namespace diffbir {
@@ -61,13 +64,39 @@ Napi::Value torch_draws(const Napi::CallbackInfo& info) {
   return answers;
 }
 
+/// Draws of the given counts from one fresh generator of a card.
+Napi::Value cuda_draws(const Napi::CallbackInfo& info) {
+  const std::vector<std::int32_t> counts = to_int32s(info[1], "counts");
+  const std::int64_t multiprocessors = to_integer(info[2], "multiprocessors", 1, 1 << 16);
+  CudaGenerator generator(to_uint64(info[0], "seed"),
+                          {multiprocessors, to_integer(info[3], "threadsPerMultiprocessor", 256, 1 << 16)});
+  Napi::Array answers = Napi::Array::New(info.Env());
+  for (std::uint32_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] < 0 || counts[i] > kMaxCount) refuse(info[1], "counts", "counts from 0 to 2^28");
+    answers.Set(i, from_floats(info.Env(), generator.randn(static_cast<std::size_t>(counts[i]))));
+  }
+  return answers;
+}
+
+Napi::Value philox(const Napi::CallbackInfo& info) {
+  const std::vector<std::int32_t> counter = to_int32s(info[0], "counter");
+  if (counter.size() != 4) refuse(info[0], "counter", "four words");
+  PhiloxWords words{};
+  std::ranges::copy(counter, words.word);
+  words = philox_4x32_10(words, to_uint64(info[1], "key"));
+  return from_int32s(info.Env(), std::vector<std::int32_t>(words.word, words.word + 4));
+}
+
 /// Increments between each two neighbours of [from, to, from, to, ...], asked for in this order.
 Napi::Value brownian_increments(const Napi::CallbackInfo& info) {
-  TorchNoise noise(to_uint64(info[0], "seed"));
+  const std::uint64_t seed = to_uint64(info[0], "seed");
+  const bool cuda = !info[5].IsUndefined() && to_text(info[5], "rng") == "cuda";
+  const auto noise =
+      cuda ? std::unique_ptr<NoiseSource>(std::make_unique<CudaNoise>(seed, h100)) : std::make_unique<TorchNoise>(seed);
   const auto sigma_min = static_cast<float>(to_number(info[2], "sigmaMin"));
   const auto sigma_max = static_cast<float>(to_number(info[3], "sigmaMax"));
   const std::vector<float> queries = to_floats(info[4], "queries");
-  const BrownianNoise increment = noise.brownian(to_shape(info[1], "shape"), sigma_min, sigma_max);
+  const BrownianNoise increment = noise->brownian(to_shape(info[1], "shape"), sigma_min, sigma_max);
   Napi::Array answers = Napi::Array::New(info.Env());
   for (std::size_t i = 0; i + 1 < queries.size(); i += 2) {
     answers.Set(static_cast<std::uint32_t>(i / 2), from_tensor(info.Env(), increment(queries[i], queries[i + 1])));
@@ -80,6 +109,8 @@ Napi::Value brownian_increments(const Napi::CallbackInfo& info) {
 void add_rng_primitives(Napi::Object primitives) {
   set_function(primitives, "torchDraws", torch_draws);
   set_function(primitives, "brownianIncrements", brownian_increments);
+  set_function(primitives, "cudaDraws", cuda_draws);
+  set_function(primitives, "philox", philox);
 }
 
 }  // namespace diffbir

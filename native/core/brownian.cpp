@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -25,12 +27,14 @@ double rounded(double time) {
   return (up ? whole + 1 : whole) / kTicks;
 }
 
-std::vector<float> normals(std::size_t count, std::uint32_t seed) { return TorchGenerator(seed).randn(count); }
-
 }  // namespace
 
-BrownianTree::BrownianTree(Shape shape, double start, double end, std::uint64_t entropy)
-    : shape_(std::move(shape)), start_(rounded(start)), end_(rounded(end)), entropy_(entropy) {
+BrownianTree::BrownianTree(Shape shape, double start, double end, std::uint64_t entropy, SeededNormals normals)
+    : shape_(std::move(shape)),
+      start_(rounded(start)),
+      end_(rounded(end)),
+      entropy_(entropy),
+      normals_(std::move(normals)) {
   if (!(start_ >= 0 && start_ < end_)) {
     throw Error(ErrorCode::internal, "Expected two distinct times in ascending order for a Brownian motion");
   }
@@ -61,7 +65,7 @@ const Tensor& BrownianTree::at(double time) {
 Tensor BrownianTree::descend(double time) const {
   Tensor passed(shape_);  // W at the start of the interval
   if (time == start_) return passed;
-  std::vector<float> inside = normals(passed.size(), seed_sequence_word(entropy_));  // its increment over the interval
+  std::vector<float> inside = normals_(passed.size(), seed_sequence_word(entropy_));  // its increment over the interval
   const auto deviation = static_cast<float>(std::sqrt(end_ - start_));
   for (float& value : inside) value *= deviation;
 
@@ -73,7 +77,7 @@ Tensor BrownianTree::descend(double time) const {
     const auto share = static_cast<float>((middle - start) / (end - start));
     const auto spread = static_cast<float>(std::sqrt((middle - start) * (end - middle) / (end - start)));
     const std::array spawn_key{key, depth};
-    std::vector<float> left = normals(inside.size(), seed_sequence_word(entropy_, spawn_key));
+    std::vector<float> left = normals_(inside.size(), seed_sequence_word(entropy_, spawn_key));
     for (std::size_t i = 0; i < left.size(); ++i) left[i] = share * inside[i] + spread * left[i];
     if (time < middle) {
       inside = std::move(left);
@@ -91,6 +95,14 @@ Tensor BrownianTree::descend(double time) const {
   }
   for (std::size_t i = 0; i < inside.size(); ++i) passed.data()[i] += inside[i];
   return passed;
+}
+
+BrownianNoise brownian_noise(const Shape& shape, float sigma_min, float sigma_max, TorchGenerator& generator,
+                             SeededNormals normals) {
+  const std::int64_t entropy = generator.randint(0, std::numeric_limits<std::int64_t>::max(), 1).front();
+  const auto tree = std::make_shared<BrownianTree>(shape, sigma_min, sigma_max, static_cast<std::uint64_t>(entropy),
+                                                   std::move(normals));
+  return [tree](float sigma, float sigma_next) { return tree->increment(sigma, sigma_next); };
 }
 
 }  // namespace diffbir

@@ -3,10 +3,18 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <vector>
 
+#include "core/noise.h"
 #include "core/tensor.h"
 
 namespace diffbir {
+
+class TorchGenerator;
+
+/// Fresh N(0,1) numbers of a seed.
+using SeededNormals = std::function<std::vector<float>(std::size_t count, std::uint32_t seed)>;
 
 /// A Brownian motion W on [start, end] with W(start) = 0 that answers for any time in any order, always with the same
 /// path: a binary tree of bisected intervals, each midpoint drawn from the Brownian bridge with a seed of its own
@@ -16,7 +24,7 @@ namespace diffbir {
 class BrownianTree {
  public:
   /// Throws Error(internal) unless 0 <= start < end, also when rounded.
-  BrownianTree(Shape shape, double start, double end, std::uint64_t entropy);
+  BrownianTree(Shape shape, double start, double end, std::uint64_t entropy, SeededNormals normals);
 
   /// (W(to) - W(from)) / sqrt(|to - from|): an increment of unit variance. Times beyond the ends count as the ends.
   /// Throws Error(internal) when both are equal.
@@ -36,8 +44,13 @@ class BrownianTree {
   double start_;  // both rounded
   double end_;
   std::uint64_t entropy_;
+  SeededNormals normals_;
   std::array<Known, 2> known_;  // a step begins where the one before ended
   std::size_t oldest_ = 0;
 };
+
+/// The increments of a tree whose entropy is drawn once: torch.randint(0, 2^63 - 1), as the reference does.
+BrownianNoise brownian_noise(const Shape& shape, float sigma_min, float sigma_max, TorchGenerator& generator,
+                             SeededNormals normals);
 
 }  // namespace diffbir

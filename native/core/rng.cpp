@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <numbers>
 #include <numeric>
 #include <span>
@@ -121,9 +120,8 @@ std::vector<std::int64_t> TorchGenerator::randint(std::int64_t low, std::int64_t
 Tensor TorchNoise::randn(const Shape& shape) { return Tensor(shape, generator_.randn(element_count(shape))); }
 
 BrownianNoise TorchNoise::brownian(const Shape& shape, float sigma_min, float sigma_max) {
-  const std::int64_t entropy = generator_.randint(0, std::numeric_limits<std::int64_t>::max(), 1).front();
-  const auto tree = std::make_shared<BrownianTree>(shape, sigma_min, sigma_max, static_cast<std::uint64_t>(entropy));
-  return [tree](float sigma, float sigma_next) { return tree->increment(sigma, sigma_next); };
+  return brownian_noise(shape, sigma_min, sigma_max, generator_,
+                        [](std::size_t count, std::uint32_t seed) { return TorchGenerator(seed).randn(count); });
 }
 
 Tensor RecordedNoise::randn(const Shape& shape) {

@@ -54,12 +54,11 @@ class TorchGenerator {
   std::optional<double> spare_normal_;
 };
 
-/// The default noise: one generator per restoration, drawn on the host on every device.
+/// The default noise: one generator per restoration, drawn on the host on every device. (CudaNoise: cuda_rng.h.)
 class TorchNoise : public NoiseSource {
  public:
   explicit TorchNoise(std::uint64_t seed) : generator_(seed) {}
   Tensor randn(const Shape& shape) override;
-  /// Draws the entropy of a BrownianTree, once: torch.randint(0, 2^63 - 1), as the reference does.
   BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
 
  private:

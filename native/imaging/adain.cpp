@@ -1,10 +1,10 @@
 #include "imaging/adain.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+
+#include "imaging/kernels.h"
 
 namespace diffbir {
 
@@ -23,8 +23,7 @@ Spread spread_of(std::span<const float> plane) {
   const double mean = sum / count;
   double squares = 0;
   for (const float value : plane) squares += (value - mean) * (value - mean);
-  const double variance = plane.size() > 1 ? squares / (count - 1) : 0.0;
-  return {mean, std::sqrt(variance + 1e-5)};
+  return {mean, deviation_of(squares, std::ssize(plane))};
 }
 
 }  // namespace
@@ -40,9 +39,7 @@ Tensor adaptive_instance_normalization(const Tensor& content, const Tensor& styl
       const Spread own = spread_of(from);
       const Spread wanted = spread_of(style.plane(batch, channel));
       const double gain = wanted.deviation / own.deviation;
-      for (std::size_t i = 0; i < from.size(); ++i) {
-        to[i] = std::clamp(static_cast<float>((from[i] - own.mean) * gain + wanted.mean), 0.0F, 1.0F);
-      }
+      for (std::size_t i = 0; i < from.size(); ++i) to[i] = restyled(from[i], own.mean, gain, wanted.mean);
     }
   }
   return result;

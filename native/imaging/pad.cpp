@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "imaging/kernels.h"
 
 namespace diffbir {
 
@@ -24,14 +25,6 @@ void copy_corner(const Tensor& source, Tensor& target) {
       }
     }
   }
-}
-
-/// Where the mirrored picture of `size` pixels has its position-th pixel: 0 1 2 3 2 1 0 1 ...
-std::int64_t reflected(std::int64_t position, std::int64_t size) {
-  if (size == 1) return 0;
-  const std::int64_t period = 2 * (size - 1);
-  const std::int64_t phase = position % period;
-  return phase < size ? phase : period - phase;
 }
 
 /// Fills what lies right of `width` and below `height` with the mirror image of what does not.

@@ -3,13 +3,9 @@
 #include <cstdint>
 
 #include "core/tensor.h"
-#include "imaging/tiling.h"
+#include "imaging/tile.h"
 
 namespace diffbir {
-
-/// What the added pixels hold. The reference adds zeros: black in image space, 0 in latent space, and either leaks into
-/// the border. Reflecting does not; a side that is shorter than what is added is reflected to and fro.
-enum class PadMode { zero, reflect };
 
 /// Grows x [B,C,H,W] to the right and at the bottom until both sides are multiples of `multiple` >= 1
 /// (behaviour.md 2.2); a copy where they already are.

@@ -39,8 +39,7 @@ Tensor image_to_tensor(const Image& image, std::span<const Tile> tiles) {
     for (std::size_t c = 0; c < kChannels; ++c) {
       for (std::int64_t y = 0; y < tile.height; ++y) {
         const std::uint8_t* row = image.rgb.data() + ((tile.y + y) * image.width + tile.x) * kChannels + c;
-        // A division, since the reference divides: times 1/255 differs in the last bit.
-        for (std::int64_t x = 0; x < tile.width; ++x) *target++ = static_cast<float>(row[x * kChannels]) / 255.0F;
+        for (std::int64_t x = 0; x < tile.width; ++x) *target++ = from_uint8(row[x * kChannels]);
       }
     }
   }

@@ -6,12 +6,9 @@
 
 #include "core/image.h"
 #include "core/tensor.h"
-#include "imaging/tiling.h"
+#include "imaging/tile.h"
 
 namespace diffbir {
-
-/// How a float becomes an 8-bit level. The reference truncates (behaviour.md 2.1, step 8).
-enum class Rounding { truncate, nearest };
 
 /// [1,3,H,W] in [0,1] from an 8-bit picture.
 Tensor image_to_tensor(const Image& image);

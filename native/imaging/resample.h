@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/tensor.h"
+#include "imaging/antialias.h"
 #include "imaging/kernels.h"
 
 /// Separable resampling along one axis: what every resize of imaging/ is made of.
@@ -17,12 +18,8 @@ namespace diffbir {
 /// Which sources each output of one axis is made of, and with what weights.
 template <typename Weight>
 struct Taps {
-  struct Window {
-    std::int64_t first;
-    std::int64_t count;
-  };
-  std::vector<Window> windows;  // per output
-  std::int64_t stride = 0;      // weights reserved per output
+  std::vector<TapWindow> windows;  // per output
+  std::int64_t stride = 0;         // weights reserved per output
   std::vector<Weight> weights;
 
   std::int64_t outputs() const { return static_cast<std::int64_t>(windows.size()); }
@@ -34,33 +31,18 @@ inline void require_size(std::int64_t size) {
   if (size < 1) throw Error(ErrorCode::internal, "Expected a size of at least 1 but received " + std::to_string(size));
 }
 
-/// Windows and weights (of sum 1) that Pillow and torch's antialiased resize have in common: `filter`, zero outside
-/// (-support, support), is widened by the scale when shrinking. Weights are computed in double, then converted.
+/// The taps of an axis that is resized as Pillow and torch's antialiased resize do it (antialias.h). Weights are
+/// computed in double, then converted.
 template <typename Weight, typename Filter, typename Convert>
-Taps<Weight> antialiased_taps(std::int64_t in, std::int64_t out, double support, Filter filter, Convert convert) {
+Taps<Weight> antialiased_taps(std::int64_t in, std::int64_t out, Filter filter, Convert convert) {
   require_size(out);
-  const double scale = static_cast<double>(in) / static_cast<double>(out);
-  const double filter_scale = std::max(scale, 1.0);
-  support *= filter_scale;
-
+  const AntialiasedAxis axis(in, out, Filter::support);
   Taps<Weight> taps;
-  taps.stride = std::min(in, static_cast<std::int64_t>(2.0 * support) + 2);
+  taps.stride = axis.most_taps();
   taps.windows.reserve(static_cast<std::size_t>(out));
   taps.weights.resize(element_count({out, taps.stride}));
-  std::vector<double> window;
   for (std::int64_t x = 0; x < out; ++x) {
-    const double center = (static_cast<double>(x) + 0.5) * scale;
-    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(center - support + 0.5), 0);
-    const auto last = std::min<std::int64_t>(static_cast<std::int64_t>(center + support + 0.5), in);
-    window.clear();
-    double sum = 0;
-    for (std::int64_t j = first; j < last; ++j) {
-      window.push_back(filter((static_cast<double>(j) - center + 0.5) / filter_scale));
-      sum += window.back();
-    }
-    taps.windows.push_back({first, last - first});
-    std::transform(window.begin(), window.end(), taps.weights.begin() + x * taps.stride,
-                   [&](double weight) { return convert(weight / sum); });
+    taps.windows.push_back(antialiased_window(axis, x, filter, convert, taps.weights.data() + x * taps.stride));
   }
   return taps;
 }
@@ -100,7 +82,6 @@ std::vector<Value> resample_axis(const std::vector<Value>& input, std::int64_t o
 /// Resamples columns, then rows, of x [B,C,H,W] in float32. A strip of output rows at a time, from the input rows that
 /// they are made of, so that nothing of the picture's size is needed but the result.
 inline Tensor resample_planes(const Tensor& x, const Taps<float>& columns, const Taps<float>& rows) {
-  const auto keep = [](float sum) { return sum; };
   constexpr std::int64_t strip = 256;
   const std::int64_t width = columns.outputs();
   Tensor result({x.dim(0), x.dim(1), rows.outputs(), width});
@@ -121,8 +102,8 @@ inline Tensor resample_planes(const Tensor& x, const Taps<float>& columns, const
       for (std::int64_t channel = 0; channel < x.dim(1); ++channel) {
         const auto source = x.plane(batch, channel).subspan(first * x.dim(3), (last - first) * x.dim(3));
         std::vector<float> values(source.begin(), source.end());
-        values = resample_axis(values, last - first, x.dim(3), 1, columns, 0.0F, keep);
-        values = resample_axis(values, 1, last - first, width, taps, 0.0F, keep);
+        values = resample_axis(values, last - first, x.dim(3), 1, columns, 0.0F, KeepFloat());
+        values = resample_axis(values, 1, last - first, width, taps, 0.0F, KeepFloat());
         std::copy(values.begin(), values.end(), result.plane(batch, channel).begin() + begin * width);
       }
     }

@@ -11,34 +11,21 @@ namespace diffbir {
 
 namespace {
 
-constexpr double kCubicSupport = 2;
-constexpr int kPilFractionBits = 22;
-
-std::int32_t to_fixed_point(double weight) {
-  constexpr double one = 1 << kPilFractionBits;
-  return static_cast<std::int32_t>(weight * one + (weight < 0 ? -0.5 : 0.5));
-}
-
-std::uint8_t from_fixed_point(std::int32_t sum) {
-  return static_cast<std::uint8_t>(std::clamp(sum >> kPilFractionBits, 0, 255));
-}
-
 /// Pillow's resize: columns first, 8 bits in between; an axis that keeps its length is left alone.
 template <typename Filter>
-Image resize_pil(const Image& image, std::int64_t width, std::int64_t height, double support, Filter filter) {
+Image resize_pil(const Image& image, std::int64_t width, std::int64_t height, Filter filter) {
   require_size(width);
   require_size(height);
-  constexpr std::int32_t half = 1 << (kPilFractionBits - 1);
   Image result{width, height, {}};
   if (width == image.width) {
     result.rgb = image.rgb;
   } else {
-    const auto taps = antialiased_taps<std::int32_t>(image.width, width, support, filter, to_fixed_point);
-    result.rgb = resample_axis(image.rgb, image.height, image.width, 3, taps, half, from_fixed_point);
+    const auto taps = antialiased_taps<std::int32_t>(image.width, width, filter, ToFixedPoint());
+    result.rgb = resample_axis(image.rgb, image.height, image.width, 3, taps, pil_half, FromFixedPoint());
   }
   if (height != image.height) {
-    const auto taps = antialiased_taps<std::int32_t>(image.height, height, support, filter, to_fixed_point);
-    result.rgb = resample_axis(result.rgb, 1, image.height, 3 * width, taps, half, from_fixed_point);
+    const auto taps = antialiased_taps<std::int32_t>(image.height, height, filter, ToFixedPoint());
+    result.rgb = resample_axis(result.rgb, 1, image.height, 3 * width, taps, pil_half, FromFixedPoint());
   }
   return result;
 }
@@ -48,11 +35,11 @@ std::int64_t halves_to_even(double value) { return static_cast<std::int64_t>(std
 }  // namespace
 
 Image resize_bicubic_pil(const Image& image, std::int64_t width, std::int64_t height) {
-  return resize_pil(image, width, height, kCubicSupport, cubic);
+  return resize_pil(image, width, height, CubicFilter());
 }
 
 Image resize_box_pil(const Image& image, std::int64_t width, std::int64_t height) {
-  return resize_pil(image, width, height, 0.5, [](double t) { return t > -0.5 && t <= 0.5 ? 1.0 : 0.0; });
+  return resize_pil(image, width, height, BoxFilter());
 }
 
 Image center_crop(const Image& image, std::int64_t size) {
@@ -79,9 +66,8 @@ Tensor resize_bicubic_antialias(const Tensor& x, std::int64_t height, std::int64
   require_size(width);
   require_size(height);
   if (width == x.dim(3) && height == x.dim(2)) return x;
-  const auto to_float = [](double weight) { return static_cast<float>(weight); };
-  const auto taps = [&](std::int64_t in, std::int64_t out) {
-    return antialiased_taps<float>(in, out, kCubicSupport, cubic, to_float);
+  const auto taps = [](std::int64_t in, std::int64_t out) {
+    return antialiased_taps<float>(in, out, CubicFilter(), ToFloat());
   };
   return resample_planes(x, taps(x.dim(3), width), taps(x.dim(2), height));
 }

@@ -4,6 +4,7 @@
 
 #include "core/image.h"
 #include "core/tensor.h"
+#include "imaging/tile.h"
 
 namespace diffbir {
 
@@ -21,11 +22,6 @@ Image center_crop(const Image& image, std::int64_t size);
 /// torch's interpolate(mode="bicubic", antialias=True, align_corners=False) (behaviour.md B.2).
 /// x [B,C,H,W] of any range, which the result may overshoot; height, width >= 1.
 Tensor resize_bicubic_antialias(const Tensor& x, std::int64_t height, std::int64_t width);
-
-struct Size {
-  std::int64_t height;
-  std::int64_t width;
-};
 
 /// The short edge becomes `size`, the long one int(long * (size / short)) (behaviour.md 2.2).
 Size short_edge_size(Size size, std::int64_t short_edge);

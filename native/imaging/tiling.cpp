@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "imaging/kernels.h"
 
 namespace diffbir {
 namespace {
@@ -35,16 +36,19 @@ void accumulate(Tensor& sum, Tensor& weight_sum, const Tensor& tiles, std::int64
   const auto add_plane = [&](float* target, std::int64_t target_width, auto&& value) {
     for (std::int64_t row = 0; row < height; ++row) {
       float* line = target + (y + row) * target_width + x;
-      for (std::int64_t column = 0; column < width; ++column) line[column] += value(row * width + column);
+      for (std::int64_t column = 0; column < width; ++column) {
+        const std::int64_t i = row * width + column;
+        line[column] = blended(line[column], value(i), weights[i]);
+      }
     }
   };
   for (std::int64_t batch = 0; batch < sum.dim(0); ++batch) {
     for (std::int64_t channel = 0; channel < sum.dim(1); ++channel) {
       const auto source = tiles.plane(index * sum.dim(0) + batch, channel);
-      add_plane(sum.plane(batch, channel).data(), sum.dim(3), [&](std::int64_t i) { return source[i] * weights[i]; });
+      add_plane(sum.plane(batch, channel).data(), sum.dim(3), [&](std::int64_t i) { return source[i]; });
     }
   }
-  add_plane(weight_sum.data(), weight_sum.dim(3), [&](std::int64_t i) { return weights[i]; });
+  add_plane(weight_sum.data(), weight_sum.dim(3), [](std::int64_t) { return 1.0F; });
 }
 
 }  // namespace

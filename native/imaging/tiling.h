@@ -6,16 +6,9 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "imaging/tile.h"
 
 namespace diffbir {
-
-/// A tile of a picture: rows y..y+height, columns x..x+width.
-struct Tile {
-  std::int64_t y;
-  std::int64_t x;
-  std::int64_t height;
-  std::int64_t width;
-};
 
 /// How large tiles are and how far apart they start; stride < tile makes them overlap.
 struct TileSize {

@@ -69,7 +69,7 @@ WaveletBands wavelet_decomposition(const Tensor& x) {
   for (int level = 0; level < kLevels; ++level) {
     Tensor low = wavelet_blur(bands.low, radius_of(level));
     float* high = bands.high.data();
-    for (std::size_t i = 0; i < low.size(); ++i) high[i] += bands.low.data()[i] - low.data()[i];
+    for (std::size_t i = 0; i < low.size(); ++i) high[i] = with_detail(high[i], bands.low.data()[i], low.data()[i]);
     bands.low = std::move(low);
   }
   return bands;

@@ -6,9 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "core/cuda_rng.h"
 #include "core/error.h"
 #include "core/rng.h"
 #include "imaging/adain.h"
+#include "imaging/kernels.h"
 #include "imaging/pixels.h"
 #include "imaging/resize.h"
 #include "imaging/wavelet.h"
@@ -40,12 +42,8 @@ class StageClock {
 
 std::unique_ptr<NoiseSource> noise_source(const RestoreJob& job) {
   if (!job.noise.empty()) return std::make_unique<RecordedNoise>(job.noise);
+  if (job.rng == "cuda") return std::make_unique<CudaNoise>(job.seed, h100);
   return std::make_unique<TorchNoise>(job.seed);
-}
-
-Tensor to_unsigned(Tensor image) {
-  for (float& value : image.values()) value = (value + 1.0F) / 2.0F;
-  return image;
 }
 
 /// The colours of the condition image, which the diffusion model has drifted from.
@@ -133,7 +131,8 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
   Tensor result;
   if (job.stage == 2) {
     const auto noise = noise_source(job);
-    result = to_unsigned(diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace));
+    result = diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace);
+    for (float& value : result.values()) value = to_unsigned(value);
     trace.record("decoded01", result);
     result = fix_colors(job.color_fix, std::move(result), cond_img);
     trace.record("color_fixed", result);

@@ -57,6 +57,7 @@ struct RestoreJob {
   std::vector<std::int32_t> positive_tokens;  // 77
   std::vector<std::int32_t> negative_tokens;  // 77
   std::uint64_t seed = 231;
+  std::string rng = "torch";  // torch, cuda: whose noise the seed gives, that of torch's CPU or of its CUDA generator
   std::vector<Tensor> noise;  // recorded draws that replace the generator
   TilingOptions tiling;
   PadMode padding = PadMode::reflect;

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "diffusion/cfg.h"
 #include "diffusion/sampler.h"
+#include "imaging/kernels.h"
 #include "imaging/pad.h"
 #include "imaging/tiling.h"
 #include "pipeline/restoration_guidance.h"
@@ -33,18 +34,15 @@ Denoiser tiled_denoiser(ConditionedDenoiser predict, const Tensor& hint, TileSiz
   };
 }
 
-/// 0..1 to -1..1.
-Tensor to_signed(Tensor image) {
-  for (float& value : image.values()) value = value * 2.0F - 1.0F;
-  return image;
-}
-
 /// The condition image as the autoencoder takes it, sides grown to multiples of `alignment`: tile by tile, since a
 /// padded copy in -1..1 would be a second picture in memory.
 TileSource signed_and_padded(const Tensor& cond_img, std::int64_t alignment, PadMode padding) {
   const auto grown = [&](std::int64_t side) { return (side + alignment - 1) / alignment * alignment; };
-  return {grown(cond_img.dim(2)), grown(cond_img.dim(3)),
-          [&cond_img, padding](const Tile& tile) { return to_signed(cut_padded(cond_img, tile, padding)); }};
+  return {grown(cond_img.dim(2)), grown(cond_img.dim(3)), [&cond_img, padding](const Tile& tile) {
+            Tensor image = cut_padded(cond_img, tile, padding);
+            for (float& value : image.values()) value = to_signed(value);
+            return image;
+          }};
 }
 
 /// How one picture is cut up. The reference drops tiling where one side is shorter than a tile, ours where both are.

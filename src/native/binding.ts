@@ -6,6 +6,7 @@
 
 import type { BlurKernel, BlurKernelSpec, DegradationOperation, Recipe } from './degradation';
 import type { FacePrimitives, FindFacesJob, FoundFaces, PasteFacesJob } from './faces';
+import type { KernelPrimitives } from './kernels';
 import type { NativeComparison, NiqeModel, NiqePatches } from './metrics';
 
 /** Element types a checkpoint tensor can have; what native code can use is a subset that it checks itself. */
@@ -188,8 +189,10 @@ export interface RestoreJob {
   /** 77 token ids each. */
   readonly positiveTokens: Int32Array;
   readonly negativeTokens: Int32Array;
-  /** Seed of torch's CPU generator, 0 <= seed < 2^64. */
+  /** 0 <= seed < 2^64. */
   readonly seed: bigint;
+  /** Whose numbers the seed gives: those of torch's CPU or of its CUDA generator. */
+  readonly rng: 'torch' | 'cuda';
   /** Recorded draws that replace the generator, in the reference's order; empty = use `seed`. */
   readonly noise: readonly NativeTensor[];
   /** Also return the intermediate tensors of the run (the golden runner looks at them). */
@@ -280,7 +283,17 @@ export interface Primitives extends FacePrimitives {
     sigmaMin: number,
     sigmaMax: number,
     queries: Float32Array,
+    rng?: 'torch' | 'cuda',
   ): NativeTensor[];
+  /** Normal numbers of a fresh generator of torch on a card with so many multiprocessors, draw for draw. */
+  cudaDraws(
+    seed: bigint,
+    counts: Int32Array,
+    multiprocessors: number,
+    threadsPerMultiprocessor: number,
+  ): Float32Array[];
+  /** Philox 4x32-10: four words of a counter of four. */
+  philox(counter: Int32Array, key: bigint): Int32Array;
   // imaging
   resizeBicubicAntialias(x: NativeTensor, height: number, width: number): NativeTensor;
   resizeBicubicPil(image: NativeImage, width: number, height: number): NativeImage;
@@ -294,6 +307,8 @@ export interface Primitives extends FacePrimitives {
   toUint8(x: Float32Array): Uint8Array;
   resizeBoxPil(image: NativeImage, width: number, height: number): NativeImage;
   centerCrop(image: NativeImage, size: number): NativeImage;
+  // cuda/imaging
+  readonly kernels: KernelPrimitives;
   // imaging/degradation
   blurKernel(kernel: BlurKernelSpec): BlurKernel;
   sincKernel(cutoff: number, size: number, padTo: number): BlurKernel;

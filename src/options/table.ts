@@ -359,7 +359,14 @@ export const OPTIONS = {
   seed: {
     kind: seed(),
     default: 231,
-    doc: "Seed of the noise, the same as torch's CPU generator. Same seed and options: same picture.",
+    doc: 'Seed of the noise. Same seed and options: same picture.',
+    scope: 'call',
+    recordedFrom: 2,
+  },
+  rng: {
+    kind: oneOf(['torch', 'cuda']),
+    default: 'torch',
+    doc: "Whose random numbers a seed gives, on every device: `torch` those of torch's CPU generator, `cuda` those of its CUDA generator, for the picture of a PyTorch run on a GPU. They are those of an H100; cards from a T4 up draw the same for pictures up to about 800 x 800 pixels.",
     scope: 'call',
     recordedFrom: 2,
   },

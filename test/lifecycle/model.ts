@@ -65,6 +65,7 @@ export function jobOf({ stage, steps = 1, size = 64 }: { stage: 1 | 2; steps?: n
     padding: 'reflect',
     parity: false,
     colorFix: 'wavelet',
+    rng: 'torch',
     positiveTokens: new Int32Array(77),
     negativeTokens: new Int32Array(77),
     seed: 231n,

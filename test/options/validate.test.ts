@@ -48,6 +48,7 @@ describe('values that are refused', () => {
     ['order', 1.5],
     ['startPoint', ''],
     ['colorFix', 'histogram'],
+    ['rng', 'philox'],
     ['rescaleCfg', 'yes'],
     ['prompt', 'a\0b'],
     ['prompt', 'x'.repeat(10 * 1024 * 1024)],

@@ -109,6 +109,7 @@ function jobOf(entry: GoldenEntry, image: NativeImage, recorded: TensorSet): Res
     positiveTokens: encode(args.pos_prompt),
     negativeTokens: encode(args.neg_prompt),
     seed: 0n,
+    rng: 'torch',
     noise: drawsOf(entry, recorded),
     trace: true,
     keepNetworks: true,

@@ -1,0 +1,29 @@
+/** The bodies of the CUDA kernels of native/cuda/imaging, run in loops on the host, for tests. */
+
+import type { NativeImage, NativeTensor } from './binding';
+
+/** Each answers as the function of that name in native/imaging does. A tile is y, x, height, width. */
+export interface KernelPrimitives {
+  imageToTensor(image: NativeImage, tiles: readonly Int32Array[]): NativeTensor;
+  tensorToImage(x: NativeTensor, rounding: 'truncate' | 'nearest'): NativeImage;
+  toSigned(x: NativeTensor): NativeTensor;
+  toUnsigned(x: NativeTensor): NativeTensor;
+  /** Tiles may end outside x, right and below. */
+  cutTiles(x: NativeTensor, tiles: readonly Int32Array[], padding: 'zero' | 'reflect'): NativeTensor;
+  /** Of the outputs of all tiles, `batch` tiles at a time, weighted about their middle. */
+  blendTiles(
+    height: number,
+    width: number,
+    tile: number,
+    stride: number,
+    scale: number,
+    outputs: NativeTensor,
+    batch: number,
+  ): NativeTensor;
+  /** What `whole` becomes with the part `own` of `part` at y, x. */
+  paste(part: NativeTensor, own: Int32Array, whole: NativeTensor, y: number, x: number): NativeTensor;
+  resizeBicubicAntialias(x: NativeTensor, height: number, width: number): NativeTensor;
+  resizeBicubicPil(image: NativeImage, width: number, height: number): NativeImage;
+  waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
+  adaptiveInstanceNormalization(content: NativeTensor, style: NativeTensor): NativeTensor;
+}
