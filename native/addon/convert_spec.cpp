@@ -61,8 +61,9 @@ NetworkConfig to_network_config(Napi::Value value, const std::string& name) {
 graph::Precision to_precision(Napi::Value value, const std::string& name) {
   const std::string text = to_text(value, name);
   if (text == "float32") return graph::Precision::float32;
+  if (text == "float16") return graph::Precision::float16;
   if (text == "int8") return graph::Precision::int8;
-  refuse(value, name, "float32 or int8");
+  refuse(value, name, "float32, float16 or int8");
 }
 
 /// Names of those that are on.
@@ -79,6 +80,7 @@ Optimizations to_optimizations(Napi::Value value, const std::string& name) {
       {"vectorKernels", &fusions.vector_kernels},
       {"graph", &result.graph},
       {"mappedWeights", &result.mapped_weights},
+      {"rounded", &result.rounded},
   };
   for (const auto& [spelling, is_on] : switches) *is_on = false;
   const Napi::Array names = to_array(value, name);

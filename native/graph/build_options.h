@@ -35,6 +35,11 @@ struct Fusions {
 /// What the large layers compute with.
 enum class Precision {
   float32,
+  /// Weights and activations of 16 bits; inputs and outputs of the graph stay float32. For GPUs: ONNX Runtime's CPU
+  /// provider computes in float32 all the same, and converts before and after. In float32 too are what leaves the range
+  /// of float16 in Stable Diffusion 2.1, the logits and weights of attention and the statistics of normalisations, and
+  /// what wants more digits, the time embedding and the last convolution.
+  float16,
   /// Weights and activations of 8 bits, sums of 32 (runtime::Int8LinearOp, Int8ConvOp), for convolutions and linear
   /// layers with at least 32 inputs and outputs; attention in bfloat16 where the processor has it.
   int8,
@@ -48,6 +53,9 @@ struct BuildOptions {
   std::int64_t norm_groups = 32;
   Fusions fusions = {};
   Precision precision = Precision::float32;
+  /// For tests: every value in float16 is rounded to it (runtime::RoundedOp), as a GPU does it. On the CPU, ONNX
+  /// Runtime leaves a rounding out where it has no kernel for float16 before and behind.
+  bool rounded = false;
   /// Cancels the building between two parameters, of which some are converted or packed; may be null.
   CancellationToken* token = nullptr;
 };

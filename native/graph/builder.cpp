@@ -4,6 +4,7 @@
 #include <span>
 
 #include "core/error.h"
+#include "core/half.h"
 #include "graph/gradient.h"
 
 namespace diffbir::graph {
@@ -13,6 +14,10 @@ namespace {
 constexpr std::size_t smallest_external_bytes = 128;
 
 constexpr int onnx_opset = 21;
+
+// onnx.TensorProto.DataType
+constexpr std::int64_t onnx_float32 = 1;
+constexpr std::int64_t onnx_float16 = 10;
 
 // Smaller layers, such as the first and the last convolution of a UNet, cost no time worth an error.
 constexpr std::int64_t smallest_int8_side = 32;
@@ -49,6 +54,14 @@ Ort::Value owned_tensor(const Shape& shape, std::span<const T> values) {
   return tensor;
 }
 
+/// What an operator's outputs consist of: with few exceptions the same as its first input.
+Element output_element(const std::string& type, const std::vector<Value>& inputs,
+                       const std::vector<Builder::Attribute>& attributes) {
+  if (type == "Shape") return Element::integer;
+  if (type != "Cast") return inputs.front().element;
+  return std::get<std::int64_t>(attributes.front().second) == onnx_float16 ? Element::working : Element::float32;
+}
+
 bool fits(const Shape& actual, const Shape& expected) {
   return std::equal(actual.begin(), actual.end(), expected.begin(), expected.end(),
                     [](std::int64_t a, std::int64_t e) { return e < 0 || a == e; });
@@ -62,16 +75,17 @@ Builder::~Builder() = default;
 
 // ---- ports ----
 
-Value Builder::input(const std::string& name, const Shape& shape) {
+Value Builder::input(const std::string& name, const Shape& shape, Element element) {
   inputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, shape));
   input_names_.push_back(name);
-  return {name};
+  const Value x{name, Element::float32};
+  return element == Element::working ? to_working(x) : x;
 }
 
 Value Builder::input_ids(const std::string& name, const Shape& shape) {
   inputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, shape));
   input_names_.push_back(name);
-  return {name};
+  return {name, Element::integer};
 }
 
 void Builder::tile_ticket() {
@@ -88,7 +102,8 @@ void Builder::paired() {
 }
 
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
-  Ort::Node identity("Identity", "", fresh_name("output"), {x.name}, {name});
+  const Value y = to_float32(x);
+  Ort::Node identity("Identity", "", fresh_name("output"), {y.name}, {name});
   graph_.AddNode(identity);
   outputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, Shape(rank, -1)));
   output_names_.push_back(name);
@@ -129,24 +144,31 @@ WeightView Builder::checked(const Module& m, const std::string& name, const Shap
   return view;
 }
 
-Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape) {
-  const std::string key = m.key(name);
+Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape, Element element) {
+  const bool halves = is_float16(element);
+  // In graphs of float16 some layers have both.
+  const std::string key = m.key(name) + (options_.precision == Precision::float16 && !halves ? ".float32" : "");
   const WeightView view = checked(m, name, shape);
-  if (!parameters_.insert(key).second) return {key};
+  if (!parameters_.insert(key).second) return {key, element};
 
-  if (view.dtype == DType::float32 && view.contiguous() && view.aligned()) {
+  const std::size_t count = element_count(view.shape);
+  const auto type = halves ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  if (view.dtype == (halves ? DType::float16 : DType::float32) && view.contiguous() && view.aligned()) {
     // The C API takes a mutable pointer; nothing writes through it.
-    auto* data = const_cast<float*>(reinterpret_cast<const float*>(view.data));
-    auto tensor = Ort::Value::CreateTensor<float>(cpu_memory(), data, element_count(view.shape), view.shape.data(),
-                                                  view.shape.size());
-    add_initializer(key, std::move(tensor));
+    auto* data = const_cast<std::byte*>(view.data);
+    add_initializer(key, Ort::Value::CreateTensor(cpu_memory(), data, count * size_of(view.dtype), view.shape.data(),
+                                                  view.shape.size(), type));
   } else {
     Ort::AllocatorWithDefaultOptions allocator;
-    auto tensor = Ort::Value::CreateTensor<float>(allocator, view.shape.data(), view.shape.size());
-    view.to_float32({tensor.GetTensorMutableData<float>(), element_count(view.shape)});
+    auto tensor = Ort::Value::CreateTensor(allocator, view.shape.data(), view.shape.size(), type);
+    if (halves) {
+      view.to_float16({static_cast<std::uint16_t*>(tensor.GetTensorMutableRawData()), count});
+    } else {
+      view.to_float32({tensor.GetTensorMutableData<float>(), count});
+    }
     add_initializer(key, std::move(tensor));
   }
-  return {key};
+  return {key, element};
 }
 
 bool Builder::is_int8(const Module& m, const std::string& weight) const {
@@ -168,20 +190,37 @@ std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const s
           {"portable", std::int64_t{!options_.fusions.vector_kernels}}};
 }
 
-Value Builder::constant(const Tensor& values) {
+Value Builder::constant(const Tensor& values, Element element) {
   const std::string name = fresh_name("constant");
-  add_initializer(name, owned_tensor<float>(values.shape(), values.values()));
-  return {name};
+  if (is_float16(element)) {
+    std::vector<Ort::Float16_t> halves;
+    for (const float value : values.values()) halves.push_back(Ort::Float16_t::FromBits(float_to_half(value)));
+    add_initializer(name, owned_tensor<Ort::Float16_t>(values.shape(), halves));
+  } else {
+    add_initializer(name, owned_tensor<float>(values.shape(), values.values()));
+  }
+  return {name, element};
 }
 
 Value Builder::integers(const std::vector<std::int64_t>& values) {
   const std::string name = fresh_name("constant");
   add_initializer(name, owned_tensor<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
-  return {name};
+  return {name, Element::integer};
 }
 
 void Builder::add_initializer(const std::string& name, Ort::Value tensor) {
   graph_.AddInitializer(name, tensor, tensor.GetTensorSizeInBytes() >= smallest_external_bytes);
+}
+
+// ---- precision ----
+
+Value Builder::to_float32(const Value& x) {
+  return is_float16(x.element) ? op("Cast", {x}, {{"to", onnx_float32}}) : x;
+}
+
+Value Builder::to_working(const Value& x) {
+  if (x.element != Element::float32) return x;
+  return is_float16(Element::working) ? op("Cast", {x}, {{"to", onnx_float16}}) : Value{x.name};
 }
 
 // ---- gradients ----
@@ -207,16 +246,25 @@ std::vector<Value> Builder::op_n(const std::string& type, const std::vector<Valu
                                  const std::vector<Attribute>& attributes, const std::string& domain) {
   std::vector<std::string> input_names;
   for (const Value& value : inputs) input_names.push_back(value.name);
+  const Element element = output_element(type, inputs, attributes);
   std::vector<std::string> output_names;
   std::vector<Value> results;
   for (std::size_t i = 0; i < outputs; ++i) {
     output_names.push_back(fresh_name(type));
-    results.push_back({output_names.back()});
+    results.push_back({output_names.back(), element});
   }
   std::vector<Ort::OpAttr> ort_attributes;
   for (const Attribute& entry : attributes) ort_attributes.push_back(attribute(entry));
   Ort::Node node(type, domain, fresh_name("node"), input_names, output_names, ort_attributes);
   graph_.AddNode(node);
+  if (options_.rounded && is_float16(element)) {
+    for (Value& result : results) {
+      const std::string name = fresh_name("Rounded");
+      Ort::Node rounded("Rounded", "diffbir", fresh_name("node"), {result.name}, {name});
+      graph_.AddNode(rounded);
+      result.name = name;
+    }
+  }
   return results;
 }
 

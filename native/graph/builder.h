@@ -18,9 +18,17 @@
 
 namespace diffbir::graph {
 
+/// What a value consists of. In graphs of float16 the first two are different types.
+enum class Element {
+  working,  // what the graph computes with: float16 in graphs of float16, else float32
+  float32,
+  integer,  // int64 or int32
+};
+
 /// A value that flows through the graph, by name.
 struct Value {
   std::string name;
+  Element element = Element::working;
 };
 
 /// A tensor size: known when the graph is built, or a one-element int64 tensor that is known when it runs.
@@ -61,16 +69,17 @@ class Tape;
 using PullBack = std::function<std::vector<Value>(Builder& b, const Value& gradient)>;
 
 /// Builds an ONNX graph in memory with ONNX Runtime's Model Editor API, in the vocabulary of torch.nn.
-/// Parameters are not copied: contiguous float32 tensors become initialisers that point into the mapped checkpoint,
-/// other dtypes are converted once. Shapes stay symbolic, so that one session runs every batch and picture size.
+/// Parameters are not copied: contiguous tensors of the dtype that the graph computes with become initialisers that
+/// point into the mapped checkpoint, others are converted once. Shapes stay symbolic, so that one session runs every
+/// batch and picture size. A layer computes in the type of its input, and its parameters have that type.
 class Builder {
  public:
   explicit Builder(BuildOptions options = {});
   ~Builder();
 
   // ---- ports ----
-  /// A float32 input; -1 marks a free axis.
-  Value input(const std::string& name, const Shape& shape);
+  /// A float32 input, converted to `element`; -1 marks a free axis.
+  Value input(const std::string& name, const Shape& shape, Element element = Element::working);
   /// An int32 input.
   Value input_ids(const std::string& name, const Shape& shape);
   /// The int64 input "tile" of networks that work on tiles in lock-step: 0, or the ticket of a run
@@ -79,6 +88,7 @@ class Builder {
   /// The int64 input "paired" of networks in 8 bits, none of others: 1 where the second half of the batch is computed
   /// as the difference from the first (runtime::Int8LinearOp), else 0.
   void paired();
+  /// A float32 output.
   void output(const std::string& name, const Value& x, std::size_t rank);
   /// Names the output of a module by its path in the reference, so that a golden run can ask for it. Returns x.
   Value mark(const Module& m, const Value& x, std::size_t rank);
@@ -88,9 +98,15 @@ class Builder {
   // ---- parameters and constants ----
   /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size), and
   /// what WeightTable::require_whole() throws; Error(aborted) when the token of the options is cancelled.
-  Value parameter(const Module& m, const std::string& name, const Shape& shape);
-  Value constant(const Tensor& values);
+  Value parameter(const Module& m, const std::string& name, const Shape& shape, Element element = Element::working);
+  Value constant(const Tensor& values, Element element = Element::working);
   Value integers(const std::vector<std::int64_t>& values);
+
+  // ---- precision ----
+  /// x in float32, for what float16 is not enough. In other graphs than those of float16, x itself.
+  Value to_float32(const Value& x);
+  /// x in what the graph computes with.
+  Value to_working(const Value& x);
 
   // ---- layers: weights by official key names ----
   /// nn.Conv2d on NCHW: m.weight [out, in, kh, kw], m.bias if there is one.
@@ -168,6 +184,11 @@ class Builder {
 
  private:
   std::string fresh_name(const std::string& stem);
+  bool is_float16(Element element) const {
+    return element == Element::working && options_.precision == Precision::float16;
+  }
+  /// Whether the operators of this package, which take float32 alone, can take it.
+  bool is_float32(const Value& x) const { return x.element != Element::integer && !is_float16(x.element); }
   /// Puts a layer on the tape, if there is one. Returns its output.
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);

@@ -40,8 +40,8 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
     attributes.insert(attributes.end(), {{"stride", options.stride}, {"pads", padding}});
     return op("Int8Conv", inputs, attributes, diffbir);
   }
-  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
-  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1}, x.element)};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}, x.element));
   const Value y = op("Conv", inputs,
                      {{"kernel_shape", std::vector<std::int64_t>{kernel_h, kernel_w}},
                       {"strides", std::vector<std::int64_t>{options.stride, options.stride}},
@@ -52,20 +52,20 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
 }
 
 Value Builder::conv_transpose(const Value& x, const Module& m, std::int64_t stride) {
-  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
-  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 1)}));
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1}, x.element)};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 1)}, x.element));
   return op("ConvTranspose", inputs, {{"strides", std::vector<std::int64_t>{stride, stride}}});
 }
 
 Value Builder::linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias) {
   if (is_int8(m, weight)) return int8_linear(x, m, weight, bias, false);
   const Value y = project(x, m, weight);
-  return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)})) : y;
+  return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)}, x.element)) : y;
 }
 
 Value Builder::project(const Value& x, const Module& m, const std::string& weight) {
   if (is_int8(m, weight)) return int8_linear(x, m, weight, "", false);
-  const Value matrix = parameter(m, weight, {-1, -1});
+  const Value matrix = parameter(m, weight, {-1, -1}, x.element);
   if (!options_.fusions.linear) return matmul(x, transpose(matrix, {1, 0}));
   return op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
 }
@@ -80,7 +80,7 @@ Value Builder::int8_linear(const Value& x, const Module& m, const std::string& w
 }
 
 Value Builder::geglu(const Value& x, const Module& m) {
-  if (options_.fusions.geglu && m.has("bias")) {
+  if (options_.fusions.geglu && m.has("bias") && is_float32(x)) {
     constexpr std::int64_t whole_panels = 2 * Int8Weights::panel_width;
     if (is_int8(m, "weight") && m.size("weight", 0) % whole_panels == 0) {
       return int8_linear(x, m, "weight", "bias", true);
@@ -93,8 +93,8 @@ Value Builder::geglu(const Value& x, const Module& m) {
 }
 
 Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
-  const std::vector<Value> inputs{x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})};
-  if (options_.fusions.layer_norm) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
+  const std::vector<Value> inputs{x, parameter(m, "weight", {-1}, x.element), parameter(m, "bias", {-1}, x.element)};
+  if (options_.fusions.layer_norm && is_float32(x)) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
   return op("LayerNormalization", inputs, {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
 }
 
@@ -104,8 +104,9 @@ Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation
                                                " channels of " + m.key("weight") + " but it is " +
                                                std::to_string(options_.norm_groups));
   }
-  const Value weight = parameter(m, "weight", {-1});
-  const Value bias = parameter(m, "bias", {-1});
+  if (!is_float32(x)) return to_working(group_norm(to_float32(x), m, eps, activation));
+  const Value weight = parameter(m, "weight", {-1}, x.element);
+  const Value bias = parameter(m, "bias", {-1}, x.element);
   const std::vector<Attribute> attributes{
       {"groups", options_.norm_groups}, {"epsilon", eps}, {"silu", std::int64_t{activation == Activation::silu}}};
   const auto fused = [&](std::vector<Value> inputs) {
@@ -139,7 +140,7 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
   const Fusions& fusions = options_.fusions;
   // The widths that runtime::attention::takes().
   const bool is_vector = !causal && (width == 16 || width == 32 || width == 64) && has_avx512();
-  if (fusions.attention && fusions.vector_kernels && is_vector) {
+  if (fusions.attention && fusions.vector_kernels && is_vector && is_float32(q)) {
     const bool bfloat16 = options_.precision == Precision::int8 && has_avx512_bf16();
     return op("Attention", {q, k, v}, {{"width", width}, {"bfloat16", std::int64_t{bfloat16}}}, diffbir);
   }
@@ -159,14 +160,14 @@ Value Builder::add(const Value& a, const Value& b) {
   });
 }
 
-Value Builder::scale(const Value& x, float factor) { return mul(x, constant(Tensor({1}, {factor}))); }
+Value Builder::scale(const Value& x, float factor) { return mul(x, constant(Tensor({1}, {factor}), x.element)); }
 
 Value Builder::silu(const Value& x) { return mul(x, op("Sigmoid", {x})); }
 
 Value Builder::gelu(const Value& x) {
   if (options_.fusions.gelu) return op("Gelu", {x}, {}, microsoft);
   const Value erf = op("Erf", {scale(x, std::numbers::sqrt2_v<float> / 2)});
-  return scale(mul(x, add(erf, constant(Tensor({1}, {1})))), 0.5F);
+  return scale(mul(x, add(erf, constant(Tensor({1}, {1}), x.element))), 0.5F);
 }
 
 Value Builder::leaky_relu(const Value& x, float slope) { return op("LeakyRelu", {x}, {{"alpha", slope}}); }
@@ -218,7 +219,7 @@ Value Builder::reshape_like(const Value& x, const Value& like) { return op("Resh
 
 Value Builder::upsample_nearest(const Value& x, std::int64_t factor) {
   const auto f = static_cast<float>(factor);
-  const Value y = op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}))}, torch_nearest());
+  const Value y = op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}), Element::float32)}, torch_nearest());
   return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
     return std::vector{upsample_nearest_gradient(b, gradient, factor)};
   });

@@ -79,10 +79,11 @@ Value time_embedding(Builder& b, const Module& m, const Value& t) {
     const float exponent = static_cast<float>(-std::log(10000.0)) * static_cast<float>(i) / static_cast<float>(half);
     frequencies.data()[i] = std::exp(exponent);
   }
-  const Value angles = b.mul(b.reshape(t, {std::int64_t{-1}, std::int64_t{1}}), b.constant(frequencies));
+  const Value angles =
+      b.mul(b.reshape(t, {std::int64_t{-1}, std::int64_t{1}}), b.constant(frequencies, graph::Element::float32));
   const Value embedding = b.concat({b.op("Cos", {angles}), b.op("Sin", {angles})}, -1);
   const Module embed = m["time_embed"];
-  return b.mark(embed, b.linear(b.silu(b.linear(embedding, embed[0])), embed[2]), 2);
+  return b.to_working(b.mark(embed, b.linear(b.silu(b.linear(embedding, embed[0])), embed[2]), 2));
 }
 
 Value res_block(Builder& b, const Module& m, const Value& x, const UNetContext& c) {

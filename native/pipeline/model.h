@@ -25,6 +25,7 @@ struct Optimizations {
   bool mapped_weights = true;
   /// What ONNX Runtime does to a graph before it runs it (runtime::NetworkOptions::optimize_graph).
   bool graph = true;
+  bool rounded = false;  // for tests: graph::BuildOptions
 
   bool operator==(const Optimizations&) const = default;
 };

@@ -52,8 +52,12 @@ export const OPTIMIZATIONS = [
 ] as const;
 export type Optimization = (typeof OPTIMIZATIONS)[number];
 
+/** Forms of a graph for tests on the CPU (native/graph/build_options.h). */
+export const GRAPH_CHECKS = ['rounded'] as const;
+export type GraphCheck = (typeof GRAPH_CHECKS)[number];
+
 /** What the large layers of a network compute with. */
-export type Precision = 'float32' | 'int8';
+export type Precision = 'float32' | 'float16' | 'int8';
 
 /** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
 export interface NetworkSpec {
@@ -78,10 +82,10 @@ export interface NetworkSpec {
   readonly prefix: string;
   /** Named as in the reference's configuration: num_heads, window_size, num_head_channels, heads, ... */
   readonly config: Readonly<Record<string, number | readonly number[]>>;
-  /** Default float32. int8 is for UNet, ControlNet and autoencoder. */
+  /** Default float32. int8 is for UNet, ControlNet and autoencoder; float16 for GPUs, and not for face networks. */
   readonly precision?: Precision;
   /** Those that are on; all where it is left out, as `src/` does. The golden runner tries them one by one. */
-  readonly optimizations?: readonly Optimization[];
+  readonly optimizations?: readonly (Optimization | GraphCheck)[];
 }
 
 export interface ScheduleSpec {
