@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/half.h"
+#include "graph/definitions.h"
 #include "graph/gradient.h"
 
 namespace diffbir::graph {
@@ -91,7 +92,7 @@ Value Builder::input_ids(const std::string& name, const Shape& shape) {
 void Builder::tile_ticket() {
   inputs_.push_back(port("tile", ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, {1}));
   input_names_.push_back("tile");
-  tile_ticket_ = Value{"tile"};
+  if (!options_.fusions.separate_tiles) tile_ticket_ = Value{"tile"};
 }
 
 void Builder::paired() {
@@ -103,6 +104,7 @@ void Builder::paired() {
 
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
   const Value y = to_float32(x);
+  settle(y);
   Ort::Node identity("Identity", "", fresh_name("output"), {y.name}, {name});
   graph_.AddNode(identity);
   outputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, Shape(rank, -1)));
@@ -125,6 +127,7 @@ Graph Builder::finish() {
   graph.weights = std::move(weights_);
   graph.int8_weights = std::move(int8_weights_);
   graph.group_norms = group_norms_;
+  graph.nodes = std::move(nodes_);
   return graph;
 }
 
@@ -144,10 +147,13 @@ WeightView Builder::checked(const Module& m, const std::string& name, const Shap
   return view;
 }
 
+std::string Builder::parameter_name(const std::string& key, Element element) const {
+  return key + (options_.precision == Precision::float16 && !is_float16(element) ? ".float32" : "");
+}
+
 Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape, Element element) {
   const bool halves = is_float16(element);
-  // In graphs of float16 some layers have both.
-  const std::string key = m.key(name) + (options_.precision == Precision::float16 && !halves ? ".float32" : "");
+  const std::string key = parameter_name(m.key(name), element);
   const WeightView view = checked(m, name, shape);
   if (!parameters_.insert(key).second) return {key, element};
 
@@ -215,12 +221,14 @@ void Builder::add_initializer(const std::string& name, Ort::Value tensor) {
 // ---- precision ----
 
 Value Builder::to_float32(const Value& x) {
-  return is_float16(x.element) ? op("Cast", {x}, {{"to", onnx_float32}}) : x;
+  if (!is_float16(x.element)) return x;
+  return pointwise(x, [&](const Value& v) { return op("Cast", {v}, {{"to", onnx_float32}}); });
 }
 
 Value Builder::to_working(const Value& x) {
   if (x.element != Element::float32) return x;
-  return is_float16(Element::working) ? op("Cast", {x}, {{"to", onnx_float16}}) : Value{x.name};
+  if (!is_float16(Element::working)) return {x.name};
+  return pointwise(x, [&](const Value& v) { return op("Cast", {v}, {{"to", onnx_float16}}); });
 }
 
 // ---- gradients ----
@@ -242,29 +250,45 @@ Value Builder::gradient(const Value& output, const Value& seed, const Value& inp
 
 std::string Builder::fresh_name(const std::string& stem) { return stem + "_" + std::to_string(next_name_++); }
 
-std::vector<Value> Builder::op_n(const std::string& type, const std::vector<Value>& inputs, std::size_t outputs,
-                                 const std::vector<Attribute>& attributes, const std::string& domain) {
+std::vector<Value> Builder::fresh_values(const std::string& stem, std::size_t count, Element element) {
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < count; ++i) values.push_back({fresh_name(stem), element});
+  return values;
+}
+
+void Builder::add_node(const std::string& type, const std::vector<Value>& inputs, const std::vector<Value>& outputs,
+                       const std::vector<Attribute>& attributes, const std::string& domain) {
+  for (const Value& input : inputs) settle(input);
+  if (options_.definitions && is_defined(type, inputs, domain)) {
+    const auto results = definition(*this, type, inputs, attributes);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (!outputs[i].name.empty()) add_node("Identity", {results[i]}, {outputs[i]}, {}, "");
+    }
+    return;
+  }
   std::vector<std::string> input_names;
   for (const Value& value : inputs) input_names.push_back(value.name);
-  const Element element = output_element(type, inputs, attributes);
   std::vector<std::string> output_names;
-  std::vector<Value> results;
-  for (std::size_t i = 0; i < outputs; ++i) {
-    output_names.push_back(fresh_name(type));
-    results.push_back({output_names.back(), element});
+  for (const Value& value : outputs) {
+    const bool is_rounded = options_.rounded && is_float16(value.element) && !value.name.empty();
+    output_names.push_back(is_rounded ? fresh_name("Rounded") : value.name);
   }
   std::vector<Ort::OpAttr> ort_attributes;
   for (const Attribute& entry : attributes) ort_attributes.push_back(attribute(entry));
   Ort::Node node(type, domain, fresh_name("node"), input_names, output_names, ort_attributes);
   graph_.AddNode(node);
-  if (options_.rounded && is_float16(element)) {
-    for (Value& result : results) {
-      const std::string name = fresh_name("Rounded");
-      Ort::Node rounded("Rounded", "diffbir", fresh_name("node"), {result.name}, {name});
-      graph_.AddNode(rounded);
-      result.name = name;
-    }
+  ++nodes_[domain.empty() ? type : domain + "." + type];
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (output_names[i] == outputs[i].name) continue;
+    Ort::Node rounded("Rounded", "diffbir", fresh_name("node"), {output_names[i]}, {outputs[i].name});
+    graph_.AddNode(rounded);
   }
+}
+
+std::vector<Value> Builder::op_n(const std::string& type, const std::vector<Value>& inputs, std::size_t outputs,
+                                 const std::vector<Attribute>& attributes, const std::string& domain) {
+  const auto results = fresh_values(type, outputs, output_element(type, inputs, attributes));
+  add_node(type, inputs, results, attributes, domain);
   return results;
 }
 

@@ -51,7 +51,7 @@ Value conv_trans_block(Builder& b, const WindowGrid& grid, const Module& m, cons
   const Value sizes = b.integers({conv_channels, trans_channels});
   const auto halves = b.op_n("Split", {b.conv(x, m["conv1_1"]), sizes}, 2, {{"axis", std::int64_t{1}}});
 
-  const Value residual = b.conv(b.op("Relu", {b.conv(halves[0], m["conv_block"][0])}), m["conv_block"][2]);
+  const Value residual = b.conv(b.relu(b.conv(halves[0], m["conv_block"][0])), m["conv_block"][2]);
   const Value conv = b.add(residual, halves[0]);
   const Value trans = to_nchw(b, trans_block(b, grid, m["trans_block"], to_nhwc(b, halves[1]), shifted));
   return b.mark(m, b.add(x, b.conv(b.concat({conv, trans}, 1), m["conv1_2"])), 4);

@@ -47,11 +47,14 @@ nets::UNetConfig unet_config(const NetworkSpec& spec) { return {integer(spec, "n
 graph::BuildOptions build_options(const NetworkSpec& spec, const std::set<std::string>& marks = {}) {
   // The face networks are small, and their batch normalisations have parameters of any size.
   const bool is_float32 = spec.type == "retinaface" || spec.type == "parsenet";
+  graph::Fusions fusions = spec.optimizations.fusions;
+  if (is_float32) fusions.nhwc = false;  // ONNX Runtime makes convolution and batch normalisation one, if not in NHWC
   return {.marks = marks,
           .norm_groups = integer_or(spec, "norm_num_groups", 32),
-          .fusions = spec.optimizations.fusions,
+          .fusions = fusions,
           .precision = is_float32 ? graph::Precision::float32 : spec.precision,
-          .rounded = spec.optimizations.rounded};
+          .rounded = spec.optimizations.rounded,
+          .definitions = spec.optimizations.definitions};
 }
 
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
@@ -184,7 +187,9 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
 
 runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks) {
-  options.weights = spec.optimizations.mapped_weights ? weights_of(spec.type) : runtime::Weights::packed;
+  // The kernel of NhwcConv learns where ONNX Runtime packs weights that its own lie in NHWC.
+  const bool may_map = spec.optimizations.mapped_weights && !spec.optimizations.fusions.nhwc;
+  options.weights = may_map ? weights_of(spec.type) : runtime::Weights::packed;
   options.optimize_graph = spec.optimizations.graph;
   return runtime::Network(build_graph(spec, marks, options.token), options);
 }

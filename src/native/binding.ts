@@ -52,8 +52,15 @@ export const OPTIMIZATIONS = [
 ] as const;
 export type Optimization = (typeof OPTIMIZATIONS)[number];
 
+/** Operators that the CUDA provider alone has (native/graph/build_options.h), and what goes with them. */
+export const CUDA_FUSIONS = [
+  ...(['nhwc', 'nhwcGroupNorm', 'skipGroupNorm', 'skipLayerNorm', 'biasAdd', 'biasSplitGelu'] as const),
+  ...(['packedAttention', 'separateTiles'] as const),
+] as const;
+export type CudaFusion = (typeof CUDA_FUSIONS)[number];
+
 /** Forms of a graph for tests on the CPU (native/graph/build_options.h). */
-export const GRAPH_CHECKS = ['rounded'] as const;
+export const GRAPH_CHECKS = ['rounded', 'definitions'] as const;
 export type GraphCheck = (typeof GRAPH_CHECKS)[number];
 
 /** What the large layers of a network compute with. */
@@ -85,7 +92,7 @@ export interface NetworkSpec {
   /** Default float32. int8 is for UNet, ControlNet and autoencoder; float16 for GPUs, and not for face networks. */
   readonly precision?: Precision;
   /** Those that are on; all where it is left out, as `src/` does. The golden runner tries them one by one. */
-  readonly optimizations?: readonly (Optimization | GraphCheck)[];
+  readonly optimizations?: readonly (Optimization | CudaFusion | GraphCheck)[];
 }
 
 export interface ScheduleSpec {
@@ -372,6 +379,10 @@ export interface Primitives extends FacePrimitives {
    * ONNX Runtime writes the time of every operator into a file whose name begins so.
    */
   createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[], profile?: string): NativeNetwork;
+  /** What networks are built with for a provider (graph::fusions_for). */
+  optimizationsFor(provider: 'cpu' | 'cuda' | 'tensorrt'): (Optimization | CudaFusion)[];
+  /** How many nodes of each type the graph of a network has, for instance `com.microsoft.GroupNorm`. */
+  countNodes(spec: NetworkSpec): Record<string, number>;
   /**
    * One layer without bias on the input `x`, output `out`: a matrix product for a weight [in, out], for [out, in, kh, kw]
    * a convolution that keeps the size.
