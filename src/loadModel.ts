@@ -80,6 +80,7 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
   const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
   const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];
   const { threads, precision, stage: asked, ...planned } = resolveOptions(...layers);
+  if (precision === 'float16') throw notOnTheCpu();
   const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
   if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
   if (stages === 1 && !hasStage1(manifest)) throw noStage1(manifest.manifest.name);
@@ -134,5 +135,13 @@ function noStage2({ manifest }: LoadedManifest): InvalidOptionError {
   return new InvalidOptionError(
     'stage',
     `Expected 1 for stage but received 2: the model ${manifest.name} has stage 1 alone`,
+  );
+}
+
+function notOnTheCpu(): InvalidOptionError {
+  return new InvalidOptionError(
+    'precision',
+    'Expected float32 or int8 for precision but received float16: the processor computes with no halves, ' +
+      'so that they would cost time and save nothing',
   );
 }

@@ -56,6 +56,9 @@ ScheduleConfig to_schedule_config(Napi::Value value, const std::string& name);  
 std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std::string& name);
 graph::Precision to_precision(Napi::Value value, const std::string& name);
 NetworkSpec to_network_spec(Napi::Value value, const std::string& name);
+
+/// Names of the optimizations with which a provider's networks are built (graph::fusions_for).
+std::vector<std::string> optimization_names(graph::Provider provider);
 ModelSpec to_model_spec(Napi::Value value, const std::string& name);
 
 /// The member `key` of an object, named "name.key" in messages, converted by one of the functions above:

@@ -58,11 +58,10 @@ NetworkConfig to_network_config(Napi::Value value, const std::string& name) {
   return config;
 }
 
-/// Names of those that are on.
-Optimizations to_optimizations(Napi::Value value, const std::string& name) {
-  Optimizations result;
-  graph::Fusions& fusions = result.fusions;
-  const std::map<std::string, bool*> switches{
+/// The switches of optimizations by their names.
+std::map<std::string, bool*> switches(Optimizations& optimizations) {
+  graph::Fusions& fusions = optimizations.fusions;
+  return {
       {"attention", &fusions.attention},
       {"groupNorm", &fusions.group_norm},
       {"layerNorm", &fusions.layer_norm},
@@ -70,14 +69,30 @@ Optimizations to_optimizations(Napi::Value value, const std::string& name) {
       {"gelu", &fusions.gelu},
       {"geglu", &fusions.geglu},
       {"vectorKernels", &fusions.vector_kernels},
-      {"graph", &result.graph},
-      {"mappedWeights", &result.mapped_weights},
+      {"nhwc", &fusions.nhwc},
+      {"nhwcGroupNorm", &fusions.nhwc_group_norm},
+      {"skipGroupNorm", &fusions.skip_group_norm},
+      {"skipLayerNorm", &fusions.skip_layer_norm},
+      {"biasAdd", &fusions.bias_add},
+      {"biasSplitGelu", &fusions.bias_split_gelu},
+      {"packedAttention", &fusions.packed_attention},
+      {"separateTiles", &fusions.separate_tiles},
+      {"graph", &optimizations.graph},
+      {"mappedWeights", &optimizations.mapped_weights},
+      {"rounded", &optimizations.rounded},
+      {"definitions", &optimizations.definitions},
   };
-  for (const auto& [spelling, is_on] : switches) *is_on = false;
+}
+
+/// Names of those that are on.
+Optimizations to_optimizations(Napi::Value value, const std::string& name) {
+  Optimizations result;
+  const auto all = switches(result);
+  for (const auto& [spelling, is_on] : all) *is_on = false;
   const Napi::Array names = to_array(value, name);
   for (std::uint32_t i = 0; i < names.Length(); ++i) {
-    const auto found = switches.find(to_text(names.Get(i), name));
-    if (found == switches.end()) refuse(names.Get(i), name, "an optimization");
+    const auto found = all.find(to_text(names.Get(i), name));
+    if (found == all.end()) refuse(names.Get(i), name, "an optimization");
     *found->second = true;
   }
   return result;
@@ -151,6 +166,16 @@ FaceSpec to_face_spec(const Napi::Object& object, const std::string& name, Netwo
 
 }  // namespace
 
+std::vector<std::string> optimization_names(graph::Provider provider) {
+  Optimizations optimizations;
+  optimizations.fusions = graph::fusions_for(provider);
+  std::vector<std::string> names;
+  for (const auto& [name, is_on] : switches(optimizations)) {
+    if (*is_on) names.push_back(name);
+  }
+  return names;
+}
+
 EdmOptions to_edm_options(Napi::Value value, const std::string& name) {
   const Napi::Object object = to_object(value, name);
   const auto number = [&](const char* key) { return static_cast<float>(field(object, name, key, to_number)); };
@@ -196,8 +221,9 @@ std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std:
 graph::Precision to_precision(Napi::Value value, const std::string& name) {
   const std::string text = to_text(value, name);
   if (text == "float32") return graph::Precision::float32;
+  if (text == "float16") return graph::Precision::float16;
   if (text == "int8") return graph::Precision::int8;
-  refuse(value, name, "float32 or int8");
+  refuse(value, name, "float32, float16 or int8");
 }
 
 NetworkSpec to_network_spec(Napi::Value value, const std::string& name) {

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -96,6 +97,27 @@ Napi::Value create_network(const Napi::CallbackInfo& info) {
   return network_handle(info.Env(), build_network(spec, options, marks));
 }
 
+/// countNodes(spec): how many nodes of each type the network's graph has; no session is made of it.
+Napi::Value count_nodes(const Napi::CallbackInfo& info) {
+  const graph::Graph graph = build_graph(to_network_spec(info[0], "spec"));
+  Napi::Object counts = Napi::Object::New(info.Env());
+  for (const auto& [type, count] : graph.nodes) counts.Set(type, static_cast<double>(count));
+  return counts;
+}
+
+/// optimizationsFor(provider)
+Napi::Value optimizations_for(const Napi::CallbackInfo& info) {
+  const std::string name = to_text(info[0], "provider");
+  const std::map<std::string, graph::Provider> providers{
+      {"cpu", graph::Provider::cpu}, {"cuda", graph::Provider::cuda}, {"tensorrt", graph::Provider::tensorrt}};
+  const auto provider = providers.find(name);
+  if (provider == providers.end()) refuse(info[0], "provider", "cpu, cuda or tensorrt");
+  const std::vector<std::string> names = optimization_names(provider->second);
+  Napi::Array result = Napi::Array::New(info.Env(), names.size());
+  for (std::uint32_t i = 0; i < names.size(); ++i) result.Set(i, names[i]);
+  return result;
+}
+
 /// createLayer(weight, threads): one layer on the input x, without bias, with packed weights.
 Napi::Value create_layer(const Napi::CallbackInfo& info) {
   const Tensor weight = to_tensor(info[0], "weight");
@@ -176,6 +198,8 @@ void add_network_primitives(Napi::Object primitives) {
   set_function(primitives, "createNetwork", create_network);
   set_function(primitives, "createLayer", create_layer);
   set_function(primitives, "createAttention", create_attention);
+  set_function(primitives, "countNodes", count_nodes);
+  set_function(primitives, "optimizationsFor", optimizations_for);
   set_function(primitives, "createAutoencoder", create_autoencoder);
   set_function(primitives, "openNetworks", [](const Napi::CallbackInfo& info) -> Napi::Value {
     return Napi::Number::New(info.Env(), static_cast<double>(open_networks()));

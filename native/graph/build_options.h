@@ -29,12 +29,46 @@ struct Fusions {
   /// ones of diffbir.Int8Linear and Int8Conv; else those that run everywhere.
   bool vector_kernels = true;
 
+  // ---- operators of com.microsoft that the CUDA provider alone has; where their kernels do not take a layer's sizes,
+  // ---- it has the form without them. Not where gradients are recorded.
+  /// Feature maps lie in NHWC: NhwcConv, and all that stands between two of them; to_tokens() and to_image() are then
+  /// no more than other shapes.
+  bool nhwc = false;
+  /// With nhwc: GroupNorm with the activation in it.
+  bool nhwc_group_norm = false;
+  /// With nhwc_group_norm: SkipGroupNorm, for a normalisation of a sum; a bias of what is added is a part of it.
+  bool skip_group_norm = false;
+  /// SkipLayerNormalization, the same for layer_norm().
+  bool skip_layer_norm = false;
+  /// BiasAdd: what a linear layer adds to its product, and the residual connection, at once.
+  bool bias_add = false;
+  /// BiasSplitGelu in the place of diffbir.Geglu.
+  bool bias_split_gelu = false;
+  /// MultiHeadAttention on one product with the weights of queries, keys and values, or of keys and values.
+  bool packed_attention = false;
+
+  /// Each tile has statistics of its own, also in a network that was given a Builder::tile_ticket(): of all tiles they
+  /// come from diffbir.GroupNorm, which is an operator of the CPU.
+  bool separate_tiles = false;
+
   bool operator==(const Fusions&) const = default;
 };
+
+/// Who runs a graph: ONNX Runtime's execution providers.
+enum class Provider { cpu, cuda, tensorrt };
+
+/// What is fastest there: for the CPU Fusions{}, for CUDA its operators, for TensorRT, which fuses by itself, those of
+/// the ONNX standard alone.
+Fusions fusions_for(Provider provider);
 
 /// What the large layers compute with.
 enum class Precision {
   float32,
+  /// Weights and activations of 16 bits; inputs and outputs of the graph stay float32. For GPUs: ONNX Runtime's CPU
+  /// provider computes in float32 all the same, and converts before and after. In float32 too are what leaves the range
+  /// of float16 in Stable Diffusion 2.1, the logits and weights of attention and the statistics of normalisations, and
+  /// what wants more digits, the time embedding and the last convolution.
+  float16,
   /// Weights and activations of 8 bits, sums of 32 (runtime::Int8LinearOp, Int8ConvOp), for convolutions and linear
   /// layers with at least 32 inputs and outputs, and for attention where the processor has AVX-512 VNNI and VBMI.
   int8,
@@ -48,6 +82,11 @@ struct BuildOptions {
   std::int64_t norm_groups = 32;
   Fusions fusions = {};
   Precision precision = Precision::float32;
+  /// For tests: every value in float16 is rounded to it (runtime::RoundedOp), as a GPU does it. On the CPU, ONNX
+  /// Runtime leaves a rounding out where it has no kernel for float16 before and behind.
+  bool rounded = false;
+  /// For tests: operators that the CUDA provider alone has are replaced by what they stand for (definitions.h).
+  bool definitions = false;
   /// Cancels the building between two parameters, of which some are converted or packed; may be null.
   CancellationToken* token = nullptr;
 };

@@ -4,6 +4,8 @@
 #include <span>
 
 #include "core/error.h"
+#include "core/half.h"
+#include "graph/definitions.h"
 #include "graph/gradient.h"
 
 namespace diffbir::graph {
@@ -13,6 +15,10 @@ namespace {
 constexpr std::size_t smallest_external_bytes = 128;
 
 constexpr int onnx_opset = 21;
+
+// onnx.TensorProto.DataType
+constexpr std::int64_t onnx_float32 = 1;
+constexpr std::int64_t onnx_float16 = 10;
 
 // Smaller layers, such as the first and the last convolution of a UNet, cost no time worth an error.
 constexpr std::int64_t smallest_int8_side = 32;
@@ -49,6 +55,14 @@ Ort::Value owned_tensor(const Shape& shape, std::span<const T> values) {
   return tensor;
 }
 
+/// What an operator's outputs consist of: with few exceptions the same as its first input.
+Element output_element(const std::string& type, const std::vector<Value>& inputs,
+                       const std::vector<Builder::Attribute>& attributes) {
+  if (type == "Shape") return Element::integer;
+  if (type != "Cast") return inputs.front().element;
+  return std::get<std::int64_t>(attributes.front().second) == onnx_float16 ? Element::working : Element::float32;
+}
+
 bool fits(const Shape& actual, const Shape& expected) {
   return std::equal(actual.begin(), actual.end(), expected.begin(), expected.end(),
                     [](std::int64_t a, std::int64_t e) { return e < 0 || a == e; });
@@ -62,22 +76,23 @@ Builder::~Builder() = default;
 
 // ---- ports ----
 
-Value Builder::input(const std::string& name, const Shape& shape) {
+Value Builder::input(const std::string& name, const Shape& shape, Element element) {
   inputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, shape));
   input_names_.push_back(name);
-  return {name};
+  const Value x{name, Element::float32};
+  return element == Element::working ? to_working(x) : x;
 }
 
 Value Builder::input_ids(const std::string& name, const Shape& shape) {
   inputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, shape));
   input_names_.push_back(name);
-  return {name};
+  return {name, Element::integer};
 }
 
 void Builder::tile_ticket() {
   inputs_.push_back(port("tile", ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, {1}));
   input_names_.push_back("tile");
-  tile_ticket_ = Value{"tile"};
+  if (!options_.fusions.separate_tiles) tile_ticket_ = Value{"tile"};
 }
 
 void Builder::paired() {
@@ -88,7 +103,9 @@ void Builder::paired() {
 }
 
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
-  Ort::Node identity("Identity", "", fresh_name("output"), {x.name}, {name});
+  const Value y = to_float32(x);
+  settle(y);
+  Ort::Node identity("Identity", "", fresh_name("output"), {y.name}, {name});
   graph_.AddNode(identity);
   outputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, Shape(rank, -1)));
   output_names_.push_back(name);
@@ -110,6 +127,7 @@ Graph Builder::finish() {
   graph.weights = std::move(weights_);
   graph.int8_weights = std::move(int8_weights_);
   graph.group_norms = group_norms_;
+  graph.nodes = std::move(nodes_);
   return graph;
 }
 
@@ -129,24 +147,34 @@ WeightView Builder::checked(const Module& m, const std::string& name, const Shap
   return view;
 }
 
-Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape) {
-  const std::string key = m.key(name);
-  const WeightView view = checked(m, name, shape);
-  if (!parameters_.insert(key).second) return {key};
+std::string Builder::parameter_name(const std::string& key, Element element) const {
+  return key + (options_.precision == Precision::float16 && !is_float16(element) ? ".float32" : "");
+}
 
-  if (view.dtype == DType::float32 && view.contiguous() && view.aligned()) {
+Value Builder::parameter(const Module& m, const std::string& name, const Shape& shape, Element element) {
+  const bool halves = is_float16(element);
+  const std::string key = parameter_name(m.key(name), element);
+  const WeightView view = checked(m, name, shape);
+  if (!parameters_.insert(key).second) return {key, element};
+
+  const std::size_t count = element_count(view.shape);
+  const auto type = halves ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  if (view.dtype == (halves ? DType::float16 : DType::float32) && view.contiguous() && view.aligned()) {
     // The C API takes a mutable pointer; nothing writes through it.
-    auto* data = const_cast<float*>(reinterpret_cast<const float*>(view.data));
-    auto tensor = Ort::Value::CreateTensor<float>(cpu_memory(), data, element_count(view.shape), view.shape.data(),
-                                                  view.shape.size());
-    add_initializer(key, std::move(tensor));
+    auto* data = const_cast<std::byte*>(view.data);
+    add_initializer(key, Ort::Value::CreateTensor(cpu_memory(), data, count * size_of(view.dtype), view.shape.data(),
+                                                  view.shape.size(), type));
   } else {
     Ort::AllocatorWithDefaultOptions allocator;
-    auto tensor = Ort::Value::CreateTensor<float>(allocator, view.shape.data(), view.shape.size());
-    view.to_float32({tensor.GetTensorMutableData<float>(), element_count(view.shape)});
+    auto tensor = Ort::Value::CreateTensor(allocator, view.shape.data(), view.shape.size(), type);
+    if (halves) {
+      view.to_float16({static_cast<std::uint16_t*>(tensor.GetTensorMutableRawData()), count});
+    } else {
+      view.to_float32({tensor.GetTensorMutableData<float>(), count});
+    }
     add_initializer(key, std::move(tensor));
   }
-  return {key};
+  return {key, element};
 }
 
 bool Builder::is_int8(const Module& m, const std::string& weight) const {
@@ -168,20 +196,39 @@ std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const s
           {"portable", std::int64_t{!options_.fusions.vector_kernels}}};
 }
 
-Value Builder::constant(const Tensor& values) {
+Value Builder::constant(const Tensor& values, Element element) {
   const std::string name = fresh_name("constant");
-  add_initializer(name, owned_tensor<float>(values.shape(), values.values()));
-  return {name};
+  if (is_float16(element)) {
+    std::vector<Ort::Float16_t> halves;
+    for (const float value : values.values()) halves.push_back(Ort::Float16_t::FromBits(float_to_half(value)));
+    add_initializer(name, owned_tensor<Ort::Float16_t>(values.shape(), halves));
+  } else {
+    add_initializer(name, owned_tensor<float>(values.shape(), values.values()));
+  }
+  return {name, element};
 }
 
 Value Builder::integers(const std::vector<std::int64_t>& values) {
   const std::string name = fresh_name("constant");
   add_initializer(name, owned_tensor<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
-  return {name};
+  return {name, Element::integer};
 }
 
 void Builder::add_initializer(const std::string& name, Ort::Value tensor) {
   graph_.AddInitializer(name, tensor, tensor.GetTensorSizeInBytes() >= smallest_external_bytes);
+}
+
+// ---- precision ----
+
+Value Builder::to_float32(const Value& x) {
+  if (!is_float16(x.element)) return x;
+  return pointwise(x, [&](const Value& v) { return op("Cast", {v}, {{"to", onnx_float32}}); });
+}
+
+Value Builder::to_working(const Value& x) {
+  if (x.element != Element::float32) return x;
+  if (!is_float16(Element::working)) return {x.name};
+  return pointwise(x, [&](const Value& v) { return op("Cast", {v}, {{"to", onnx_float16}}); });
 }
 
 // ---- gradients ----
@@ -203,20 +250,45 @@ Value Builder::gradient(const Value& output, const Value& seed, const Value& inp
 
 std::string Builder::fresh_name(const std::string& stem) { return stem + "_" + std::to_string(next_name_++); }
 
-std::vector<Value> Builder::op_n(const std::string& type, const std::vector<Value>& inputs, std::size_t outputs,
-                                 const std::vector<Attribute>& attributes, const std::string& domain) {
+std::vector<Value> Builder::fresh_values(const std::string& stem, std::size_t count, Element element) {
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < count; ++i) values.push_back({fresh_name(stem), element});
+  return values;
+}
+
+void Builder::add_node(const std::string& type, const std::vector<Value>& inputs, const std::vector<Value>& outputs,
+                       const std::vector<Attribute>& attributes, const std::string& domain) {
+  for (const Value& input : inputs) settle(input);
+  if (options_.definitions && is_defined(type, inputs, domain)) {
+    const auto results = definition(*this, type, inputs, attributes);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (!outputs[i].name.empty()) add_node("Identity", {results[i]}, {outputs[i]}, {}, "");
+    }
+    return;
+  }
   std::vector<std::string> input_names;
   for (const Value& value : inputs) input_names.push_back(value.name);
   std::vector<std::string> output_names;
-  std::vector<Value> results;
-  for (std::size_t i = 0; i < outputs; ++i) {
-    output_names.push_back(fresh_name(type));
-    results.push_back({output_names.back()});
+  for (const Value& value : outputs) {
+    const bool is_rounded = options_.rounded && is_float16(value.element) && !value.name.empty();
+    output_names.push_back(is_rounded ? fresh_name("Rounded") : value.name);
   }
   std::vector<Ort::OpAttr> ort_attributes;
   for (const Attribute& entry : attributes) ort_attributes.push_back(attribute(entry));
   Ort::Node node(type, domain, fresh_name("node"), input_names, output_names, ort_attributes);
   graph_.AddNode(node);
+  ++nodes_[domain.empty() ? type : domain + "." + type];
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (output_names[i] == outputs[i].name) continue;
+    Ort::Node rounded("Rounded", "diffbir", fresh_name("node"), {output_names[i]}, {outputs[i].name});
+    graph_.AddNode(rounded);
+  }
+}
+
+std::vector<Value> Builder::op_n(const std::string& type, const std::vector<Value>& inputs, std::size_t outputs,
+                                 const std::vector<Attribute>& attributes, const std::string& domain) {
+  const auto results = fresh_values(type, outputs, output_element(type, inputs, attributes));
+  add_node(type, inputs, results, attributes, domain);
   return results;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,9 +19,17 @@
 
 namespace diffbir::graph {
 
+/// What a value consists of. In graphs of float16 the first two are different types.
+enum class Element {
+  working,  // what the graph computes with: float16 in graphs of float16, else float32
+  float32,
+  integer,  // int64 or int32
+};
+
 /// A value that flows through the graph, by name.
 struct Value {
   std::string name;
+  Element element = Element::working;
 };
 
 /// A tensor size: known when the graph is built, or a one-element int64 tensor that is known when it runs.
@@ -41,6 +50,13 @@ struct AttentionOptions {
   bool causal = false;
 };
 
+/// Linear layers without bias that make queries, keys and values.
+struct Projections {
+  const Module& q;
+  const Module& k;
+  const Module& v;
+};
+
 /// A finished graph with what it points into: hand it to runtime::Network.
 struct Graph {
   Ort::Model model{nullptr};
@@ -50,8 +66,10 @@ struct Graph {
   std::vector<std::shared_ptr<const WeightTable>> weights;
   /// Packed weights, which Int8Linear and Int8Conv take by their index.
   std::vector<std::shared_ptr<const Int8Weights>> int8_weights;
-  /// How many group normalisations it has.
+  /// How many group normalisations it has of which tiles in lock-step pool their statistics.
   std::int64_t group_norms = 0;
+  /// How many nodes of each type, behind "com.microsoft." or "diffbir." where it is of that domain.
+  std::map<std::string, std::int64_t> nodes;
 };
 
 class Builder;
@@ -61,16 +79,17 @@ class Tape;
 using PullBack = std::function<std::vector<Value>(Builder& b, const Value& gradient)>;
 
 /// Builds an ONNX graph in memory with ONNX Runtime's Model Editor API, in the vocabulary of torch.nn.
-/// Parameters are not copied: contiguous float32 tensors become initialisers that point into the mapped checkpoint,
-/// other dtypes are converted once. Shapes stay symbolic, so that one session runs every batch and picture size.
+/// Parameters are not copied: contiguous tensors of the dtype that the graph computes with become initialisers that
+/// point into the mapped checkpoint, others are converted once. Shapes stay symbolic, so that one session runs every
+/// batch and picture size. A layer computes in the type of its input, and its parameters have that type.
 class Builder {
  public:
   explicit Builder(BuildOptions options = {});
   ~Builder();
 
   // ---- ports ----
-  /// A float32 input; -1 marks a free axis.
-  Value input(const std::string& name, const Shape& shape);
+  /// A float32 input, converted to `element`; -1 marks a free axis.
+  Value input(const std::string& name, const Shape& shape, Element element = Element::working);
   /// An int32 input.
   Value input_ids(const std::string& name, const Shape& shape);
   /// The int64 input "tile" of networks that work on tiles in lock-step: 0, or the ticket of a run
@@ -79,6 +98,7 @@ class Builder {
   /// The int64 input "paired" of networks in 8 bits, none of others: 1 where the second half of the batch is computed
   /// as the difference from the first (runtime::Int8LinearOp), else 0.
   void paired();
+  /// A float32 output.
   void output(const std::string& name, const Value& x, std::size_t rank);
   /// Names the output of a module by its path in the reference, so that a golden run can ask for it. Returns x.
   Value mark(const Module& m, const Value& x, std::size_t rank);
@@ -88,9 +108,15 @@ class Builder {
   // ---- parameters and constants ----
   /// The parameter as an initialiser. Throws Error(model_mismatch) when its shape is not `shape` (-1 = any size), and
   /// what WeightTable::require_whole() throws; Error(aborted) when the token of the options is cancelled.
-  Value parameter(const Module& m, const std::string& name, const Shape& shape);
-  Value constant(const Tensor& values);
+  Value parameter(const Module& m, const std::string& name, const Shape& shape, Element element = Element::working);
+  Value constant(const Tensor& values, Element element = Element::working);
   Value integers(const std::vector<std::int64_t>& values);
+
+  // ---- precision ----
+  /// x in float32, for what float16 is not enough. In other graphs than those of float16, x itself.
+  Value to_float32(const Value& x);
+  /// x in what the graph computes with.
+  Value to_working(const Value& x);
 
   // ---- layers: weights by official key names ----
   /// nn.Conv2d on NCHW: m.weight [out, in, kh, kw], m.bias if there is one.
@@ -111,6 +137,8 @@ class Builder {
   Value batch_norm(const Value& x, const Module& m, float eps = 1e-5F);
   /// softmax(q k^T / sqrt(C / heads)) v per head; q [B,L,C], k and v [B,S,C] -> [B,L,C].
   Value attention(const Value& q, const Value& k, const Value& v, const AttentionOptions& options);
+  /// attention() of queries from x [B,L,C] and keys and values from the context [B,S,D], which may be x.
+  Value attention(const Value& x, const Value& context, const Projections& m, const AttentionOptions& options);
 
   // ---- pointwise ----
   /// Sizes must be equal where gradients are recorded.
@@ -118,13 +146,21 @@ class Builder {
   Value sub(const Value& a, const Value& b) { return op("Sub", {a, b}); }
   Value mul(const Value& a, const Value& b) { return op("Mul", {a, b}); }
   Value scale(const Value& x, float factor);
+  Value scale(const Value& x, const Value& factor);  // a tensor [1]
+  /// x [B,C,H,W] plus v [B,C].
+  Value add_per_channel(const Value& x, const Value& v);
+  /// The sum of tokens [B,L,C]: a residual connection.
+  Value add_tokens(const Value& a, const Value& b);
   Value silu(const Value& x);
   Value gelu(const Value& x);  // exact, with erf
+  Value relu(const Value& x);
   Value leaky_relu(const Value& x, float slope);
   Value softmax(const Value& x);  // over the last axis
   Value matmul(const Value& a, const Value& b) { return op("MatMul", {a, b}); }
 
   // ---- shape ----
+  /// A feature map [B,C,H,W] that shall lie in NHWC where those of the graph do: an input that meets them.
+  Value feature_map(const Value& x);
   Value concat(const std::vector<Value>& parts, std::int64_t axis);
   std::vector<Value> split(const Value& x, std::size_t parts, std::int64_t axis);
   Value slice(const Value& x, std::int64_t axis, std::int64_t begin, std::int64_t end);
@@ -168,9 +204,73 @@ class Builder {
 
  private:
   std::string fresh_name(const std::string& stem);
+  void add_node(const std::string& type, const std::vector<Value>& inputs, const std::vector<Value>& outputs,
+                const std::vector<Attribute>& attributes, const std::string& domain);
+  std::vector<Value> fresh_values(const std::string& stem, std::size_t count, Element element);
+
+  // ---- what the CUDA provider's operators need (channels_last.cpp, fused_layers.cpp) ----
+  /// A switch of the options, which is off where gradients are recorded.
+  bool fuses(bool Fusions::*fusion) const { return !tape_ && options_.fusions.*fusion; }
+  /// A node that is not there yet: what its output is used for decides its form.
+  struct Pending {
+    enum class Kind {
+      nchw,      // (in NHWC): a Transpose
+      conv,      // (x, weight, bias?): NhwcConv
+      bias,      // (x, bias of the last axis)
+      sum,       // (a, b) of feature maps in NHWC; of the second a bias may be pending
+      residual,  // the same of tokens
+    } kind;
+    std::vector<Value> inputs;
+    std::vector<Attribute> attributes = {};
+  };
+  /// A value with a pending node.
+  Value later(Pending::Kind kind, std::vector<Value> inputs, const std::vector<Attribute>& attributes = {});
+  /// The pending node of a value, if it has one and is of this kind.
+  const Pending* pending(const Value& x, Pending::Kind kind) const;
+  /// Adds the pending node of a value, if it has one.
+  void settle(const Value& x);
+  /// Whether a value [B,C,H,W] lies in NHWC.
+  bool is_nhwc(const Value& x) const { return nhwc_.contains(x.name); }
+  /// The same in NHWC [B,H,W,C], transposed unless it lies so.
+  Value to_nhwc(const Value& x);
+  /// A value [B,H,W,C] as [B,C,H,W], transposed once something wants that.
+  Value from_nhwc(const Value& x);
+  /// f(x) where f does not mind the order of the axes.
+  template <typename F>
+  Value pointwise(const Value& x, F f) {
+    return is_nhwc(x) ? from_nhwc(f(to_nhwc(x))) : f(x);
+  }
+  /// A value without the bias that is still to be added, and that bias, with an empty name where there is none.
+  std::pair<Value, Value> without_bias(const Value& x);
+  /// a + b, later.
+  Value sum(Pending::Kind kind, const Value& a, const Value& b);
+  /// Takes the pending node of a sum away, for an operator that adds by itself: what it adds, without_bias() of that
+  /// which may have one, and that bias.
+  struct Addends {
+    Value other, value, bias;
+  };
+  Addends take_sum(const Value& x);
+  Value nhwc_conv(const Value& x, const Module& m, const std::vector<Attribute>& attributes);
+  Value nhwc_group_norm(const Value& x, const Module& m, float eps, Activation activation);
+  Value skip_layer_norm(const Value& x, const Module& m, float eps);
+  /// m.weight [out, in, kh, kw] as [out, kh, kw, in].
+  Value nhwc_weight(const Module& m, Element element);
+  /// The rows of matrices [heads * width, in], head after head: those of the first, of the second, ...
+  Value interleaved_rows(const std::vector<Module>& matrices, std::int64_t width, Element element);
+
+  bool is_float16(Element element) const {
+    return element == Element::working && options_.precision == Precision::float16;
+  }
+  /// Whether the operators of this package, which take float32 alone, can take it.
+  bool is_float32(const Value& x) const { return x.element != Element::integer && !is_float16(x.element); }
   /// Puts a layer on the tape, if there is one. Returns its output.
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
+  /// What a parameter is called in the graph: in graphs of float16 some are there in float32 too.
+  std::string parameter_name(const std::string& key, Element element) const;
+  /// A parameter that `fill` makes of the file's, from a pointer to float or std::uint16_t (float16).
+  template <typename Fill>
+  Value made_parameter(const std::string& name, const Shape& shape, Element element, Fill fill);
   /// A parameter of the checkpoint. Throws what parameter() throws.
   WeightView checked(const Module& m, const std::string& name, const Shape& shape);
   bool is_int8(const Module& m, const std::string& weight) const;
@@ -190,6 +290,9 @@ class Builder {
   std::vector<std::string> output_names_;
   const BuildOptions options_;
   std::set<std::string> parameters_;
+  std::map<std::string, Pending> pending_;
+  std::map<std::string, Value> nhwc_;  // of values [B,C,H,W] by name
+  std::map<std::string, std::int64_t> nodes_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::vector<std::shared_ptr<const Int8Weights>> int8_weights_;
   std::optional<Value> tile_ticket_;

@@ -1,5 +1,7 @@
 // The layers and shape operations of graph::Builder, each a few ONNX operators.
 
+#include <algorithm>
+#include <array>
 #include <numbers>
 #include <string>
 
@@ -15,6 +17,12 @@ namespace {
 constexpr const char* microsoft = "com.microsoft";
 constexpr const char* diffbir = "diffbir";
 constexpr std::int64_t to_the_end = INT64_MAX;
+
+/// Those that the kernel of BiasSplitGelu takes.
+constexpr std::array<std::int64_t, 5> bias_split_gelu_widths{2560, 5120, 6144, 10240, 12288};
+
+/// The most channels of a group that the kernel of GroupNorm takes; it takes two at a time.
+constexpr std::int64_t most_grouped_channels = 512;
 
 /// How Resize takes the pixel that torch takes.
 std::vector<Builder::Attribute> torch_nearest() {
@@ -40,32 +48,36 @@ Value Builder::conv(const Value& x, const Module& m, const ConvOptions& options)
     attributes.insert(attributes.end(), {{"stride", options.stride}, {"pads", padding}});
     return op("Int8Conv", inputs, attributes, diffbir);
   }
-  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
-  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}));
-  const Value y = op("Conv", inputs,
-                     {{"kernel_shape", std::vector<std::int64_t>{kernel_h, kernel_w}},
-                      {"strides", std::vector<std::int64_t>{options.stride, options.stride}},
-                      {"pads", padding}});
+  const std::vector<Attribute> attributes{{"kernel_shape", std::vector<std::int64_t>{kernel_h, kernel_w}},
+                                          {"strides", std::vector<std::int64_t>{options.stride, options.stride}},
+                                          {"pads", padding}};
+  if (fuses(&Fusions::nhwc)) return nhwc_conv(x, m, attributes);
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1}, x.element)};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}, x.element));
+  const Value y = op("Conv", inputs, attributes);
   if (options.stride != 1) return y;
   return recorded(
       y, {x}, [=](Builder& b, const Value& gradient) { return std::vector{conv_gradient(b, gradient, m, padding)}; });
 }
 
 Value Builder::conv_transpose(const Value& x, const Module& m, std::int64_t stride) {
-  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1})};
-  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 1)}));
+  std::vector<Value> inputs{x, parameter(m, "weight", {-1, -1, -1, -1}, x.element)};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 1)}, x.element));
   return op("ConvTranspose", inputs, {{"strides", std::vector<std::int64_t>{stride, stride}}});
 }
 
 Value Builder::linear(const Value& x, const Module& m, const std::string& weight, const std::string& bias) {
   if (is_int8(m, weight)) return int8_linear(x, m, weight, bias, false);
   const Value y = project(x, m, weight);
-  return m.has(bias) ? add(y, parameter(m, bias, {m.size(weight, 0)})) : y;
+  if (!m.has(bias)) return y;
+  const Value added = parameter(m, bias, {m.size(weight, 0)}, x.element);
+  const bool waits = fuses(&Fusions::bias_add) || fuses(&Fusions::skip_layer_norm);
+  return waits ? later(Pending::Kind::bias, {y, added}) : add(y, added);
 }
 
 Value Builder::project(const Value& x, const Module& m, const std::string& weight) {
   if (is_int8(m, weight)) return int8_linear(x, m, weight, "", false);
-  const Value matrix = parameter(m, weight, {-1, -1});
+  const Value matrix = parameter(m, weight, {-1, -1}, x.element);
   if (!options_.fusions.linear) return matmul(x, transpose(matrix, {1, 0}));
   return op("FusedMatMul", {x, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
 }
@@ -80,7 +92,7 @@ Value Builder::int8_linear(const Value& x, const Module& m, const std::string& w
 }
 
 Value Builder::geglu(const Value& x, const Module& m) {
-  if (options_.fusions.geglu && m.has("bias")) {
+  if (options_.fusions.geglu && m.has("bias") && is_float32(x)) {
     constexpr std::int64_t whole_panels = 2 * Int8Weights::panel_width;
     if (is_int8(m, "weight") && m.size("weight", 0) % whole_panels == 0) {
       return int8_linear(x, m, "weight", "bias", true);
@@ -88,13 +100,19 @@ Value Builder::geglu(const Value& x, const Module& m) {
     const Value product = project(x, m, "weight");
     return op("Geglu", {product, parameter(m, "bias", {m.size("weight", 0)})}, {}, diffbir);
   }
+  const std::int64_t outputs = m.size("weight", 0);
+  if (fuses(&Fusions::bias_split_gelu) && m.has("bias") && std::ranges::count(bias_split_gelu_widths, outputs) == 1) {
+    const Value product = project(x, m, "weight");
+    return op("BiasSplitGelu", {product, parameter(m, "bias", {outputs}, x.element)}, {}, microsoft);
+  }
   const auto halves = split(linear(x, m), 2, -1);
   return mul(halves[0], gelu(halves[1]));
 }
 
 Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
-  const std::vector<Value> inputs{x, parameter(m, "weight", {-1}), parameter(m, "bias", {-1})};
-  if (options_.fusions.layer_norm) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
+  if (fuses(&Fusions::skip_layer_norm) && pending(x, Pending::Kind::residual)) return skip_layer_norm(x, m, eps);
+  const std::vector<Value> inputs{x, parameter(m, "weight", {-1}, x.element), parameter(m, "bias", {-1}, x.element)};
+  if (options_.fusions.layer_norm && is_float32(x)) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
   return op("LayerNormalization", inputs, {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
 }
 
@@ -104,8 +122,14 @@ Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation
                                                " channels of " + m.key("weight") + " but it is " +
                                                std::to_string(options_.norm_groups));
   }
-  const Value weight = parameter(m, "weight", {-1});
-  const Value bias = parameter(m, "bias", {-1});
+  const std::int64_t grouped = m.size("weight", 0) / options_.norm_groups;
+  const bool fits_kernel = grouped % 2 == 0 && grouped <= most_grouped_channels;
+  if (fuses(&Fusions::nhwc) && fuses(&Fusions::nhwc_group_norm) && fits_kernel && !tile_ticket_) {
+    return nhwc_group_norm(x, m, eps, activation);
+  }
+  if (!is_float32(x)) return to_working(group_norm(to_float32(x), m, eps, activation));
+  const Value weight = parameter(m, "weight", {-1}, x.element);
+  const Value bias = parameter(m, "bias", {-1}, x.element);
   const std::vector<Attribute> attributes{
       {"groups", options_.norm_groups}, {"epsilon", eps}, {"silu", std::int64_t{activation == Activation::silu}}};
   const auto fused = [&](std::vector<Value> inputs) {
@@ -139,7 +163,7 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
   const Fusions& fusions = options_.fusions;
   // The widths that runtime::attention::takes().
   const bool is_vector = !causal && (width == 16 || width == 32 || width == 64) && has_avx512();
-  if (fusions.attention && fusions.vector_kernels && is_vector) {
+  if (fusions.attention && fusions.vector_kernels && is_vector && is_float32(q)) {
     const bool in_bytes = options_.precision == Precision::int8 && has_avx512_vnni() && has_avx512_vbmi();
     return op("Attention", {q, k, v}, {{"width", width}, {"bytes", std::int64_t{in_bytes}}}, diffbir);
   }
@@ -154,28 +178,57 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
 // ---- pointwise ----
 
 Value Builder::add(const Value& a, const Value& b) {
+  if (is_nhwc(a) && is_nhwc(b)) return from_nhwc(sum(Pending::Kind::sum, to_nhwc(a), to_nhwc(b)));
   return recorded(op("Add", {a, b}), {a, b}, [](Builder&, const Value& gradient) {
     return std::vector{gradient, gradient};
   });
 }
 
-Value Builder::scale(const Value& x, float factor) { return mul(x, constant(Tensor({1}, {factor}))); }
+Value Builder::add_per_channel(const Value& x, const Value& v) {
+  constexpr std::int64_t rest = -1;
+  constexpr std::int64_t one = 1;
+  if (!is_nhwc(x)) return add(x, reshape(v, {std::int64_t{0}, rest, one, one}));
+  return from_nhwc(sum(Pending::Kind::sum, reshape(v, {std::int64_t{0}, one, one, rest}), to_nhwc(x)));
+}
 
-Value Builder::silu(const Value& x) { return mul(x, op("Sigmoid", {x})); }
+Value Builder::add_tokens(const Value& a, const Value& b) {
+  return fuses(&Fusions::skip_layer_norm) || fuses(&Fusions::bias_add) ? sum(Pending::Kind::residual, a, b) : add(a, b);
+}
+
+Value Builder::scale(const Value& x, float factor) { return scale(x, constant(Tensor({1}, {factor}), x.element)); }
+
+Value Builder::scale(const Value& x, const Value& factor) {
+  return pointwise(x, [&](const Value& v) { return mul(v, factor); });
+}
+
+Value Builder::silu(const Value& x) {
+  return pointwise(x, [&](const Value& v) { return mul(v, op("Sigmoid", {v})); });
+}
 
 Value Builder::gelu(const Value& x) {
   if (options_.fusions.gelu) return op("Gelu", {x}, {}, microsoft);
   const Value erf = op("Erf", {scale(x, std::numbers::sqrt2_v<float> / 2)});
-  return scale(mul(x, add(erf, constant(Tensor({1}, {1})))), 0.5F);
+  return scale(mul(x, add(erf, constant(Tensor({1}, {1}), x.element))), 0.5F);
 }
 
-Value Builder::leaky_relu(const Value& x, float slope) { return op("LeakyRelu", {x}, {{"alpha", slope}}); }
+Value Builder::relu(const Value& x) {
+  return pointwise(x, [&](const Value& v) { return op("Relu", {v}); });
+}
+
+Value Builder::leaky_relu(const Value& x, float slope) {
+  return pointwise(x, [&](const Value& v) { return op("LeakyRelu", {v}, {{"alpha", slope}}); });
+}
 
 Value Builder::softmax(const Value& x) { return op("Softmax", {x}, {{"axis", std::int64_t{-1}}}); }
 
 // ---- shape ----
 
 Value Builder::concat(const std::vector<Value>& parts, std::int64_t axis) {
+  if (axis == 1 && std::ranges::any_of(parts, [&](const Value& part) { return is_nhwc(part); })) {
+    std::vector<Value> images;
+    for (const Value& part : parts) images.push_back(to_nhwc(part));
+    return from_nhwc(op("Concat", images, {{"axis", std::int64_t{3}}}));
+  }
   return op("Concat", parts, {{"axis", axis}});
 }
 
@@ -192,6 +245,8 @@ Value Builder::gather(const Value& table, const Value& indices) {
 }
 
 Value Builder::transpose(const Value& x, const std::vector<std::int64_t>& order) {
+  if (is_nhwc(x) && order == std::vector<std::int64_t>{0, 2, 3, 1}) return to_nhwc(x);
+  if (fuses(&Fusions::nhwc) && order == std::vector<std::int64_t>{0, 3, 1, 2}) return from_nhwc(x);
   return op("Transpose", {x}, {{"perm", order}});
 }
 
@@ -218,7 +273,11 @@ Value Builder::reshape_like(const Value& x, const Value& like) { return op("Resh
 
 Value Builder::upsample_nearest(const Value& x, std::int64_t factor) {
   const auto f = static_cast<float>(factor);
-  const Value y = op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}))}, torch_nearest());
+  if (is_nhwc(x)) {
+    const Value scales = constant(Tensor({4}, {1, f, f, 1}), Element::float32);
+    return from_nhwc(op("Resize", {to_nhwc(x), {""}, scales}, torch_nearest()));
+  }
+  const Value y = op("Resize", {x, {""}, constant(Tensor({4}, {1, 1, f, f}), Element::float32)}, torch_nearest());
   return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
     return std::vector{upsample_nearest_gradient(b, gradient, factor)};
   });
@@ -259,12 +318,21 @@ Value Builder::pixel_unshuffle(const Value& x, std::int64_t r) {
 }
 
 Value Builder::to_tokens(const Value& image) {
+  if (is_nhwc(image)) {
+    const Value x = to_nhwc(image);
+    return reshape(x, {std::int64_t{0}, std::int64_t{-1}, dim(x, -1)});
+  }
   const Value tokens = transpose(reshape(image, {std::int64_t{0}, std::int64_t{0}, std::int64_t{-1}}), {0, 2, 1});
   return recorded(tokens, {image},
                   [=](Builder& b, const Value& gradient) { return std::vector{b.to_image(gradient, image)}; });
 }
 
 Value Builder::to_image(const Value& tokens, const Value& like) {
+  if (is_nhwc(like)) {
+    const auto [product, bias] = without_bias(tokens);
+    const Value image = reshape_like(product, to_nhwc(like));
+    return from_nhwc(bias.name.empty() ? image : later(Pending::Kind::bias, {image, bias}));
+  }
   return recorded(reshape_like(transpose(tokens, {0, 2, 1}), like), {tokens},
                   [](Builder& b, const Value& gradient) { return std::vector{b.to_tokens(gradient)}; });
 }

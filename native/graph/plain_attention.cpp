@@ -12,7 +12,7 @@ constexpr std::int64_t as_it_is = 0;    // Reshape: as before
 /// [L,S]: minus infinity where a token would look at a later one, else 0.
 Value causal_mask(Builder& b, const Value& logits) {
   const Value size = b.op("Shape", {logits}, {{"start", std::int64_t{2}}});
-  const Value masked = b.constant(Tensor({1}, {-std::numeric_limits<float>::infinity()}));
+  const Value masked = b.constant(Tensor({1}, {-std::numeric_limits<float>::infinity()}), Element::float32);
   return b.op("Trilu", {b.op("Expand", {masked, size}), b.integers({1})}, {{"upper", std::int64_t{1}}});
 }
 
@@ -22,10 +22,11 @@ Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v
   const auto split = [&](const Value& x, const std::vector<std::int64_t>& order) {
     return b.transpose(b.reshape(x, {as_it_is, as_it_is, heads, rest}), order);
   };
-  const Value per_head = split(q, {0, 2, 1, 3});
-  Value logits = b.matmul(b.mul(per_head, inverse_sqrt_width(b, per_head)), split(k, {0, 2, 3, 1}));
+  const Value per_head = b.to_float32(split(q, {0, 2, 1, 3}));
+  const Value keys = b.to_float32(split(k, {0, 2, 3, 1}));
+  Value logits = b.matmul(b.mul(per_head, inverse_sqrt_width(b, per_head)), keys);
   if (causal) logits = b.add(logits, causal_mask(b, logits));
-  const Value attended = b.matmul(b.softmax(logits), split(v, {0, 2, 1, 3}));
+  const Value attended = b.matmul(b.to_working(b.softmax(logits)), split(v, {0, 2, 1, 3}));
   return b.reshape_like(b.transpose(attended, {0, 2, 1, 3}), q);
 }
 

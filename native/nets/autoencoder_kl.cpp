@@ -63,7 +63,7 @@ Value decode(Builder& b, const Module& m, const Value& z) {
       b.mark(up["upsample"], h, 4);
     }
   }
-  return b.conv(norm_silu(b, decoder["norm_out"], h), decoder["conv_out"]);
+  return b.conv(b.to_float32(norm_silu(b, decoder["norm_out"], h)), decoder["conv_out"]);
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ Graph vae_encoder(const Module& m, const graph::BuildOptions& options) {
   h = middle(b, encoder["mid"], h);
   h = b.conv(norm_silu(b, encoder["norm_out"], h), encoder["conv_out"]);
   b.mark(encoder["conv_out"], h, 4);
-  b.output("moments", b.conv(h, m["quant_conv"]), 4);
+  b.output("moments", b.conv(b.to_float32(h), m["quant_conv"]), 4);
   return b.finish();
 }
 

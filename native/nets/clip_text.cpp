@@ -15,9 +15,9 @@ Value self_attention(Builder& b, const Module& m, const Value& x, std::int64_t h
 }
 
 Value residual_attention_block(Builder& b, const Module& m, Value x, std::int64_t heads) {
-  x = b.add(x, self_attention(b, m["attn"], b.layer_norm(x, m["ln_1"]), heads));
+  x = b.add_tokens(x, self_attention(b, m["attn"], b.layer_norm(x, m["ln_1"]), heads));
   const Value hidden = b.gelu(b.linear(b.layer_norm(x, m["ln_2"]), m["mlp"]["c_fc"]));
-  x = b.add(x, b.linear(hidden, m["mlp"]["c_proj"]));
+  x = b.add_tokens(x, b.linear(hidden, m["mlp"]["c_proj"]));
   return b.mark(m, x, 3);
 }
 

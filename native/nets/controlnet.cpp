@@ -14,7 +14,7 @@ Graph controlnet(const Module& m, const UNetConfig& config, const graph::BuildOp
   b.paired();
   const Value x = b.input("x", {-1, -1, -1, -1});
   const Value hint = b.input("hint", {-1, -1, -1, -1});
-  const Value t = b.input("t", {-1});
+  const Value t = b.input("t", {-1}, graph::Element::float32);
   const Value text = b.input("context", {-1, -1, -1});
 
   const UNetContext c{time_embedding(b, m, t), text, config};

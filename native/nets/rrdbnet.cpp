@@ -77,7 +77,7 @@ Graph rrdbnet(const Module& m, const graph::BuildOptions& options) {
     if (m.has(name + ".weight")) h = b.leaky_relu(conv(b.upsample_nearest(h, 2), name), slope);
   }
   h = b.leaky_relu(conv(h, layout.hr), slope);
-  b.output("out", b.conv(h, m["conv_last"]), 4);
+  b.output("out", b.conv(b.to_float32(h), m["conv_last"]), 4);
   return b.finish();
 }
 

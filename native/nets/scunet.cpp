@@ -51,7 +51,7 @@ Value conv_trans_block(Builder& b, const WindowGrid& grid, const Module& m, cons
   const Value sizes = b.integers({conv_channels, trans_channels});
   const auto halves = b.op_n("Split", {b.conv(x, m["conv1_1"]), sizes}, 2, {{"axis", std::int64_t{1}}});
 
-  const Value residual = b.conv(b.op("Relu", {b.conv(halves[0], m["conv_block"][0])}), m["conv_block"][2]);
+  const Value residual = b.conv(b.relu(b.conv(halves[0], m["conv_block"][0])), m["conv_block"][2]);
   const Value conv = b.add(residual, halves[0]);
   const Value trans = to_nchw(b, trans_block(b, grid, m["trans_block"], to_nhwc(b, halves[1]), shifted));
   return b.mark(m, b.add(x, b.conv(b.concat({conv, trans}, 1), m["conv1_2"])), 4);
@@ -93,7 +93,8 @@ Graph scunet(const Module& m, const graph::BuildOptions& options) {
   const Value x = b.input("x", {-1, 3, -1, -1});
   Masks mask;
   for (const int level : scunet_masked_levels(m)) {
-    mask[level] = b.input("attn_mask_" + std::to_string(level), {-1, 1, window * window, window * window});
+    mask[level] = b.input("attn_mask_" + std::to_string(level), {-1, 1, window * window, window * window},
+                          graph::Element::float32);
   }
   const Value x1 = b.mark(m["m_head"], b.conv(b.pad_to_multiples_of(x, scunet_alignment, "edge"), m["m_head"][0]), 4);
   const Value x2 = down(b, mask[0], m["m_down1"], x1);
@@ -103,7 +104,7 @@ Graph scunet(const Module& m, const graph::BuildOptions& options) {
   h = up(b, mask[2], m["m_up3"], b.add(h, x4));
   h = up(b, mask[1], m["m_up2"], b.add(h, x3));
   h = up(b, mask[0], m["m_up1"], b.add(h, x2));
-  h = b.conv(b.add(h, x1), m["m_tail"][0]);
+  h = b.conv(b.to_float32(b.add(h, x1)), m["m_tail"][0]);
   b.output("out", b.crop_like(h, x), 4);
   return b.finish();
 }

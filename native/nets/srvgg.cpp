@@ -30,10 +30,12 @@ Value prelu(Builder& b, const Module& m, const Value& x) {
 
 Graph srvgg(const Module& m, const graph::BuildOptions& options) {
   Builder b(options);
-  const Value x = b.input("x", {-1, 3, -1, -1});
+  const Value x = b.input("x", {-1, 3, -1, -1}, graph::Element::float32);
   const Module body = m["body"];
-  Value h = x;
-  for (std::int64_t i = 0; i <= last_layer(body); ++i) h = is_conv(body[i]) ? b.conv(h, body[i]) : prelu(b, body[i], h);
+  const std::int64_t last = last_layer(body);
+  Value h = b.to_working(x);
+  for (std::int64_t i = 0; i < last; ++i) h = is_conv(body[i]) ? b.conv(h, body[i]) : prelu(b, body[i], h);
+  h = b.conv(b.to_float32(h), body[last]);
   const std::int64_t scale = srvgg_scale(m);
   b.output("out", b.add(b.pixel_shuffle(h, scale), b.upsample_nearest(x, scale)), 4);
   return b.finish();

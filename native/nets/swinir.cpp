@@ -8,6 +8,7 @@
 namespace diffbir::nets {
 
 using graph::Builder;
+using graph::Element;
 using graph::Graph;
 using graph::Module;
 using graph::Value;
@@ -60,7 +61,7 @@ Value reconstruct(Builder& b, const Module& m, Value h) {
   for (std::int64_t k = 1; m.has("conv_up" + std::to_string(k) + ".weight"); ++k) {
     h = b.leaky_relu(b.conv(b.upsample_nearest(h, 2), m["conv_up" + std::to_string(k)]), 0.2F);
   }
-  return b.conv(b.leaky_relu(b.conv(h, m["conv_hr"]), 0.2F), m["conv_last"]);
+  return b.conv(b.to_float32(b.leaky_relu(b.conv(h, m["conv_hr"]), 0.2F)), m["conv_last"]);
 }
 
 }  // namespace
@@ -69,12 +70,12 @@ Graph swinir(const Module& m, const SwinIRConfig& config, const graph::BuildOpti
   Builder b(options);
   const std::int64_t window = config.window_size;
   const std::int64_t tokens = window * window;
-  const Value x = b.input("x", {-1, 3, -1, -1});
-  const Value attn_mask = b.input("attn_mask", {-1, 1, tokens, tokens});
-  const Value mean = b.constant(Tensor({1, 3, 1, 1}, rgb_mean));
+  const Value x = b.input("x", {-1, 3, -1, -1}, Element::float32);
+  const Value attn_mask = b.input("attn_mask", {-1, 1, tokens, tokens}, Element::float32);
+  const Value mean = b.constant(Tensor({1, 3, 1, 1}, rgb_mean), Element::float32);
 
   const Value padded = b.pad_to_multiples_of(x, window, "reflect");
-  const Value unshuffled = b.pixel_unshuffle(b.sub(padded, mean), swinir_unshuffle(m));
+  const Value unshuffled = b.pixel_unshuffle(b.to_working(b.sub(padded, mean)), swinir_unshuffle(m));
   const Value shallow = b.mark(m["conv_first"], b.conv(unshuffled, m["conv_first"][1]), 4);
 
   const WindowGrid grid{window, b.dim(shallow, 0), b.divide(b.dim(shallow, 3), window), attn_mask};

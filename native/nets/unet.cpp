@@ -18,7 +18,7 @@ namespace {
 struct Ports {
   Ports(Builder& b, const Module& m, const UNetConfig& config)
       : levels(static_cast<std::size_t>(count_blocks(m["input_blocks"]))),
-        c{time_embedding(b, m, b.input("t", {-1})), b.input("context", {-1, -1, -1}), config},
+        c{time_embedding(b, m, b.input("t", {-1}, graph::Element::float32)), b.input("context", {-1, -1, -1}), config},
         strength(b.input("strength", {1})) {
     if (static_cast<std::size_t>(count_blocks(m["output_blocks"])) != levels) {
       throw Error(ErrorCode::model_mismatch, "Expected as many output_blocks as input_blocks in " + m.file());
@@ -29,12 +29,12 @@ struct Ports {
   Value strength;
 };
 
-Value feature_map(Builder& b, const std::string& name) { return b.input(name, {-1, -1, -1, -1}); }
+Value feature_map(Builder& b, const std::string& name) { return b.feature_map(b.input(name, {-1, -1, -1, -1})); }
 
 Value latent(Builder& b, const Module& m) { return b.input("x", {-1, m.size("input_blocks.0.0.weight", 1), -1, -1}); }
 
 Value control(Builder& b, std::size_t index, const Ports& ports) {
-  return b.mul(feature_map(b, control_name(index)), ports.strength);
+  return b.scale(feature_map(b, control_name(index)), ports.strength);
 }
 
 /// The blocks of the decoder that meet these skip connections, the deepest first, and the last convolution.
@@ -44,7 +44,7 @@ Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& ski
     const Module block = m["output_blocks"][static_cast<std::int64_t>(ports.levels - 1 - level)];
     h = timestep_block(b, block, b.concat({h, skip}, 1), ports.c);
   }
-  return b.conv(b.group_norm(h, m["out"][0], 1e-5F, Activation::silu), m["out"][2]);
+  return b.conv(b.to_float32(b.group_norm(h, m["out"][0], 1e-5F, Activation::silu)), m["out"][2]);
 }
 
 }  // namespace

@@ -49,11 +49,8 @@ Value cross_attention(Builder& b, const Module& m, const Value& x, const Value& 
                                                " channels of " + m.key("to_q.weight") + " but it is " +
                                                std::to_string(config.num_head_channels));
   }
-  const Value q = b.linear(x, m["to_q"]);
-  const Value k = b.linear(context, m["to_k"]);
-  const Value v = b.linear(context, m["to_v"]);
-  const Value h =
-      b.attention(q, k, v, {.heads = channels / config.num_head_channels, .width = config.num_head_channels});
+  const Value h = b.attention(x, context, {m["to_q"], m["to_k"], m["to_v"]},
+                              {.heads = channels / config.num_head_channels, .width = config.num_head_channels});
   return b.mark(m, b.linear(h, m["to_out"][0]), 3);
 }
 
@@ -63,9 +60,9 @@ Value feed_forward(Builder& b, const Module& m, const Value& x) {
 
 Value transformer_block(Builder& b, const Module& m, Value x, const UNetContext& c) {
   const Value normed = b.layer_norm(x, m["norm1"]);
-  x = b.add(cross_attention(b, m["attn1"], normed, normed, c.config), x);
-  x = b.add(cross_attention(b, m["attn2"], b.layer_norm(x, m["norm2"]), c.context, c.config), x);
-  x = b.add(feed_forward(b, m["ff"], b.layer_norm(x, m["norm3"])), x);
+  x = b.add_tokens(cross_attention(b, m["attn1"], normed, normed, c.config), x);
+  x = b.add_tokens(cross_attention(b, m["attn2"], b.layer_norm(x, m["norm2"]), c.context, c.config), x);
+  x = b.add_tokens(feed_forward(b, m["ff"], b.layer_norm(x, m["norm3"])), x);
   return b.mark(m, x, 3);
 }
 
@@ -79,16 +76,17 @@ Value time_embedding(Builder& b, const Module& m, const Value& t) {
     const float exponent = static_cast<float>(-std::log(10000.0)) * static_cast<float>(i) / static_cast<float>(half);
     frequencies.data()[i] = std::exp(exponent);
   }
-  const Value angles = b.mul(b.reshape(t, {std::int64_t{-1}, std::int64_t{1}}), b.constant(frequencies));
+  const Value angles =
+      b.mul(b.reshape(t, {std::int64_t{-1}, std::int64_t{1}}), b.constant(frequencies, graph::Element::float32));
   const Value embedding = b.concat({b.op("Cos", {angles}), b.op("Sin", {angles})}, -1);
   const Module embed = m["time_embed"];
-  return b.mark(embed, b.linear(b.silu(b.linear(embedding, embed[0])), embed[2]), 2);
+  return b.to_working(b.mark(embed, b.linear(b.silu(b.linear(embedding, embed[0])), embed[2]), 2));
 }
 
 Value res_block(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
   Value h = b.conv(b.group_norm(x, m["in_layers"][0], res_norm_eps, Activation::silu), m["in_layers"][2]);
   const Value emb = b.linear(b.silu(c.emb), m["emb_layers"][1]);
-  h = b.add(h, b.reshape(emb, {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, std::int64_t{1}}));
+  h = b.add_per_channel(h, emb);
   h = b.conv(b.group_norm(h, m["out_layers"][0], res_norm_eps, Activation::silu), m["out_layers"][3]);
   const Value skip =
       has_one_of(m, {"skip_connection.weight", "skip_connection.bias"}) ? b.conv(x, m["skip_connection"]) : x;

@@ -19,7 +19,7 @@ struct UNetContext {
   UNetConfig config;
 };
 
-/// time_embed(timestep_embedding(t)): t [B] -> [B, 4 model_channels]; cosines first (behaviour.md 5.4).
+/// time_embed(timestep_embedding(t)): t [B] in float32 -> [B, 4 model_channels]; cosines first (behaviour.md 5.4).
 graph::Value time_embedding(graph::Builder& b, const graph::Module& m, const graph::Value& t);
 
 /// ResBlock without scale-shift norm: x [B,C,H,W] -> [B,C',H,W].

@@ -53,15 +53,15 @@ Value window_attention(Builder& b, const WindowGrid& grid, const Value& qkv, con
   const Value split_heads = b.reshape(qkv, {rest, tokens, std::int64_t{3}, heads, head_size});
   const auto parts = b.split(b.transpose(split_heads, {2, 0, 3, 1, 4}), 3, 0);
   const auto head = [&](const Value& part) { return b.reshape(part, {rest, heads, tokens, head_size}); };
-  const Value q = b.scale(head(parts[0]), 1.0F / std::sqrt(static_cast<float>(head_size)));
-  const Value k_transposed = b.transpose(head(parts[1]), {0, 1, 3, 2});
+  const Value q = b.scale(b.to_float32(head(parts[0])), 1.0F / std::sqrt(static_cast<float>(head_size)));
+  const Value k_transposed = b.to_float32(b.transpose(head(parts[1]), {0, 1, 3, 2}));
 
-  Value logits = b.add(b.matmul(q, k_transposed), bias);
+  Value logits = b.add(b.matmul(q, k_transposed), b.to_float32(bias));
   if (shifted) {
     const Value per_window = b.reshape(logits, {grid.batch, rest, heads, tokens, tokens});
     logits = b.reshape(b.add(per_window, grid.attn_mask), {rest, heads, tokens, tokens});
   }
-  const Value attended = b.matmul(b.softmax(logits), head(parts[2]));
+  const Value attended = b.matmul(b.to_working(b.softmax(logits)), head(parts[2]));
   return b.reshape(b.transpose(attended, {0, 2, 1, 3}), {rest, tokens, channels});
 }
 

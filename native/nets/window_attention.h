@@ -14,7 +14,7 @@ struct WindowGrid {
   std::int64_t window;     // side in tokens
   graph::Size batch;       // B
   graph::Size across;      // w / window
-  graph::Value attn_mask;  // [nW, 1, window^2, window^2], for shifted windows
+  graph::Value attn_mask;  // [nW, 1, window^2, window^2], for shifted windows, in float32
 };
 
 /// [B, h, w, C] -> [B nW, window^2, C], windows row-major.

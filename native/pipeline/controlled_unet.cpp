@@ -138,7 +138,7 @@ Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, Cancellati
   const std::int64_t paired = prompts == 2 ? 1 : 0;
   const auto first_inputs = [&] {
     std::vector<Ort::Value> inputs;
-    if (pairs_prompts()) inputs.push_back(runtime::view(paired));
+    if (unet_spec_.precision == graph::Precision::int8) inputs.push_back(runtime::view(paired));
     return inputs;
   };
 

@@ -25,6 +25,8 @@ struct Optimizations {
   bool mapped_weights = true;
   /// What ONNX Runtime does to a graph before it runs it (runtime::NetworkOptions::optimize_graph).
   bool graph = true;
+  bool rounded = false;  // for tests, as the next: graph::BuildOptions
+  bool definitions = false;
 
   bool operator==(const Optimizations&) const = default;
 };

@@ -1,6 +1,7 @@
 #include "pipeline/networks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -44,7 +45,16 @@ std::int64_t integer_or(const NetworkSpec& spec, const std::string& key, std::in
 nets::UNetConfig unet_config(const NetworkSpec& spec) { return {integer(spec, "num_head_channels")}; }
 
 graph::BuildOptions build_options(const NetworkSpec& spec, const std::set<std::string>& marks = {}) {
-  return {marks, integer_or(spec, "norm_num_groups", 32), spec.optimizations.fusions, spec.precision};
+  // The face networks are small, and their batch normalisations have parameters of any size.
+  const bool is_float32 = spec.type == "retinaface" || spec.type == "parsenet";
+  graph::Fusions fusions = spec.optimizations.fusions;
+  if (is_float32) fusions.nhwc = false;  // ONNX Runtime makes convolution and batch normalisation one, if not in NHWC
+  return {.marks = marks,
+          .norm_groups = integer_or(spec, "norm_num_groups", 32),
+          .fusions = fusions,
+          .precision = is_float32 ? graph::Precision::float32 : spec.precision,
+          .rounded = spec.optimizations.rounded,
+          .definitions = spec.optimizations.definitions};
 }
 
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }
@@ -86,6 +96,22 @@ void place(Tensor& whole, const OverlappingTile& tile, const Tensor& output, Rat
   const Tensor own = cut(output, {ratio(tile.own.y - tile.input.y), ratio(tile.own.x - tile.input.x),
                                   ratio(tile.own.height), ratio(tile.own.width)});
   paste(whole, own, ratio(tile.own.y), ratio(tile.own.x));
+}
+
+/// What `run` makes with the network or, where float16 leaves its range, with one in float32 that is open as long.
+template <typename Run>
+Tensor run_finite(StageNetwork& network, CancellationToken& token, Run run) {
+  Tensor result = run(network.open(token));
+  const auto is_finite = [](float value) { return std::isfinite(value); };
+  if (!network.is_float16() || std::ranges::all_of(result.values(), is_finite)) return result;
+  StageNetwork precise = network.in_float32();
+  return run(precise.open(token));
+}
+
+/// The first output of a network for pictures.
+Tensor first_output(StageNetwork& network, std::span<const Ort::Value> inputs, CancellationToken& token) {
+  return run_finite(network, token,
+                    [&](runtime::Network& opened) { return runtime::to_tensor(opened.run(inputs, token).front()); });
 }
 
 TileSource source_of(const Tensor& x) {
@@ -161,7 +187,9 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
 
 runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks) {
-  options.weights = spec.optimizations.mapped_weights ? weights_of(spec.type) : runtime::Weights::packed;
+  // The kernel of NhwcConv learns where ONNX Runtime packs weights that its own lie in NHWC.
+  const bool may_map = spec.optimizations.mapped_weights && !spec.optimizations.fusions.nhwc;
+  options.weights = may_map ? weights_of(spec.type) : runtime::Weights::packed;
   options.optimize_graph = spec.optimizations.graph;
   return runtime::Network(build_graph(spec, marks, options.token), options);
 }
@@ -202,7 +230,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
   const auto network = std::make_shared<StageNetwork>(spec, options, opening);
   const auto plain = [network](const Tensor& x, CancellationToken& token) {
     const Ort::Value inputs[] = {runtime::view(x)};
-    return runtime::to_tensor(network->open(token).run(inputs, token).front());
+    return first_output(*network, inputs, token);
   };
   if (spec.type == "rrdbnet") {
     return {.scale = nets::rrdbnet_scale(root(spec)),
@@ -224,7 +252,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
       std::vector<Ort::Value> inputs;
       inputs.push_back(runtime::view(x));
       for (const Tensor& mask : masks) inputs.push_back(runtime::view(mask));
-      return runtime::to_tensor(network->open(token).run(inputs, token).front());
+      return first_output(*network, inputs, token);
     };
     return {.run = masked, .network = network};
   }
@@ -234,7 +262,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
     const auto masked = [=](const Tensor& x, CancellationToken& token) {
       const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
       const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
-      return runtime::to_tensor(network->open(token).run(inputs, token).front());
+      return first_output(*network, inputs, token);
     };
     return {.alignment = unshuffle * window, .enlarges_first = true, .run = masked, .network = network};
   }
@@ -276,13 +304,17 @@ Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const 
 }
 
 Tensor Autoencoder::encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
-  const Tensor moments = run_autoencoder(encoder_.open(token), image, encoder_overlap, {1, latent_cell}, token, tiled);
+  const Tensor moments = run_finite(encoder_, token, [&](runtime::Network& network) {
+    return run_autoencoder(network, image, encoder_overlap, {1, latent_cell}, token, tiled);
+  });
   return scaled_channels(moments, moments.dim(1) / 2, scale_factor_);  // the first half is the mean, a Gaussian's mode
 }
 
 Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
-  return run_autoencoder(decoder_.open(token), source_of(z), decoder_overlap, {latent_cell, 1}, token, tiled);
+  return run_finite(decoder_, token, [&](runtime::Network& network) {
+    return run_autoencoder(network, source_of(z), decoder_overlap, {latent_cell, 1}, token, tiled);
+  });
 }
 
 void Autoencoder::close() noexcept {

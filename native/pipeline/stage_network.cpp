@@ -31,6 +31,14 @@ runtime::Network& StageNetwork::open(CancellationToken& token) {
   return *network_;
 }
 
+StageNetwork StageNetwork::in_float32() const {
+  StageNetwork other = *this;
+  other.spec_.precision = graph::Precision::float32;
+  other.network_.reset();
+  other.previous_.reset();
+  return other;
+}
+
 void StageNetwork::set_marks(std::set<std::string> marks) {
   // Packing takes seconds; copies in float32 are too large to be there twice.
   if (spec_.precision == graph::Precision::int8 && network_) previous_ = std::move(network_);

@@ -34,10 +34,10 @@ class CustomOp : public Ort::CustomOpBase<Op, Kernel, /*WithStatus=*/true> {
   }
 
  private:
-  static OrtStatusPtr infer_output_shape(const OrtCustomOp*, OrtShapeInferContext* context) noexcept try {
+  static OrtStatusPtr infer_output_shape(const OrtCustomOp* op, OrtShapeInferContext* context) noexcept try {
     GraphShape shape = first_input_shape(context);
     Op::to_output_shape(shape);
-    if (shape.is_known()) set_output_shape(context, shape);
+    if (shape.is_known()) set_output_shape(context, shape, static_cast<const Op*>(op)->GetOutputType(0));
     return nullptr;
   } catch (const std::exception& error) {
     return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

@@ -15,6 +15,7 @@
 #include "runtime/int8/linear_op.h"
 #include "runtime/layer_norm_op.h"
 #include "runtime/ort_error.h"
+#include "runtime/rounded_op.h"
 
 namespace diffbir::runtime {
 
@@ -28,6 +29,7 @@ struct Network::CustomOps {
   AttentionOp attention;
   LayerNormOp layer_norm;
   GegluOp geglu;
+  RoundedOp rounded;
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
     domain.Add(&group_norm);
@@ -37,6 +39,7 @@ struct Network::CustomOps {
     domain.Add(&attention);
     domain.Add(&layer_norm);
     domain.Add(&geglu);
+    domain.Add(&rounded);
   }
 };
 

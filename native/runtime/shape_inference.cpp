@@ -18,8 +18,8 @@ GraphShape first_input_shape(const OrtShapeInferContext* context) {
   return shape;
 }
 
-void set_output_shape(OrtShapeInferContext* context, const GraphShape& shape) {
-  const Ort::TensorTypeAndShapeInfo info(ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, shape.sizes, &shape.names);
+void set_output_shape(OrtShapeInferContext* context, const GraphShape& shape, ONNXTensorElementDataType type) {
+  const Ort::TensorTypeAndShapeInfo info(type, shape.sizes, &shape.names);
   Ort::ThrowOnError(Ort::GetApi().ShapeInferContext_SetOutputTypeShape(context, 0, info));
 }
 

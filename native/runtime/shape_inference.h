@@ -22,7 +22,7 @@ struct GraphShape {
 
 GraphShape first_input_shape(const OrtShapeInferContext* context);
 
-/// Of the one float32 output.
-void set_output_shape(OrtShapeInferContext* context, const GraphShape& shape);
+/// Of the one output.
+void set_output_shape(OrtShapeInferContext* context, const GraphShape& shape, ONNXTensorElementDataType type);
 
 }  // namespace diffbir::runtime

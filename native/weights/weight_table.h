@@ -47,6 +47,8 @@ struct WeightView {
   std::vector<float> to_float32() const;
   /// The same into memory for as many values as the shape has.
   void to_float32(std::span<float> values) const;
+  /// The same to the bits of the nearest float16 (core/half.h).
+  void to_float16(std::span<std::uint16_t> values) const;
 };
 
 /// A checkpoint file mapped read-only, with its tensors by official key name. Copies nothing.

@@ -20,8 +20,8 @@ Stored load(const std::byte* at) {
 }
 
 /// Writes elements in row-major order of `view.shape` to `out` and returns the position behind the last.
-template <typename Stored, typename Convert>
-float* gather(const WeightView& view, std::size_t axis, const std::byte* at, float* out, Convert convert) {
+template <typename Stored, typename Out, typename Convert>
+Out* gather(const WeightView& view, std::size_t axis, const std::byte* at, Out* out, Convert convert) {
   if (axis == view.shape.size()) {
     *out = convert(load<Stored>(at));
     return out + 1;
@@ -37,8 +37,8 @@ float* gather(const WeightView& view, std::size_t axis, const std::byte* at, flo
   return out;
 }
 
-template <typename Stored, typename Convert>
-void convert_all(const WeightView& view, std::span<float> values, Convert convert) {
+template <typename Stored, typename Out, typename Convert>
+void convert_all(const WeightView& view, std::span<Out> values, Convert convert) {
   if (values.empty()) return;
   if (view.contiguous()) {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = convert(load<Stored>(view.data + i * sizeof(Stored)));
@@ -47,9 +47,33 @@ void convert_all(const WeightView& view, std::span<float> values, Convert conver
   }
 }
 
-template <typename Stored>
-void convert_all(const WeightView& view, std::span<float> values) {
-  convert_all<Stored>(view, values, [](Stored value) { return static_cast<float>(value); });
+/// Calls use(of a Stored, the float32 of a stored element).
+template <typename Use>
+void with_conversion(DType dtype, Use use) {
+  const auto number = [](auto value) { return static_cast<float>(value); };
+  switch (dtype) {
+    case DType::float64:
+      return use(double{}, number);
+    case DType::float32:
+      return use(float{}, number);
+    case DType::float16:
+      return use(std::uint16_t{}, [](std::uint16_t half) { return half_to_float(half); });
+    case DType::bfloat16:
+      return use(std::uint16_t{}, [](std::uint16_t half) { return bfloat16_to_float(half); });
+    case DType::int64:
+      return use(std::int64_t{}, number);
+    case DType::int32:
+      return use(std::int32_t{}, number);
+    case DType::int16:
+      return use(std::int16_t{}, number);
+    case DType::int8:
+      return use(std::int8_t{}, number);
+    case DType::uint8:
+      return use(std::uint8_t{}, number);
+    case DType::boolean:
+      return use(std::uint8_t{}, [](std::uint8_t value) { return value != 0 ? 1.0F : 0.0F; });
+  }
+  throw Error(ErrorCode::internal, "unknown dtype");
 }
 
 }  // namespace
@@ -74,29 +98,16 @@ std::vector<float> WeightView::to_float32() const {
 }
 
 void WeightView::to_float32(std::span<float> values) const {
-  switch (dtype) {
-    case DType::float64:
-      return convert_all<double>(*this, values);
-    case DType::float32:
-      return convert_all<float>(*this, values);
-    case DType::float16:
-      return convert_all<std::uint16_t>(*this, values, [](std::uint16_t half) { return half_to_float(half); });
-    case DType::bfloat16:
-      return convert_all<std::uint16_t>(*this, values, [](std::uint16_t half) { return bfloat16_to_float(half); });
-    case DType::int64:
-      return convert_all<std::int64_t>(*this, values);
-    case DType::int32:
-      return convert_all<std::int32_t>(*this, values);
-    case DType::int16:
-      return convert_all<std::int16_t>(*this, values);
-    case DType::int8:
-      return convert_all<std::int8_t>(*this, values);
-    case DType::uint8:
-      return convert_all<std::uint8_t>(*this, values);
-    case DType::boolean:
-      return convert_all<std::uint8_t>(*this, values, [](std::uint8_t value) { return value != 0 ? 1.0F : 0.0F; });
+  with_conversion(dtype, [&]<typename Stored>(Stored, auto convert) { convert_all<Stored>(*this, values, convert); });
+}
+
+void WeightView::to_float16(std::span<std::uint16_t> values) const {
+  if (dtype == DType::float16) {
+    return convert_all<std::uint16_t>(*this, values, [](std::uint16_t half) { return half; });
   }
-  throw Error(ErrorCode::internal, "unknown dtype");
+  with_conversion(dtype, [&]<typename Stored>(Stored, auto convert) {
+    convert_all<Stored>(*this, values, [&](Stored value) { return float_to_half(convert(value)); });
+  });
 }
 
 }  // namespace diffbir

@@ -49,8 +49,11 @@ export async function modelSpec(
     return { type, weights, prefix, config: numbersOf(entry.config ?? {}) };
   };
 
-  const cleanerNetwork = async (key: string, entry: CleanerEntry): Promise<NetworkSpec> =>
-    network(entry.type ?? cleanerTypeOf(loaded, key, entry, await tableOf(entry.file)), entry);
+  const halves = precision === 'float16' ? { precision } : {}; // 8 bits are for stage 2 alone
+  const cleanerNetwork = async (key: string, entry: CleanerEntry): Promise<NetworkSpec> => ({
+    ...(await network(entry.type ?? cleanerTypeOf(loaded, key, entry, await tableOf(entry.file)), entry)),
+    ...halves,
+  });
 
   const { vae, textEncoder, unet, controlnet } = networks;
   const cleaner =
@@ -73,7 +76,9 @@ export async function modelSpec(
     stage2: {
       vaeEncoder: { ...(await network('vae_encoder', vae, OFFICIAL_PREFIX.vae)), precision },
       vaeDecoder: { ...(await network('vae_decoder', vae, OFFICIAL_PREFIX.vae)), precision },
-      textEncoder: textEncoder ? await network('clip_text', textEncoder, OFFICIAL_PREFIX.textEncoder) : null,
+      textEncoder: textEncoder
+        ? { ...(await network('clip_text', textEncoder, OFFICIAL_PREFIX.textEncoder)), ...halves }
+        : null,
       unet: { ...(await network('unet', unet, OFFICIAL_PREFIX.unet)), precision },
       controlnet: { ...(await network('controlnet', controlnet)), precision },
       schedule,

@@ -53,8 +53,19 @@ export const OPTIMIZATIONS = [
 ] as const;
 export type Optimization = (typeof OPTIMIZATIONS)[number];
 
+/** Operators that the CUDA provider alone has (native/graph/build_options.h), and what goes with them. */
+export const CUDA_FUSIONS = [
+  ...(['nhwc', 'nhwcGroupNorm', 'skipGroupNorm', 'skipLayerNorm', 'biasAdd', 'biasSplitGelu'] as const),
+  ...(['packedAttention', 'separateTiles'] as const),
+] as const;
+export type CudaFusion = (typeof CUDA_FUSIONS)[number];
+
+/** Forms of a graph for tests on the CPU (native/graph/build_options.h). */
+export const GRAPH_CHECKS = ['rounded', 'definitions'] as const;
+export type GraphCheck = (typeof GRAPH_CHECKS)[number];
+
 /** What the large layers of a network compute with. */
-export type Precision = 'float32' | 'int8';
+export type Precision = 'float32' | 'float16' | 'int8';
 
 /** One network of a model: which keys of which file, and the numbers that shapes cannot tell. */
 export interface NetworkSpec {
@@ -79,10 +90,10 @@ export interface NetworkSpec {
   readonly prefix: string;
   /** Named as in the reference's configuration: num_heads, window_size, num_head_channels, heads, ... */
   readonly config: Readonly<Record<string, number | readonly number[]>>;
-  /** Default float32. int8 is for UNet, ControlNet and autoencoder. */
+  /** Default float32. int8 is for UNet, ControlNet and autoencoder; float16 for GPUs, and not for face networks. */
   readonly precision?: Precision;
   /** Those that are on; all where it is left out, as `src/` does. The golden runner tries them one by one. */
-  readonly optimizations?: readonly Optimization[];
+  readonly optimizations?: readonly (Optimization | CudaFusion | GraphCheck)[];
 }
 
 export interface ScheduleSpec {
@@ -385,6 +396,10 @@ export interface Primitives extends FacePrimitives {
    * ONNX Runtime writes the time of every operator into a file whose name begins so.
    */
   createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[], profile?: string): NativeNetwork;
+  /** What networks are built with for a provider (graph::fusions_for). */
+  optimizationsFor(provider: 'cpu' | 'cuda' | 'tensorrt'): (Optimization | CudaFusion)[];
+  /** How many nodes of each type the graph of a network has, for instance `com.microsoft.GroupNorm`. */
+  countNodes(spec: NetworkSpec): Record<string, number>;
   /**
    * One layer without bias on the input `x`, output `out`: a matrix product for a weight [in, out], for [out, in, kh, kw]
    * a convolution that keeps the size.

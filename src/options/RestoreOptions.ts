@@ -144,13 +144,14 @@ export interface RestoreOptions {
    */
   nativeBinding?: string | undefined;
   /**
-   * What the networks of stage 2 compute with. `int8`: weights and activations of 8 bits, on processors with
-   * AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50
-   * dB with the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not
-   * with `parity`.
+   * What the networks of stage 2 compute with. `float16`, on GPUs alone and for the cleaner and the text encoder
+   * too: weights and activations of 16 bits. `int8`: weights and activations of 8 bits, on processors with AVX-512
+   * VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with
+   * the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not with
+   * `parity`.
    * @default 'float32'
    */
-  precision?: 'float32' | 'int8' | undefined;
+  precision?: 'float32' | 'float16' | 'int8' | undefined;
   /**
    * 1: the restoration module alone (removes degradation, invents nothing). 2: both stages (adds generated detail).
    * @default 2 if the model has both stages

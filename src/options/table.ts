@@ -105,9 +105,9 @@ export const OPTIONS = {
     scope: 'load',
   },
   precision: {
-    kind: oneOf(['float32', 'int8']),
+    kind: oneOf(['float32', 'float16', 'int8']),
     default: 'float32',
-    doc: 'What the networks of stage 2 compute with. `int8`: weights and activations of 8 bits, on processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not with `parity`.',
+    doc: 'What the networks of stage 2 compute with. `float16`, on GPUs alone and for the cleaner and the text encoder too: weights and activations of 16 bits. `int8`: weights and activations of 8 bits, on processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not with `parity`.',
     scope: 'load',
     manifest: true,
     recordedFrom: 2,

@@ -18,6 +18,7 @@ import {
 } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 import { safetensors, temporaryFolder, write } from '../checkpoint/build';
+import { edited } from '../checkpoint/edited';
 import { goldenSpec, jobOf } from '../lifecycle/model';
 
 type Tensors = Record<string, NativeTensor>;
@@ -174,7 +175,7 @@ function relativeError(a: NativeTensor, b: NativeTensor): number {
 
 test('a picture is within 40 dB of that in float32, and says what it was made with', async () => {
   const input = path.resolve(import.meta.dirname, '..', '..', 'examples', 'sample', 'degraded.jpg');
-  const pixels = async (precision: Precision) => {
+  const pixels = async (precision: 'float32' | 'int8') => {
     await using restorer = await Restorer.create({ precision, steps: 10, seed: 7 });
     const result = await restorer.restore(input);
     expect(result.parameters?.options).toMatchObject({ precision });
@@ -305,32 +306,3 @@ test('a prediction that 8 bits make NaN of is made again in float32', async () =
     ).toBeLessThan(2);
   }
 });
-
-/** A safetensors file with all tensors in float32, some of them changed. */
-function edited(bytes: Buffer, change: (name: string, values: Float32Array, shape: readonly number[]) => void): Buffer {
-  const begin = 8 + Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.toString('utf8', 8, begin)) as Record<
-    string,
-    { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >;
-  const parts: Buffer[] = [];
-  let offset = 0;
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    const data = bytes.subarray(begin + entry.data_offsets[0], begin + entry.data_offsets[1]);
-    expect(entry.dtype).toBe('F16');
-    const values = Float32Array.from({ length: data.length / 2 }, (_, i) => halfToFloat(data.readUInt16LE(2 * i)));
-    change(name, values, entry.shape);
-    parts.push(Buffer.from(values.buffer));
-    entry.dtype = 'F32';
-    entry.data_offsets = [offset, offset + values.byteLength];
-    offset += values.byteLength;
-  }
-  return safetensors(header, Buffer.concat(parts));
-}
-
-function halfToFloat(bits: number): number {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const magnitude = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
-  return bits & 0x8000 ? -magnitude : magnitude;
-}

@@ -1,0 +1,90 @@
+#include "graph/definitions.h"
+
+#include <numbers>
+#include <set>
+#include <variant>
+
+#include "core/error.h"
+#include "graph/plain_attention.h"
+
+namespace diffbir::graph {
+namespace {
+
+using Attributes = std::vector<Builder::Attribute>;
+
+template <typename T>
+T attribute(const Attributes& attributes, const std::string& name) {
+  for (const auto& [key, value] : attributes) {
+    if (key == name) return std::get<T>(value);
+  }
+  throw Error(ErrorCode::internal, "Expected an attribute " + name);
+}
+
+bool is_given(const std::vector<Value>& inputs, std::size_t index) {
+  return index < inputs.size() && !inputs[index].name.empty();
+}
+
+using Order = std::vector<std::int64_t>;
+
+Value to_nchw(Builder& b, const Value& x) { return b.op("Transpose", {x}, {{"perm", Order{0, 3, 1, 2}}}); }
+Value to_nhwc(Builder& b, const Value& x) { return b.op("Transpose", {x}, {{"perm", Order{0, 2, 3, 1}}}); }
+
+Value nhwc_conv(Builder& b, const std::vector<Value>& inputs, const Attributes& attributes) {
+  std::vector<Value> nchw{to_nchw(b, inputs[0]), to_nchw(b, inputs[1])};
+  if (is_given(inputs, 2)) nchw.push_back(inputs[2]);
+  return to_nhwc(b, b.op("Conv", nchw, attributes));
+}
+
+/// Statistics, scale and activation in float32, as the kernel has them.
+Value group_norm(Builder& b, const Value& x, const std::vector<Value>& inputs, const Attributes& attributes) {
+  Value y = b.op("GroupNormalization", {b.to_float32(to_nchw(b, x)), inputs[1], inputs[2]},
+                 {{"num_groups", attribute<std::int64_t>(attributes, "groups")},
+                  {"epsilon", attribute<float>(attributes, "epsilon")}});
+  if (attribute<std::int64_t>(attributes, "activation") == 1) y = b.mul(y, b.op("Sigmoid", {y}));
+  return to_nhwc(b, x.element == Element::float32 ? y : b.to_working(y));
+}
+
+/// x + bias + skip.
+Value sum(Builder& b, const Value& x, const Value& skip, const Value* bias) {
+  return b.op("Add", {bias ? b.op("Add", {x, *bias}) : x, skip});
+}
+
+Value bias_split_gelu(Builder& b, const Value& x, const Value& bias) {
+  const auto halves = b.split(b.op("Add", {x, bias}), 2, -1);
+  const auto number = [&](float value) { return b.constant(Tensor({1}, {value}), x.element); };
+  const Value erf = b.op("Erf", {b.mul(halves[1], number(std::numbers::sqrt2_v<float> / 2))});
+  const Value gelu = b.mul(b.mul(halves[1], b.op("Add", {erf, number(1)})), number(0.5F));
+  return b.mul(halves[0], gelu);
+}
+
+Value packed_attention(Builder& b, const std::vector<Value>& inputs, std::int64_t heads) {
+  std::vector<Value> qkv;
+  if (inputs.size() == 2) qkv.push_back(inputs[0]);
+  for (const Value& part : b.split(inputs.back(), inputs.size() == 2 ? 2 : 3, 3)) {
+    qkv.push_back(b.reshape(part, {std::int64_t{0}, std::int64_t{0}, std::int64_t{-1}}));
+  }
+  return plain_attention(b, qkv[0], qkv[1], qkv[2], heads, /*causal=*/false);
+}
+
+}  // namespace
+
+bool is_defined(const std::string& type, const std::vector<Value>& inputs, const std::string& domain) {
+  static const std::set<std::string> types{"NhwcConv", "GroupNorm", "SkipGroupNorm", "BiasSplitGelu", "BiasAdd"};
+  if (domain != "com.microsoft") return false;
+  return types.contains(type) || (type == "MultiHeadAttention" && inputs.size() < 3);  // packed
+}
+
+std::vector<Value> definition(Builder& b, const std::string& type, const std::vector<Value>& inputs,
+                              const Attributes& attributes) {
+  if (type == "NhwcConv") return {nhwc_conv(b, inputs, attributes)};
+  if (type == "GroupNorm") return {group_norm(b, inputs[0], inputs, attributes)};
+  if (type == "SkipGroupNorm") {
+    const Value s = sum(b, inputs[0], inputs[3], is_given(inputs, 4) ? &inputs[4] : nullptr);
+    return {group_norm(b, s, inputs, attributes), s};
+  }
+  if (type == "BiasSplitGelu") return {bias_split_gelu(b, inputs[0], inputs[1])};
+  if (type == "BiasAdd") return {sum(b, inputs[0], inputs[2], &inputs[1])};
+  return {packed_attention(b, inputs, attribute<std::int64_t>(attributes, "num_heads"))};
+}
+
+}  // namespace diffbir::graph

@@ -1,0 +1,140 @@
+// Layers of graph::Builder as operators of com.microsoft that the CUDA provider has.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/half.h"
+#include "graph/builder.h"
+
+namespace diffbir::graph {
+namespace {
+
+constexpr const char* microsoft = "com.microsoft";
+
+/// Copies the kernels [out, in, area] of a convolution to [out, area, in].
+template <typename T>
+void to_channels_last(const std::vector<T>& from, T* to, std::size_t outputs, std::size_t inputs, std::size_t area) {
+  for (std::size_t o = 0; o < outputs; ++o) {
+    for (std::size_t i = 0; i < inputs; ++i) {
+      for (std::size_t k = 0; k < area; ++k) to[(o * area + k) * inputs + i] = from[(o * inputs + i) * area + k];
+    }
+  }
+}
+
+template <typename T>
+std::vector<T> values_of(const WeightView& view) {
+  std::vector<T> values(element_count(view.shape));
+  if constexpr (std::is_same_v<T, float>) {
+    view.to_float32(values);
+  } else {
+    view.to_float16(values);
+  }
+  return values;
+}
+
+}  // namespace
+
+template <typename Fill>
+Value Builder::made_parameter(const std::string& name, const Shape& shape, Element element, Fill fill) {
+  const Value parameter{parameter_name(name, element), element};
+  if (!parameters_.insert(parameter.name).second) return parameter;
+  Ort::AllocatorWithDefaultOptions allocator;
+  const bool halves = is_float16(element);
+  const auto type = halves ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+  auto tensor = Ort::Value::CreateTensor(allocator, shape.data(), shape.size(), type);
+  if (halves) {
+    fill(static_cast<std::uint16_t*>(tensor.GetTensorMutableRawData()));
+  } else {
+    fill(tensor.GetTensorMutableData<float>());
+  }
+  add_initializer(parameter.name, std::move(tensor));
+  return parameter;
+}
+
+Value Builder::nhwc_weight(const Module& m, Element element) {
+  const WeightView view = checked(m, "weight", {-1, -1, -1, -1});
+  const Shape& shape = view.shape;
+  const auto size = [&](std::size_t axis) { return static_cast<std::size_t>(shape[axis]); };
+  return made_parameter(
+      m.key("weight") + ".nhwc", {shape[0], shape[2], shape[3], shape[1]}, element,
+      [&]<typename T>(T* to) { to_channels_last(values_of<T>(view), to, size(0), size(1), size(2) * size(3)); });
+}
+
+Value Builder::interleaved_rows(const std::vector<Module>& matrices, std::int64_t width, Element element) {
+  std::vector<WeightView> views;
+  for (const Module& m : matrices) views.push_back(checked(m, "weight", {matrices[0].size("weight", 0), -1}));
+  const std::int64_t rows = views[0].shape[0];
+  const std::int64_t columns = views[0].shape[1];
+  std::string name;
+  for (const Module& m : matrices) name += m.key("weight") + "+";
+  return made_parameter(
+      name, {static_cast<std::int64_t>(views.size()) * rows, columns}, element, [&]<typename T>(T* to) {
+        const auto block = static_cast<std::size_t>(width * columns);
+        for (std::size_t which = 0; which < views.size(); ++which) {
+          const std::vector<T> from = values_of<T>(views[which]);
+          for (std::size_t head = 0; head * block < from.size(); ++head) {
+            std::copy_n(from.data() + head * block, block, to + (head * views.size() + which) * block);
+          }
+        }
+      });
+}
+
+Value Builder::nhwc_conv(const Value& x, const Module& m, const std::vector<Attribute>& attributes) {
+  std::vector<Value> inputs{to_nhwc(x), nhwc_weight(m, x.element)};
+  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}, x.element));
+  return from_nhwc(later(Pending::Kind::conv, inputs, attributes));
+}
+
+Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activation activation) {
+  const std::vector<Attribute> attributes{{"groups", options_.norm_groups},
+                                          {"epsilon", eps},
+                                          {"activation", std::int64_t{activation == Activation::silu}},
+                                          {"channels_last", std::int64_t{1}}};
+  // The kernel has statistics and these two in float32, whatever x is.
+  const Value weight = parameter(m, "weight", {-1}, Element::float32);
+  const Value bias = parameter(m, "bias", {-1}, Element::float32);
+  const Value image = to_nhwc(x);
+  if (!fuses(&Fusions::skip_group_norm) || !pending(image, Pending::Kind::sum)) {
+    return from_nhwc(op("GroupNorm", {image, weight, bias}, attributes, microsoft));
+  }
+  const Addends sum = take_sum(image);
+  std::vector<Value> inputs{sum.value, weight, bias, sum.other};
+  if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+  const Value y = fresh_values("SkipGroupNorm", 1, x.element).front();
+  add_node("SkipGroupNorm", inputs, {y, image}, attributes, microsoft);
+  return from_nhwc(y);
+}
+
+Value Builder::skip_layer_norm(const Value& x, const Module& m, float eps) {
+  const Addends sum = take_sum(x);
+  std::vector<Value> inputs{sum.value, sum.other, parameter(m, "weight", {-1}, x.element),
+                            parameter(m, "bias", {-1}, x.element)};
+  if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+  const Value y = fresh_values("SkipLayerNormalization", 1, x.element).front();
+  add_node("SkipLayerNormalization", inputs, {y, {""}, {""}, x}, {{"epsilon", eps}}, microsoft);
+  return y;
+}
+
+Value Builder::attention(const Value& x, const Value& context, const Projections& m, const AttentionOptions& options) {
+  const bool has_bias = m.q.has("bias") || m.k.has("bias") || m.v.has("bias");
+  if (!fuses(&Fusions::packed_attention) || has_bias || options.causal || options_.precision == Precision::int8) {
+    const Value q = linear(x, m.q);
+    const Value k = linear(context, m.k);
+    return attention(q, k, linear(context, m.v), options);
+  }
+  const auto product = [&](const Value& of, const std::vector<Module>& matrices) {
+    const Value matrix = interleaved_rows(matrices, options.width, of.element);
+    const Value packed = op("FusedMatMul", {of, matrix}, {{"transB", std::int64_t{1}}}, microsoft);
+    const auto parts = static_cast<std::int64_t>(matrices.size());
+    return reshape(packed, {std::int64_t{0}, std::int64_t{0}, options.heads, parts, options.width});
+  };
+  std::vector<Value> inputs;
+  if (x.name == context.name) {
+    inputs = {product(x, {m.q, m.k, m.v})};
+  } else {
+    inputs = {linear(x, m.q), product(context, {m.k, m.v})};
+  }
+  return op("MultiHeadAttention", inputs, {{"num_heads", options.heads}}, microsoft);
+}
+
+}  // namespace diffbir::graph

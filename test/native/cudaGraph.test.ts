@@ -1,0 +1,158 @@
+// Graphs with the operators that ONNX Runtime's CUDA provider has. Those that the CPU provider has too run as they are;
+// the others as what they stand for ('definitions'), on the weights, layouts and attributes that the builder gives them.
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Layout } from '../../bench/full-size/layout';
+import { SD21, unetLayout } from '../../bench/full-size/stableDiffusion';
+import { writeTorchFile } from '../../bench/full-size/torchFile';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
+import {
+  CUDA_FUSIONS,
+  type CudaFusion,
+  type NativeTensor,
+  type NetworkSpec,
+  OPTIMIZATIONS,
+} from '../../src/native/binding';
+import { loadBinding } from '../../src/native/loadBinding';
+import { temporaryFolder } from '../checkpoint/build';
+import { type GraphCase, graphCase, graphCases, relativeError, wave } from './graphs';
+
+const { primitives } = loadBinding();
+const CUDA = primitives.optimizationsFor('cuda');
+const TENSORRT = primitives.optimizationsFor('tensorrt');
+/** What the CPU provider has no kernel for. Attention is among them where it is packed. */
+const LACKING = /^com\.microsoft\.(NhwcConv|GroupNorm|SkipGroupNorm|BiasSplitGelu|BiasAdd)$/;
+const sd21 = await sd21Widths();
+const cases: [string, GraphCase][] = [...(await graphCases()), ['SD 2.1 widths', sd21]];
+
+/** One level of the full-size UNet, whose widths are those that BiasSplitGelu takes. */
+async function sd21Widths(): Promise<GraphCase> {
+  const layout = Layout.empty();
+  unetLayout(layout, { ...SD21.unet, channel_mult: [1], num_res_blocks: 1, context_dim: 32 });
+  const file = path.join(temporaryFolder(), 'unet.ckpt');
+  writeTorchFile(file, layout.tensors, { dtype: 'float16', seed: 1 });
+  const controls = [0, 1, 2].map((i) => [`control_${i}`, wave([2, 320, 8, 16], 0.3 + i)] as const);
+  return graphCase(
+    { type: 'unet', weights: await readCheckpoint(file), prefix: '', config: { num_head_channels: 64 } },
+    {
+      ...Object.fromEntries(controls),
+      x: wave([2, 4, 8, 16], 0.7),
+      t: wave([2], 300, 500),
+      context: wave([2, 7, 32], 0.2),
+      strength: wave([1], 1),
+    },
+  );
+}
+
+const nodesOf = ({ spec }: GraphCase, changes: Partial<NetworkSpec>) => primitives.countNodes({ ...spec, ...changes });
+
+test('each provider has what it knows', () => {
+  expect(new Set(['graph', 'mappedWeights', ...primitives.optimizationsFor('cpu')])).toEqual(new Set(OPTIMIZATIONS));
+  expect(CUDA).toEqual(expect.arrayContaining([...CUDA_FUSIONS]));
+});
+
+describe.each(cases)('%s', (_, network) => {
+  const { run } = network;
+  const exact = run();
+
+  test('in float32: the numbers of the other operators', () => {
+    expect(relativeError(run({ optimizations: [...CUDA, 'definitions'] }), exact)).toBeLessThan(1e-5);
+  });
+
+  test.each([
+    ['CUDA', CUDA],
+    ['TensorRT', TENSORRT],
+  ])('in float16 for %s', (_, optimizations) => {
+    const got = run({ precision: 'float16', optimizations: [...optimizations, 'definitions', 'rounded'] });
+    const error = relativeError(got, exact);
+    expect(error).toBeLessThan(0.01);
+    expect(error).toBeGreaterThan(1e-5);
+  });
+
+  test('for TensorRT there is nothing but the ONNX standard', () => {
+    const types = Object.keys(nodesOf(network, { precision: 'float16', optimizations: TENSORRT }));
+    expect(types.filter((type) => type.includes('.'))).toEqual([]);
+  });
+
+  test.each(['float32', 'float16'] as const)(
+    'in %s ONNX Runtime takes every node, and misses kernels alone',
+    (precision) => {
+      const changes = { precision, optimizations: CUDA };
+      if (!Object.keys(nodesOf(network, changes)).some((type) => LACKING.test(type))) {
+        run(changes);
+        return;
+      }
+      expect(() => run(changes)).toThrow(
+        /: (Could not find an implementation for \w+\(1\) node|Failed to find kernel for com\.microsoft\.\w+\(1\))/,
+      );
+    },
+  );
+});
+
+/** Inputs and outputs are NCHW; between them nothing is transposed. */
+test('nothing is left that the CUDA provider has an operator for', () => {
+  const nodes = nodesOf(sd21, { precision: 'float16', optimizations: CUDA });
+  const without = nodesOf(sd21, { precision: 'float16', optimizations: TENSORRT });
+  const [inputs, outputs, transformers, resBlocks] = [4, 1, 4, 5];
+  expect(without).toMatchObject({ GroupNormalization: 2 * resBlocks + transformers + 1 });
+  expect(nodes).toMatchObject({
+    Transpose: inputs + outputs,
+    LayerNormalization: transformers,
+    'com.microsoft.NhwcConv': without.Conv as number,
+    'com.microsoft.GroupNorm': 3,
+    'com.microsoft.SkipGroupNorm': 2 * resBlocks + transformers + 1 - 3,
+    'com.microsoft.SkipLayerNormalization': 2 * transformers,
+    'com.microsoft.BiasAdd': transformers,
+    'com.microsoft.BiasSplitGelu': transformers,
+    'com.microsoft.MultiHeadAttention': 2 * transformers,
+  });
+  for (const type of ['Conv', 'GroupNormalization', 'Softmax', 'Gelu', 'Split']) expect(nodes).not.toHaveProperty(type);
+});
+
+test('where a kernel does not take a width there is the form without it', () => {
+  const recorded = new Map(cases).get('recorded unet') as GraphCase; // groups of 1 and 3 channels
+  const nodes = nodesOf(recorded, { optimizations: CUDA });
+  expect(nodes.GroupNormalization).toBeGreaterThan(0);
+  expect(nodes).not.toHaveProperty('com.microsoft.BiasSplitGelu');
+});
+
+test.each([
+  ['nhwc', []],
+  ['nhwcGroupNorm', ['nhwc']],
+  ['skipGroupNorm', ['nhwc', 'nhwcGroupNorm']],
+  ['skipLayerNorm', []],
+  ['biasAdd', []],
+  ['biasSplitGelu', []],
+  ['packedAttention', []],
+] as const)('%s alone changes the graph and no number', (name, needs) => {
+  const others: CudaFusion[] = [...needs];
+  const form = (names: readonly CudaFusion[]) => ({ optimizations: [...names, 'definitions' as const] });
+  expect(nodesOf(sd21, { optimizations: [...others, name] })).not.toEqual(nodesOf(sd21, { optimizations: others }));
+  expect(relativeError(sd21.run(form([...others, name])), sd21.run())).toBeLessThan(1e-5);
+});
+
+/** The inputs of one picture of the batch; what has no batch stays. */
+function ofItem(inputs: GraphCase['inputs'], item: number): GraphCase['inputs'] {
+  const entries = Object.entries(inputs).map(([name, value]) => {
+    if (!('shape' in value) || value.shape[0] !== 2) return [name, value] as const;
+    const length = value.data.length / 2;
+    const data = value.data.slice(item * length, (item + 1) * length);
+    return [name, { shape: [1, ...value.shape.slice(1)], data }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+test('in a batch each picture is what it is alone', () => {
+  const changes = { precision: 'float16', optimizations: [...CUDA, 'definitions', 'rounded'] } as const;
+  const together = sd21.run(changes).out as NativeTensor;
+  const half = together.data.length / 2;
+  for (const item of [0, 1]) {
+    const alone = graphCase(sd21.spec, ofItem(sd21.inputs, item)).run(changes);
+    expect(
+      relativeError(
+        { out: { shape: alone.out?.shape ?? [], data: together.data.slice(item * half, (item + 1) * half) } },
+        alone,
+      ),
+    ).toBeLessThan(1e-3);
+  }
+});
