@@ -3,6 +3,7 @@ import { InvalidOptionError } from '../errors';
 import { packageVersion } from '../packageVersion';
 import { addCompareCommand } from './compare';
 import { addDegradeCommand } from './degrade';
+import { addDoctorCommand, addSelfTestCommand } from './doctor';
 import { addEstimateCommand } from './estimate';
 import { EXIT, type ExitCode } from './exitCodes';
 import { expandInputs } from './expandInputs';
@@ -24,6 +25,8 @@ export interface Cli {
   readonly createRestorer: CreateRestorer;
   /** Downloads a model; tests give another. */
   readonly pull?: Pull;
+  /** The child of `diffbir doctor`: program and arguments; tests give another. */
+  readonly selfTest?: readonly string[];
 }
 
 const FOOTER = `
@@ -93,6 +96,8 @@ export function createProgram(cli: Cli, done: (code: ExitCode) => void): Command
   addInspectModelCommand(addInspectCommand(program, cli, done), cli, done);
   addEstimateCommand(program, cli, done);
   addPullCommand(program, cli, done);
+  addDoctorCommand(program, cli, done);
+  addSelfTestCommand(program, cli, done);
   return program;
 }
 
