@@ -10,6 +10,7 @@ import { expandInputs } from './expandInputs';
 import { addFlags, typedOptions } from './flags';
 import { addInspectCommand } from './inspect';
 import { addInspectModelCommand } from './inspectModel';
+import { addInstallCudaCommand, type InstallCuda } from './installCuda';
 import { parametersOf, withTyped } from './like';
 import { planOutputs } from './planOutputs';
 import { addPullCommand, type Pull } from './pull';
@@ -25,6 +26,8 @@ export interface Cli {
   readonly createRestorer: CreateRestorer;
   /** Downloads a model; tests give another. */
   readonly pull?: Pull;
+  /** Installs GPU libraries; tests give another. */
+  readonly installCuda?: InstallCuda;
   /** The child of `diffbir doctor`: program and arguments; tests give another. */
   readonly selfTest?: readonly string[];
 }
@@ -96,6 +99,7 @@ export function createProgram(cli: Cli, done: (code: ExitCode) => void): Command
   addInspectModelCommand(addInspectCommand(program, cli, done), cli, done);
   addEstimateCommand(program, cli, done);
   addPullCommand(program, cli, done);
+  addInstallCudaCommand(program, cli, done);
   addDoctorCommand(program, cli, done);
   addSelfTestCommand(program, cli, done);
   return program;

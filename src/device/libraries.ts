@@ -41,8 +41,10 @@ export const NEEDED: Readonly<Record<Exclude<Provider, 'cpu'>, readonly string[]
     'libcublas.so.13',
     'libcublasLt.so.13',
     'libcurand.so.10',
+    // Not among those that the provider is linked with: it opens cuDNN at the first convolution, and has none without it.
+    'libcudnn.so.9',
   ],
-  tensorrt: ['libonnxruntime_providers_tensorrt.so', 'libcudnn.so.9', 'libnvinfer.so.10', 'libnvonnxparser.so.10'],
+  tensorrt: ['libonnxruntime_providers_tensorrt.so', 'libnvinfer.so.10', 'libnvonnxparser.so.10'],
 };
 
 /** Where provider libraries of this package are, or would be: `<cache>/cuda/<version of ONNX Runtime>`. */

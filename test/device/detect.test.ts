@@ -108,7 +108,6 @@ describe('TensorRT', () => {
     expect(lacking).toEqual(NEEDED.tensorrt.map((name) => ['missing-library', name]));
     expect(problemsOf(READY, 'tensorrt').map(({ fix }) => fix)).toEqual([
       'Run: npx diffbir install-cuda.',
-      'Run: npx diffbir install-cuda --cudnn.',
       expect.stringContaining("NVIDIA's TensorRT 10"),
       expect.stringContaining('LD_LIBRARY_PATH'),
     ]);
