@@ -3,7 +3,6 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
-import { extract } from 'tar';
 import { FileReader } from '../../checkpoint/fileReader';
 import { readZipDirectory, storedOffset } from '../../checkpoint/zip';
 import { sha256Of } from '../../hub/download';
@@ -53,6 +52,7 @@ const unpackTar: Unpack = async (archive, entries, folder, signal) => {
   // Links have other types than files, and what leads out of the folder is nobody's wish.
   const filter = (entry: string, found: object) =>
     'type' in found && found.type === 'File' && 'size' in found && found.size === wanted.get(entry);
+  const { extract } = await import('tar');
   await extract({ file: archive, cwd: tree, strict: true, preserveOwner: false, noMtime: true, filter });
   for (const entry of wanted.keys()) {
     const file = path.join(tree, ...entry.split('/'));
