@@ -18,8 +18,8 @@ export interface ProviderManifest {
   readonly onnxruntime: string;
   /** Major version of CUDA. */
   readonly cuda: string;
-  /** What the provider has code for, as in NativeDevices. */
-  readonly architectures: readonly string[];
+  /** What the provider has code for, as in NativeDevices; undefined where nobody wrote it down. */
+  readonly architectures?: readonly string[];
   readonly files: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];
 }
 
@@ -74,7 +74,7 @@ function parseManifest(text: string): ProviderManifest | undefined {
     const isRight =
       typeof found.onnxruntime === 'string' &&
       typeof found.cuda === 'string' &&
-      found.architectures.every((name) => typeof name === 'string') &&
+      (found.architectures ?? []).every(isText) &&
       found.files.every(({ name, sha256, bytes }) => [name, sha256].every(isText) && isCount(bytes));
     return isRight ? found : undefined;
   } catch {

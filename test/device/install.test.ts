@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { registriesFrom } from '../../src/device/install/addresses';
 import { installLibraries, removeLibraries } from '../../src/device/install/install';
 import { PACKAGES, PROVIDER_ARCHITECTURES } from '../../src/device/install/packages';
-import { librariesFolder, MANIFEST, NEEDED, readLibraries } from '../../src/device/libraries';
+import { librariesFolder, MANIFEST, NEEDED, ONNXRUNTIME, readLibraries } from '../../src/device/libraries';
 import { DownloadError } from '../../src/errors';
 import type { Hub } from '../../src/hub/hub';
 import { temporaryFolder } from '../facade/fakes';
@@ -389,7 +389,9 @@ describe('the registries', () => {
     }
   });
 
-  it('have packages that belong together', () => {
+  it('have packages that belong together, and to the ONNX Runtime that this package ships', () => {
+    const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(devDependencies['onnxruntime-node']).toBe(ONNXRUNTIME);
     const names = PACKAGES.flatMap(({ entries }) => entries.map((entry) => path.posix.basename(entry.path)));
     for (const name of NEEDED.cuda) expect(names).toContain(name);
     expect(new Set(names).size).toBe(names.length);
