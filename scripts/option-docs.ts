@@ -26,6 +26,7 @@ export function optionsInterface(): string {
       `/** ${specOf(name as 'guidance').doc} */\nexport interface ${capital(name)} {\n${block(Object.entries(members))}}\n`,
   );
   return `// Generated from table.ts by scripts/option-docs.ts (npm run docs:options): edit there.
+import type { Device } from '../device/parse';
 import type { ModelSource } from '../models/manifest';
 import type { Captioner, Logger, RestoreProgress, Tensor } from './values';
 

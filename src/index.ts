@@ -9,6 +9,8 @@ export { type CompareOptions, type Comparison, compare } from './compare';
 export { RECIPE_NAMES, RECIPES, type RecipeName } from './degradation/recipes';
 export type { RecipeObject } from './degradation/resolveRecipe';
 export { type DegradeOptions, degrade, type RecipeInput } from './degrade';
+export type { ChosenDevice } from './device/choose';
+export type { Device } from './device/parse';
 export {
   AbortError,
   CheckpointError,
@@ -46,6 +48,7 @@ export { type OfficialFile, type OfficialModelInfo, officialModels } from './mod
 export type { OfficialModelName } from './models/registry';
 export type { DType, ScheduleSpec, Stage } from './native/binding';
 export type { BlurRecipe, ClassicalRecipe, PassRecipe, Range, Recipe, TwoPassRecipe } from './native/degradation';
+export type { Provider } from './native/devices';
 export type { Appearance } from './native/metrics';
 export type { OutputFormat, Task } from './options/choices';
 export type { Guidance, RestoreOptions, Tiling } from './options/RestoreOptions';

@@ -1,4 +1,6 @@
 import { readCheckpoint } from './checkpoint/readCheckpoint';
+import type { Device } from './device/parse';
+import { type ResolvedDevice, resolveDevice } from './device/resolve';
 import type { CheckpointReader } from './models/modelSpec';
 import type { NativeBinding } from './native/binding';
 import { loadBinding } from './native/loadBinding';
@@ -8,8 +10,10 @@ import { type PromptTokens, promptTokens } from './prompts';
 export interface Internals {
   /** Opens the addon (the option `nativeBinding`, else the package's own) and ONNX Runtime. */
   loadBinding(nativeBinding?: string): NativeBinding;
+  /** What the option `device` stands for on this machine. */
+  resolveDevice(device: Device, nativeBinding?: string): Promise<ResolvedDevice>;
   readonly readCheckpoint: CheckpointReader;
   promptTokens(prompt: string): PromptTokens;
 }
 
-export const internals: Internals = { loadBinding, readCheckpoint, promptTokens };
+export const internals: Internals = { loadBinding, resolveDevice, readCheckpoint, promptTokens };

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { ChosenDevice } from './device/choose';
 import { InvalidOptionError } from './errors';
 import type { Internals } from './internals';
 import { abortError } from './jobQueue';
@@ -13,6 +14,7 @@ import type { ModelSpec, NativeModel, NativeProgress } from './native/binding';
 import type { Task } from './options/choices';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
+import { OPTIONS } from './options/table';
 import { packageRoot } from './packageRoot';
 import { withLoadFraction } from './progress';
 import { runTask } from './runTask';
@@ -21,6 +23,7 @@ import { runTask } from './runTask';
 export interface LoadedModel {
   /** Where pictures get the networks from, one native model each. */
   readonly admission: Admission;
+  readonly device: ChosenDevice;
   readonly name: string;
   readonly task: Task;
   /** The last stage whose networks are there. */
@@ -48,7 +51,7 @@ export interface ModelInUse extends LoadedModel {
 }
 
 /** A model whose files have been read, and nothing built yet. */
-export interface OpenModel extends Omit<LoadedModel, 'admission'> {
+export interface OpenModel extends Omit<LoadedModel, 'admission' | 'device'> {
   readonly spec: ModelSpec;
   /** As it is for the task. */
   readonly manifest: ModelManifest;
@@ -106,11 +109,15 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
 
 /**
  * Reads the manifest, opens the checkpoints and builds the networks. `options` must have been validated.
- * Rejects as openModel does, and with DIFFBIR_MODEL_MISMATCH.
+ * Rejects as openModel does, and with DIFFBIR_NO_DEVICE, DIFFBIR_MODEL_MISMATCH.
  */
 export async function loadModel(options: RestoreOptions, internals: Internals, loadShare = 1): Promise<LoadedModel> {
-  const { spec, manifest: _, ...model } = await openModel(options, internals);
-  const binding = internals.loadBinding(options.nativeBinding);
+  const { device = OPTIONS.device.default, nativeBinding } = options;
+  // First: files that nothing can run need not be read, nor downloaded.
+  const resolved = await internals.resolveDevice(device, nativeBinding);
+  const { spec: opened, manifest: _, ...model } = await openModel(options, internals);
+  const spec = { ...opened, execution: resolved.execution };
+  const binding = internals.loadBinding(nativeBinding);
   const progress = options.onProgress && withLoadFraction(options.onProgress, loadShare);
   const { concurrency } = resolveOptions(...model.layers);
   const natives: NativeModel[] = [];
@@ -124,7 +131,8 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
     await Promise.all(natives.map((native) => native.dispose()));
     throw error;
   }
-  return { ...model, admission: new Admission(natives, model.copied, spec.keepNetworks ? 'none' : undefined) };
+  const admission = new Admission(natives, model.copied, spec.keepNetworks ? 'none' : undefined);
+  return { ...model, device: resolved.device, admission };
 }
 
 export function noStage1(name: string): InvalidOptionError {

@@ -1,3 +1,4 @@
+import type { ChosenDevice } from './device/choose';
 import { DiffBIRError, expected } from './errors';
 import { checkInput, isInput } from './image/readInput';
 import type { ImageInput } from './image/types';
@@ -53,6 +54,11 @@ export class Restorer {
   /** 1: only the restoration module is loaded, or meant to run. 2: both stages. */
   get stages(): 1 | 2 {
     return this.model.stages;
+  }
+
+  /** What it runs on, and why: with `device: 'auto'` the reason says what keeps a GPU from being used. */
+  get device(): ChosenDevice {
+    return this.model.device;
   }
 
   /**

@@ -64,6 +64,7 @@ export default defineConfig({
         text: 'Operation',
         items: [
           { text: 'Tuning', link: '/operation/tuning' },
+          { text: 'GPU', link: '/operation/gpu' },
           { text: 'Deployment', link: '/operation/deployment' },
           { text: 'Troubleshooting', link: '/operation/troubleshooting' },
         ],

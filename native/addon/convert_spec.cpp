@@ -164,6 +164,14 @@ FaceSpec to_face_spec(const Napi::Object& object, const std::string& name, Netwo
   return spec;
 }
 
+/// Nothing that asks for another device may run on the CPU without a word.
+void check_execution(const Napi::Object& object, const std::string& name) {
+  const std::string provider = field(object, name, "provider", to_text);
+  if (provider == "cpu") return;
+  throw Error(ErrorCode::no_device, "This build of diffbir's addon has no execution provider '" + provider +
+                                        "': it runs on the CPU alone. Choose the device 'cpu'");
+}
+
 }  // namespace
 
 std::vector<std::string> optimization_names(graph::Provider provider) {
@@ -242,6 +250,7 @@ ModelSpec to_model_spec(Napi::Value value, const std::string& name) {
   if (!faces.IsNull()) spec.faces = to_face_spec(to_object(faces, name + ".faces"), name + ".faces", networks);
   spec.threads = static_cast<int>(field(object, name, "threads", to_integer, 1, 1024));
   spec.keep_networks = field(object, name, "keepNetworks", to_boolean);
+  check_execution(field(object, name, "execution", to_object), name + ".execution");
   return spec;
 }
 

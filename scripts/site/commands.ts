@@ -26,7 +26,10 @@ export function commandsSection(): string {
     command.outputHelp();
     return printed.slice(command.helpInformation().length).trim();
   };
-  return program.commands
+  return program
+    .createHelp()
+    .visibleCommands(program)
+    .filter((command) => command.name() !== 'help')
     .flatMap((command) => [command, ...command.commands])
     .map((command) => section(command, footerOf(command)))
     .join('\n\n');

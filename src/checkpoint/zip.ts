@@ -49,17 +49,21 @@ export async function readZipDirectory(reader: FileReader): Promise<Map<string, 
 
 /** Byte offset of an entry's data. Throws when it is compressed or encrypted: torch always stores. */
 export async function dataOffset(reader: FileReader, entry: ZipEntry): Promise<number> {
+  if (!entry.encrypted && (entry.method !== STORED || entry.size !== entry.storedSize)) {
+    const advice = 'unpack the archive and use the checkpoint inside, or save it anew';
+    throw reader.fail(`its zip entry "${entry.name}" is compressed, torch stores it plain; ${advice}`);
+  }
+  return storedOffset(reader, entry);
+}
+
+/** Byte offset of what is stored of an entry, compressed or not. Throws when it is encrypted. */
+export async function storedOffset(reader: FileReader, entry: ZipEntry): Promise<number> {
   const bad = (reason: string) => reader.fail(`its zip entry "${entry.name}" ${reason}`);
   if (entry.encrypted) throw bad('is encrypted; decrypt the file first');
-  if (entry.method !== STORED || entry.size !== entry.storedSize) {
-    throw bad(
-      'is compressed, torch stores it plain; unpack the archive and use the checkpoint inside, or save it anew',
-    );
-  }
   const header = await reader.read(entry.headerOffset, 30, `the header of "${entry.name}"`);
   if (header.readUInt32LE(0) !== LOCAL) throw bad(`is not where the directory says; ${DAMAGED}`);
   const offset = entry.headerOffset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
-  if (offset + entry.size > entry.limit) throw bad(`reaches into what follows it; ${DAMAGED}`);
+  if (offset + entry.storedSize > entry.limit) throw bad(`reaches into what follows it; ${DAMAGED}`);
   return offset;
 }
 

@@ -3,12 +3,14 @@ import { InvalidOptionError } from '../errors';
 import { packageVersion } from '../packageVersion';
 import { addCompareCommand } from './compare';
 import { addDegradeCommand } from './degrade';
+import { addDoctorCommand, addSelfTestCommand } from './doctor';
 import { addEstimateCommand } from './estimate';
 import { EXIT, type ExitCode } from './exitCodes';
 import { expandInputs } from './expandInputs';
 import { addFlags, typedOptions } from './flags';
 import { addInspectCommand } from './inspect';
 import { addInspectModelCommand } from './inspectModel';
+import { addInstallCudaCommand, type InstallCuda } from './installCuda';
 import { parametersOf, withTyped } from './like';
 import { planOutputs } from './planOutputs';
 import { addPullCommand, type Pull } from './pull';
@@ -24,6 +26,10 @@ export interface Cli {
   readonly createRestorer: CreateRestorer;
   /** Downloads a model; tests give another. */
   readonly pull?: Pull;
+  /** Installs GPU libraries; tests give another. */
+  readonly installCuda?: InstallCuda;
+  /** The child of `diffbir doctor`: program and arguments; tests give another. */
+  readonly selfTest?: readonly string[];
 }
 
 const FOOTER = `
@@ -93,6 +99,9 @@ export function createProgram(cli: Cli, done: (code: ExitCode) => void): Command
   addInspectModelCommand(addInspectCommand(program, cli, done), cli, done);
   addEstimateCommand(program, cli, done);
   addPullCommand(program, cli, done);
+  addInstallCudaCommand(program, cli, done);
+  addDoctorCommand(program, cli, done);
+  addSelfTestCommand(program, cli, done);
   return program;
 }
 

@@ -127,15 +127,20 @@ function tooLong({ url, size }: RemoteFile): Unusable {
 /** Read back from the disk: what counts is what lies there, also of an earlier process. */
 async function verify(file: string, { url, sha256 }: RemoteFile, signal: AbortSignal | undefined): Promise<void> {
   if (sha256 === undefined) return;
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
-    hash.update(chunk);
-  }
-  const found = hash.digest('hex');
+  const found = await sha256Of(file, signal);
   if (found === sha256) return;
   await rm(file, { force: true });
   throw new Unusable(
     'DIFFBIR_WRONG_CHECKSUM',
     `what ${shown(url)} sent has the SHA-256 ${found} instead of ${sha256}; it was deleted`,
   );
+}
+
+/** SHA-256 of a file, in hexadecimal digits. */
+export async function sha256Of(file: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
+    hash.update(chunk);
+  }
+  return hash.digest('hex');
 }

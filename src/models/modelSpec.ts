@@ -69,7 +69,8 @@ export async function modelSpec(
         parser: await network('parsenet', face.parser),
       }
     : null;
-  const rest = { faces, threads, keepNetworks: true }; // as far as nobody plans for a budget
+  // As far as nobody plans for a budget, or asks for a device.
+  const rest = { faces, threads, keepNetworks: true, execution: { provider: 'cpu', device: 0 } } as const;
   if (stage === 1 || !vae || !unet || !controlnet || !schedule) return { cleaner, stage2: null, ...rest };
   return {
     cleaner,

@@ -5,6 +5,7 @@
  */
 
 import type { BlurKernel, BlurKernelSpec, DegradationOperation, Recipe } from './degradation';
+import type { ExecutionSpec, NativeDevices } from './devices';
 import type { FacePrimitives, FindFacesJob, FoundFaces, PasteFacesJob } from './faces';
 import type { KernelPrimitives } from './kernels';
 import type { NativeComparison, NiqeModel, NiqePatches } from './metrics';
@@ -129,6 +130,8 @@ export interface ModelSpec {
   readonly threads: number;
   /** Whether all networks are opened when the model is loaded; else they are only checked then, and opened by jobs. */
   readonly keepNetworks: boolean;
+  /** Another provider than that is refused with DIFFBIR_NO_DEVICE where the addon does not have it. */
+  readonly execution: ExecutionSpec;
 }
 
 /** 8-bit RGB, rows top to bottom, interleaved. */
@@ -264,6 +267,8 @@ export interface NativeError extends Error {
 export interface NativeBinding {
   /** Opens ONNX Runtime by absolute path, once per process; later calls with the same path are free. Returns its version. */
   openRuntime(path: string): string;
+  /** The GPUs of this machine; an addon from before there was CUDA does not have it. */
+  devices?(): NativeDevices;
   createModel(spec: ModelSpec, onProgress: (progress: NativeProgress) => void): NativeTask<NativeModel>;
   /** What a recipe of `src/degradation` does to a picture; the same size comes out. Rejects with DIFFBIR_INVALID_IMAGE for a picture too small for the recipe. */
   degrade(job: {

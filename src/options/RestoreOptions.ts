@@ -1,4 +1,5 @@
 // Generated from table.ts by scripts/option-docs.ts (npm run docs:options): edit there.
+import type { Device } from '../device/parse';
 import type { ModelSource } from '../models/manifest';
 import type { Captioner, Logger, RestoreProgress, Tensor } from './values';
 
@@ -112,6 +113,14 @@ export interface RestoreOptions {
    * @default the processors of the machine, or as many as the CPU quota of the container is worth
    */
   threads?: number | undefined;
+  /**
+   * What the networks run on. `auto`: the first GPU that can be used where the GPU libraries are installed (`npx
+   * diffbir install-cuda`), else the CPU; `restorer.device` says which, and why. The others are an error where they
+   * cannot be used. Networks do not run on a GPU yet. 'auto', 'cpu', 'cuda', 'cuda:N', 'tensorrt' or 'tensorrt:N'
+   * with N from 0 to 99.
+   * @default 'auto'
+   */
+  device?: Device | undefined;
   /**
    * How many pictures a Restorer works on at once, as far as `memoryBudget` allows: each is restored as if it were
    * alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that

@@ -4,6 +4,7 @@
  * (`RestoreOptions.ts`, generated) and the table in README.md (generated: `npm run docs:options`).
  */
 import { defaultThreads } from '../cpuQuota';
+import { type Device, parseDevice } from '../device/parse';
 import { defaultMemoryBudget } from '../memory/budget';
 import type { ModelSource } from '../models/manifest';
 import { FORMATS, SAMPLERS, TASKS } from './choices';
@@ -68,6 +69,20 @@ export const OPTIONS = {
     default: defaultThreads(),
     defaultDoc: 'the processors of the machine, or as many as the CPU quota of the container is worth',
     doc: 'Threads that one operator may use. Another number can add in another order, which changes a pixel here and there by one level.',
+    scope: 'load',
+  },
+  device: {
+    kind: {
+      ...custom<Device>(
+        'Device',
+        "'auto', 'cpu', 'cuda', 'cuda:N', 'tensorrt' or 'tensorrt:N' with N from 0 to 99",
+        (value) => parseDevice(value) !== undefined,
+      ),
+      placeholder: '<device>',
+      fromWord: (word: string) => word,
+    },
+    default: 'auto',
+    doc: 'What the networks run on. `auto`: the first GPU that can be used where the GPU libraries are installed (`npx diffbir install-cuda`), else the CPU; `restorer.device` says which, and why. The others are an error where they cannot be used. Networks do not run on a GPU yet.',
     scope: 'load',
   },
   concurrency: {

@@ -2,6 +2,8 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { chooseCpu } from '../../src/device/choose';
+import { resolved } from '../../src/device/resolve';
 import type { Internals } from '../../src/internals';
 import { loadModel } from '../../src/loadModel';
 import type { ModelManifest } from '../../src/models/manifest';
@@ -58,6 +60,7 @@ export function fakeNative(): FakeNative {
             return task(fake, [['load', 2]], onProgress, () => model(fake));
           },
         }) as unknown as NativeBinding,
+      resolveDevice: async () => resolved(chooseCpu('a fake has no GPU')),
       readCheckpoint: async (file) => ({ file, fileSize: 0, tensors: [] }),
       promptTokens: (prompt) => ({ ids: new Int32Array(77).fill(prompt.length), isCut: prompt.length > 400 }),
     },

@@ -13,7 +13,8 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
   const ctx = await openGolden(fileURLToPath(new URL('../golden', import.meta.url)));
   const networks = networksOf(ctx.entry('pipeline/swinir_v2.1_150x200.safetensors'), ctx);
   const cleaner = await networks.swinir();
-  if (stage === 1) return { cleaner, stage2: null, faces: null, threads: 1, keepNetworks: true };
+  const execution = { provider: 'cpu', device: 0 } as const;
+  if (stage === 1) return { cleaner, stage2: null, faces: null, threads: 1, keepNetworks: true, execution };
   return {
     cleaner,
     stage2: {
@@ -29,6 +30,7 @@ export async function goldenSpec({ stage }: { stage: 1 | 2 }): Promise<ModelSpec
     faces: null,
     threads: 1,
     keepNetworks: true,
+    execution,
   };
 }
 

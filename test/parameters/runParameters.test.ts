@@ -23,6 +23,7 @@ describe('what is recorded', () => {
       'download',
       'task',
       'threads',
+      'device', // as threads: another one adds in another order
       'concurrency',
       'queueLimit',
       'priority',

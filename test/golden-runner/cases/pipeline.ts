@@ -68,6 +68,7 @@ async function modelOf(entry: GoldenEntry, ctx: Context): Promise<ModelSpec> {
     faces: null,
     threads: THREADS,
     keepNetworks: true,
+    execution: { provider: 'cpu', device: 0 },
   };
 }
 

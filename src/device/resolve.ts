@@ -1,0 +1,40 @@
+import path from 'node:path';
+import { hubFrom } from '../hub/hub';
+import type { ExecutionSpec } from '../native/devices';
+import { loadBinding, runtimeVersion } from '../native/loadBinding';
+import { ASKED, type ChosenDevice, chooseCpu, chooseDevice, inWords } from './choose';
+import { notInstalled } from './detect';
+import { gatherFacts } from './facts';
+import { librariesFolder, ONNXRUNTIME, readLibraries } from './libraries';
+import { type Device, type DeviceRequest, parseDevice } from './parse';
+
+/** A device with what native code needs to run there. */
+export interface ResolvedDevice {
+  readonly device: ChosenDevice;
+  readonly execution: ExecutionSpec;
+}
+
+/**
+ * Finds out what a device stands for on this machine. Where nothing is installed for a GPU, `auto` does not even ask for
+ * one: CUDA's start takes time and memory.
+ * Rejects with DIFFBIR_NO_DEVICE, NativeLoadError.
+ */
+export async function resolveDevice(asked: Device, nativeBinding?: string): Promise<ResolvedDevice> {
+  const request = parseDevice(asked) as DeviceRequest;
+  if (request.provider === 'cpu') return resolved(chooseCpu(ASKED));
+  const cache = hubFrom(process.env).ownCache;
+  const libraries = await readLibraries(librariesFolder(cache));
+  if (request.provider === 'auto' && !libraries.manifest) {
+    return resolved(chooseCpu(inWords([notInstalled(libraries)])));
+  }
+  const facts = gatherFacts(loadBinding(nativeBinding), runtimeVersion(nativeBinding), libraries);
+  return resolved(chooseDevice(asked, request, facts), libraries.folder, cache);
+}
+
+/** With the folders of GPU libraries and of our cache, where it is no CPU. */
+export function resolved(device: ChosenDevice, libraries = '', cache = ''): ResolvedDevice {
+  const { provider, index } = device;
+  if (provider === 'cpu') return { device, execution: { provider, device: 0 } };
+  const engines = provider === 'tensorrt' ? { cache: path.join(cache, 'tensorrt', ONNXRUNTIME) } : {};
+  return { device, execution: { provider, device: index, libraries, ...engines } };
+}
