@@ -24,6 +24,7 @@ const CODES = {
   DIFFBIR_BINDING_NOT_FOUND: { status: 500, kind: 'native' },
   DIFFBIR_RUNTIME_NOT_FOUND: { status: 500, kind: 'native' },
   DIFFBIR_RUNTIME_FAILED: { status: 500, kind: 'base' },
+  DIFFBIR_NO_DEVICE: { status: 500, kind: 'base' },
   DIFFBIR_NUMERIC: { status: 500, kind: 'base' },
   DIFFBIR_OUTPUT_FAILED: { status: 500, kind: 'base' },
   DIFFBIR_CACHE_FAILED: { status: 500, kind: 'download' },

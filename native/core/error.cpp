@@ -16,6 +16,8 @@ const char* to_string(ErrorCode code) noexcept {
       return "DIFFBIR_RUNTIME_NOT_FOUND";
     case ErrorCode::runtime_failed:
       return "DIFFBIR_RUNTIME_FAILED";
+    case ErrorCode::no_device:
+      return "DIFFBIR_NO_DEVICE";
     case ErrorCode::numeric:
       return "DIFFBIR_NUMERIC";
     case ErrorCode::out_of_memory:

@@ -14,6 +14,7 @@ enum class ErrorCode {
   model_mismatch,
   runtime_not_found,
   runtime_failed,
+  no_device,
   numeric,
   out_of_memory,
   aborted,
