@@ -11,6 +11,7 @@ import type { LoadedManifest, ModelManifest } from './models/manifest';
 import { hasStage1, hasStage2, MIN_SHORT_EDGE, modelSpec } from './models/modelSpec';
 import { forTask } from './models/task';
 import type { ModelSpec, NativeModel, NativeProgress } from './native/binding';
+import type { Provider } from './native/devices';
 import type { Task } from './options/choices';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { resolveOptions } from './options/resolve';
@@ -69,7 +70,11 @@ export function embeddedModel(): string {
  * Reads the manifest and the checkpoints' tables of tensors. `options` must have been validated.
  * Rejects with ManifestError, CheckpointError, DownloadError, AbortError, DIFFBIR_MODEL_NOT_FOUND.
  */
-export async function openModel(options: RestoreOptions, internals: Internals): Promise<OpenModel> {
+export async function openModel(
+  options: RestoreOptions,
+  internals: Internals,
+  provider: Provider = 'cpu',
+): Promise<OpenModel> {
   // What belongs to this call alone is no default of later ones.
   const { signal, onProgress: _, ...lasting } = options;
   const stopIfAborted = () => {
@@ -83,7 +88,8 @@ export async function openModel(options: RestoreOptions, internals: Internals): 
   const readsPrompts = manifest.manifest.networks.textEncoder !== undefined;
   const layers = [lasting, manifest.manifest.defaults ?? {}, ...(readsPrompts ? [] : [WITHOUT_PROMPTS])];
   const { threads, precision, stage: asked, ...planned } = resolveOptions(...layers);
-  if (precision === 'float16') throw notOnTheCpu();
+  if (precision === 'float16' && provider === 'cpu') throw notOnTheCpu();
+  if (precision === 'int8' && provider !== 'cpu') throw onTheCpuAlone();
   const stages = asked ?? (hasStage2(manifest) ? 2 : 1);
   if (stages === 2 && !hasStage2(manifest)) throw noStage2(manifest);
   if (stages === 1 && !hasStage1(manifest)) throw noStage1(manifest.manifest.name);
@@ -115,7 +121,7 @@ export async function loadModel(options: RestoreOptions, internals: Internals, l
   const { device = OPTIONS.device.default, nativeBinding } = options;
   // First: files that nothing can run need not be read, nor downloaded.
   const resolved = await internals.resolveDevice(device, nativeBinding);
-  const { spec: opened, manifest: _, ...model } = await openModel(options, internals);
+  const { spec: opened, manifest: _, ...model } = await openModel(options, internals, resolved.execution.provider);
   const spec = { ...opened, execution: resolved.execution };
   const binding = internals.loadBinding(nativeBinding);
   const progress = options.onProgress && withLoadFraction(options.onProgress, loadShare);
@@ -143,6 +149,13 @@ function noStage2({ manifest }: LoadedManifest): InvalidOptionError {
   return new InvalidOptionError(
     'stage',
     `Expected 1 for stage but received 2: the model ${manifest.name} has stage 1 alone`,
+  );
+}
+
+function onTheCpuAlone(): InvalidOptionError {
+  return new InvalidOptionError(
+    'precision',
+    'Expected float32 or float16 for precision but received int8: its operators are of the processor alone',
   );
 }
 

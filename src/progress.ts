@@ -44,5 +44,5 @@ export function withLoadFraction(
   report: (progress: RestoreProgress) => void,
   to = 1,
 ): (progress: NativeProgress) => void {
-  return ({ stage, step, steps }) => report({ stage, step, steps, fraction: (to * step) / Math.max(steps, 1) });
+  return (progress) => report({ ...progress, fraction: (to * progress.step) / Math.max(progress.steps, 1) });
 }

@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "addon/convert.h"
+#include "addon/devices.h"
 #include "addon/environment_state.h"
 #include "addon/model_binding.h"
 #include "addon/picture_tasks.h"
@@ -30,6 +31,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new EnvironmentState);
   stop_on_exit(env);
   set_function(exports, "openRuntime", open_runtime);
+  set_function(exports, "devices", devices);
   set_function(exports, "createModel", create_model);
   set_function(exports, "degrade", start_degrade);
   set_function(exports, "compare", start_compare);

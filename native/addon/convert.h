@@ -55,7 +55,11 @@ ScheduleConfig to_schedule_config(Napi::Value value, const std::string& name);  
 /// Maps the file: also throws what WeightTable throws.
 std::shared_ptr<const WeightTable> to_weight_table(Napi::Value value, const std::string& name);
 graph::Precision to_precision(Napi::Value value, const std::string& name);
-NetworkSpec to_network_spec(Napi::Value value, const std::string& name);
+graph::Provider to_provider(Napi::Value value, const std::string& name);
+runtime::Execution to_execution(Napi::Value value, const std::string& name);  // ExecutionSpec
+/// Built as is fastest for the provider, unless the spec names its optimizations.
+NetworkSpec to_network_spec(Napi::Value value, const std::string& name,
+                            graph::Provider provider = graph::Provider::cpu);
 
 /// Names of the optimizations with which a provider's networks are built (graph::fusions_for).
 std::vector<std::string> optimization_names(graph::Provider provider);

@@ -99,8 +99,9 @@ Optimizations to_optimizations(Napi::Value value, const std::string& name) {
 }
 
 NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
-                            std::shared_ptr<const WeightTable> weights) {
+                            std::shared_ptr<const WeightTable> weights, graph::Provider provider) {
   NetworkSpec spec;
+  spec.optimizations.fusions = graph::fusions_for(provider);
   spec.type = field(object, name, "type", to_text);
   spec.weights = std::move(weights);
   spec.prefix = field(object, name, "prefix", to_text);
@@ -114,17 +115,20 @@ NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
 /// four of them, and thousands of tensors.
 class NetworkSpecs {
  public:
+  explicit NetworkSpecs(graph::Provider provider) : provider_(provider) {}
+
   NetworkSpec operator()(Napi::Value value, const std::string& name) {
     const Napi::Object object = to_object(value, name);
     const Napi::Value table = object.Get("weights");
     for (const auto& [given, weights] : tables_) {
-      if (given.StrictEquals(table)) return to_network_spec(object, name, weights);
+      if (given.StrictEquals(table)) return to_network_spec(object, name, weights, provider_);
     }
     tables_.emplace_back(table, field(object, name, "weights", to_weight_table));
-    return to_network_spec(object, name, tables_.back().second);
+    return to_network_spec(object, name, tables_.back().second, provider_);
   }
 
  private:
+  graph::Provider provider_;
   std::vector<std::pair<Napi::Value, std::shared_ptr<const WeightTable>>> tables_;
 };
 
@@ -162,14 +166,6 @@ FaceSpec to_face_spec(const Napi::Object& object, const std::string& name, Netwo
   spec.detector = field(object, name, "detector", std::ref(networks));
   spec.parser = field(object, name, "parser", std::ref(networks));
   return spec;
-}
-
-/// Nothing that asks for another device may run on the CPU without a word.
-void check_execution(const Napi::Object& object, const std::string& name) {
-  const std::string provider = field(object, name, "provider", to_text);
-  if (provider == "cpu") return;
-  throw Error(ErrorCode::no_device, "This build of diffbir's addon has no execution provider '" + provider +
-                                        "': it runs on the CPU alone. Choose the device 'cpu'");
 }
 
 }  // namespace
@@ -234,15 +230,40 @@ graph::Precision to_precision(Napi::Value value, const std::string& name) {
   refuse(value, name, "float32, float16 or int8");
 }
 
-NetworkSpec to_network_spec(Napi::Value value, const std::string& name) {
+graph::Provider to_provider(Napi::Value value, const std::string& name) {
+  const std::string text = to_text(value, name);
+  if (text == "cpu") return graph::Provider::cpu;
+  if (text == "cuda") return graph::Provider::cuda;
+  if (text == "tensorrt") return graph::Provider::tensorrt;
+  refuse(value, name, "cpu, cuda or tensorrt");
+}
+
+runtime::Execution to_execution(Napi::Value value, const std::string& name) {
   const Napi::Object object = to_object(value, name);
-  return to_network_spec(object, name, field(object, name, "weights", to_weight_table));
+  const auto has = [&](const char* key) { return !object.Get(key).IsUndefined(); };
+  runtime::Execution execution;
+  execution.provider = field(object, name, "provider", to_provider);
+  execution.device = static_cast<int>(field(object, name, "device", to_integer, 0, 1023));
+  if (has("libraries")) execution.libraries = field(object, name, "libraries", to_text);
+  if (has("cache")) execution.cache = field(object, name, "cache", to_text);
+  if (has("memoryLimit")) {
+    execution.memory_limit =
+        static_cast<std::size_t>(field(object, name, "memoryLimit", to_integer, 0, kMaxSafeInteger));
+  }
+  if (has("cudaGraphs")) execution.cuda_graphs = field(object, name, "cudaGraphs", to_boolean);
+  return execution;
+}
+
+NetworkSpec to_network_spec(Napi::Value value, const std::string& name, graph::Provider provider) {
+  const Napi::Object object = to_object(value, name);
+  return to_network_spec(object, name, field(object, name, "weights", to_weight_table), provider);
 }
 
 ModelSpec to_model_spec(Napi::Value value, const std::string& name) {
   const Napi::Object object = to_object(value, name);
-  NetworkSpecs networks;
   ModelSpec spec;
+  spec.execution = field(object, name, "execution", to_execution);
+  NetworkSpecs networks(spec.execution.provider);
   spec.cleaner = field(object, name, "cleaner", std::ref(networks));
   const Napi::Value stage2 = object.Get("stage2");
   if (!stage2.IsNull()) spec.stage2 = to_stage2_spec(to_object(stage2, name + ".stage2"), name + ".stage2", networks);
@@ -250,7 +271,6 @@ ModelSpec to_model_spec(Napi::Value value, const std::string& name) {
   if (!faces.IsNull()) spec.faces = to_face_spec(to_object(faces, name + ".faces"), name + ".faces", networks);
   spec.threads = static_cast<int>(field(object, name, "threads", to_integer, 1, 1024));
   spec.keep_networks = field(object, name, "keepNetworks", to_boolean);
-  check_execution(field(object, name, "execution", to_object), name + ".execution");
   return spec;
 }
 

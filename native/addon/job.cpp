@@ -14,6 +14,7 @@ Napi::Object from_progress(Napi::Env env, const Progress& progress) {
   object.Set("stage", to_string(progress.stage));
   object.Set("step", progress.step);
   object.Set("steps", progress.steps);
+  if (!progress.text.empty()) object.Set("text", progress.text);
   return object;
 }
 

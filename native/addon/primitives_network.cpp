@@ -1,14 +1,17 @@
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <list>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
+#include "core/device.h"
 #include "nets/window_attention.h"
 #include "pipeline/network_store.h"
 #include "pipeline/networks.h"
@@ -21,6 +24,21 @@ namespace {
 constexpr std::int64_t whole_picture = 0;  // the value of a network's `tile` input
 constexpr std::int64_t alone = 0;          // values of its `paired` input
 constexpr std::int64_t pairs = 1;
+
+/// The processor as a device: what a session on a GPU needs beside the GPU itself can be tested with it.
+class Processor final : public Device {
+ public:
+  float* allocate(std::size_t count) override { return new float[count]; }
+  void release(float* memory) noexcept override { delete[] memory; }
+  void zero(float* memory, std::size_t count) override { std::fill_n(memory, count, 0.0F); }
+  void upload(const float* from, float* to, std::size_t count) override { std::copy_n(from, count, to); }
+  void download(const float* from, float* to, std::size_t count) override { std::copy_n(from, count, to); }
+  void copy(const float* from, float* to, std::size_t count) override { std::copy_n(from, count, to); }
+  bool all_finite(const float* values, std::size_t count) override {
+    return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+  }
+  void* stream() override { return nullptr; }
+};
 
 /// What a network is run on, and what the values look at.
 struct Inputs {
@@ -49,14 +67,68 @@ Inputs to_inputs(Napi::Value value, const runtime::Network& network) {
   return inputs;
 }
 
+Napi::Object from_outputs(Napi::Env env, const runtime::Network& network, const std::vector<Ort::Value>& outputs) {
+  Napi::Object result = Napi::Object::New(env);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    result.Set(network.output_names()[i], from_tensor(env, runtime::to_tensor(outputs[i])));
+  }
+  return result;
+}
+
 /// run(inputs), on the calling thread.
 Napi::Value run_network(const Napi::CallbackInfo& info, runtime::Network& network) {
   const Inputs inputs = to_inputs(info[0], network);
   CancellationToken never;
-  const std::vector<Ort::Value> outputs = network.run(inputs.values, never);
+  return from_outputs(info.Env(), network, network.run(inputs.values, never));
+}
+
+/// runAll(inputs[], kept): one run after the other, and only then are the outputs looked at.
+Napi::Value run_all(const Napi::CallbackInfo& info, runtime::Network& network) {
+  const Napi::Array given = to_array(info[0], "inputs");
+  const auto kept = static_cast<std::size_t>(to_integer(info[1], "kept", 0, 1024));
+  CancellationToken never;
+  std::vector<std::vector<Ort::Value>> outputs;
+  for (std::uint32_t i = 0; i < given.Length(); ++i) {
+    const Inputs inputs = to_inputs(given[i], network);
+    outputs.push_back(network.run(inputs.values, never, kept));
+  }
+  Napi::Array results = Napi::Array::New(info.Env(), outputs.size());
+  for (std::uint32_t i = 0; i < outputs.size(); ++i) results[i] = from_outputs(info.Env(), network, outputs[i]);
+  return results;
+}
+
+/// cancelRuns(inputs, milliseconds): runs without end on another thread, which is cancelled then. Gives the code and
+/// the milliseconds from there to its end.
+Napi::Value cancel_runs(const Napi::CallbackInfo& info, runtime::Network& network) {
+  using Clock = std::chrono::steady_clock;
+  const Inputs inputs = to_inputs(info[0], network);
+  const std::chrono::milliseconds wait(to_integer(info[1], "milliseconds", 0, 60'000));
+  CancellationToken token;
+  std::string code;
+  std::thread runs([&] {
+    try {
+      for (;;) network.run(inputs.values, token);
+    } catch (const Error& error) {
+      code = to_string(error.code());
+    }
+  });
+  std::this_thread::sleep_for(wait);
+  const auto begin = Clock::now();
+  token.cancel();
+  runs.join();
   Napi::Object result = Napi::Object::New(info.Env());
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    result.Set(network.output_names()[i], from_tensor(info.Env(), runtime::to_tensor(outputs[i])));
+  result.Set("code", code);
+  result.Set("milliseconds", std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+  return result;
+}
+
+Napi::Value assignment_of(const Napi::CallbackInfo& info, const runtime::Network& network) {
+  Napi::Array result = Napi::Array::New(info.Env());
+  for (const auto& [provider, nodes] : network.assignment()) {
+    Napi::Object entry = Napi::Object::New(info.Env());
+    entry.Set("provider", provider);
+    entry.Set("nodes", static_cast<double>(nodes));
+    result[result.Length()] = entry;
   }
   return result;
 }
@@ -80,16 +152,29 @@ Napi::Object network_handle(Napi::Env env, runtime::Network built) {
   Napi::Object handle = Napi::Object::New(env);
   set_function(handle, "run", [network](const Napi::CallbackInfo& call) { return run_network(call, *network); });
   set_function(handle, "timeRuns", [network](const Napi::CallbackInfo& call) { return time_runs(call, *network); });
+  set_function(handle, "runAll", [network](const Napi::CallbackInfo& call) { return run_all(call, *network); });
+  set_function(handle, "cancelRuns", [network](const Napi::CallbackInfo& call) { return cancel_runs(call, *network); });
+  set_function(handle, "assignment",
+               [network](const Napi::CallbackInfo& call) { return assignment_of(call, *network); });
+  set_function(handle, "preparedRuns", [network](const Napi::CallbackInfo& call) -> Napi::Value {
+    return Napi::Number::New(call.Env(), static_cast<double>(network->prepared_runs()));
+  });
   set_function(handle, "endProfiling", [network](const Napi::CallbackInfo& call) -> Napi::Value {
     return Napi::String::New(call.Env(), network->end_profiling());
   });
   return handle;
 }
 
-/// createNetwork(spec, threads, outputs, profile?)
+/// createNetwork(spec, threads, outputs, profile?, execution?): without a device of its own, or one that is the
+/// processor.
 Napi::Value create_network(const Napi::CallbackInfo& info) {
-  const NetworkSpec spec = to_network_spec(info[0], "spec");
   runtime::NetworkOptions options{.threads = static_cast<int>(to_integer(info[1], "threads", 1, 1024))};
+  options.record_assignment = true;
+  if (!info[4].IsUndefined()) {
+    options.execution = to_execution(info[4], "execution");
+    if (options.execution.on_cpu()) options.device = std::make_shared<Processor>();
+  }
+  const NetworkSpec spec = to_network_spec(info[0], "spec", options.execution.provider);
   const Napi::Array names = to_array(info[2], "outputs");
   std::set<std::string> marks;
   for (std::uint32_t i = 0; i < names.Length(); ++i) marks.insert(to_text(names[i], "outputs"));
@@ -107,12 +192,7 @@ Napi::Value count_nodes(const Napi::CallbackInfo& info) {
 
 /// optimizationsFor(provider)
 Napi::Value optimizations_for(const Napi::CallbackInfo& info) {
-  const std::string name = to_text(info[0], "provider");
-  const std::map<std::string, graph::Provider> providers{
-      {"cpu", graph::Provider::cpu}, {"cuda", graph::Provider::cuda}, {"tensorrt", graph::Provider::tensorrt}};
-  const auto provider = providers.find(name);
-  if (provider == providers.end()) refuse(info[0], "provider", "cpu, cuda or tensorrt");
-  const std::vector<std::string> names = optimization_names(provider->second);
+  const std::vector<std::string> names = optimization_names(to_provider(info[0], "provider"));
   Napi::Array result = Napi::Array::New(info.Env(), names.size());
   for (std::uint32_t i = 0; i < names.size(); ++i) result.Set(i, names[i]);
   return result;

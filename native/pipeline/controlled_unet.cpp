@@ -147,7 +147,7 @@ Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, Cancellati
     cache.features_.clear();
     std::vector<Ort::Value> inputs = first_inputs();
     for (const Tensor* tensor : {&x, &hint, &timesteps, &contexts}) inputs.push_back(runtime::view(*tensor));
-    cache.controls_ = controlnet_.open(token).run(inputs, token);
+    cache.controls_ = controlnet_.open(token).run(inputs, token, runtime::Network::all);
     // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
     std::ranges::reverse(cache.controls_);
   }
@@ -162,7 +162,9 @@ Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, Cancellati
     return side_by_side(runtime::to_tensor(rest_->open(token).run(inputs, token).front()), prompts);
   }
   append(inputs, cache.controls_);
-  std::vector<Ort::Value> outputs = unet_.open(token).run(inputs, token);
+  runtime::Network& unet = unet_.open(token);
+  const std::size_t features = unet.output_names().size() - 1;
+  std::vector<Ort::Value> outputs = unet.run(inputs, token, features);
   Tensor out = runtime::to_tensor(outputs.back());
   outputs.pop_back();
   cache.features_ = std::move(outputs);

@@ -1,6 +1,7 @@
 #include "pipeline/model.h"
 
 #include "pipeline/networks.h"
+#include "pipeline/open_device.h"
 #include "runtime/environment.h"
 
 namespace diffbir {
@@ -29,7 +30,8 @@ const char* to_string(Stage stage) noexcept {
 
 Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
     : networks_(std::make_unique<Networks>()) {
-  const runtime::NetworkOptions options{.threads = spec.threads, .token = &token};
+  const runtime::NetworkOptions options{
+      .threads = spec.threads, .token = &token, .execution = spec.execution, .device = open_device(spec.execution)};
   const Opening opening = spec.keep_networks ? Opening::at_once : Opening::on_demand;
   const int steps = (!spec.stage2 ? 1 : spec.stage2->text_encoder ? 4 : 3) + (spec.faces ? 3 : 0);
   int step = 0;
@@ -38,6 +40,10 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
     token.check();
   };
 
+  if (spec.execution.provider == graph::Provider::tensorrt) {
+    on_progress({Stage::load, 0, steps,
+                 "TensorRT builds an engine for each network and each size that is new to it: minutes, once"});
+  }
   if (spec.stage2) require_matching(*spec.stage2);
   token.check();
   networks_->cleaner = make_cleaner(spec.cleaner, options, opening);

@@ -11,6 +11,7 @@
 #include "core/cancellation.h"
 #include "diffusion/schedule.h"
 #include "graph/build_options.h"
+#include "runtime/provider/execution.h"
 #include "weights/weight_table.h"
 
 namespace diffbir {
@@ -65,6 +66,7 @@ struct ModelSpec {
   std::optional<FaceSpec> faces;     // empty: pictures are restored as a whole alone
   int threads = 1;
   bool keep_networks = true;  // false: they are only checked, and opened when a job needs them
+  runtime::Execution execution = {};
 };
 
 enum class Stage { load, detect, stage1, encode, sample, decode, finish, paste };
@@ -75,6 +77,7 @@ struct Progress {
   Stage stage;
   int step;
   int steps;
+  std::string text = {};  // what takes so long, where it is not the usual
 };
 using ProgressCallback = std::function<void(const Progress&)>;
 
@@ -82,8 +85,9 @@ using ProgressCallback = std::function<void(const Progress&)>;
 /// from two threads at once.
 class Model {
  public:
-  /// Opens or checks every network of the spec. Throws Error(model_mismatch) that names the file and key where weights
-  /// do not fit, Error(aborted) when the token is cancelled between two networks.
+  /// Opens or checks every network of the spec. Throws Error(no_device) where its device cannot be used,
+  /// Error(model_mismatch) that names the file and key where weights do not fit, Error(aborted) when the token is
+  /// cancelled between two networks.
   Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress);
   ~Model();
   Model(const Model&) = delete;

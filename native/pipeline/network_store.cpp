@@ -22,6 +22,8 @@ struct NetworkKey {
   graph::Precision precision;
   std::set<std::string> marks;
   int threads;
+  runtime::Execution execution;
+  const Device* device;  // whose stream it has; a network keeps it alive
 
   bool operator==(const NetworkKey&) const = default;
 };
@@ -30,8 +32,8 @@ class NetworkStore {
  public:
   std::shared_ptr<runtime::Network> open(const NetworkSpec& spec, const runtime::NetworkOptions& options,
                                          const std::set<std::string>& marks) {
-    const NetworkKey key{spec.weights.get(), spec.type,      spec.prefix, spec.config,
-                         spec.optimizations, spec.precision, marks,       options.threads};
+    const NetworkKey key{spec.weights.get(), spec.type, spec.prefix,     spec.config,       spec.optimizations,
+                         spec.precision,     marks,     options.threads, options.execution, options.device.get()};
     // Made before the lock and gone after it: a token that is being cancelled holds its own lock around this.
     std::optional<CancellationToken::Registration> registration;
     if (options.token) {

@@ -190,6 +190,8 @@ runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions 
   // The kernel of NhwcConv learns where ONNX Runtime packs weights that its own lie in NHWC.
   const bool may_map = spec.optimizations.mapped_weights && !spec.optimizations.fusions.nhwc;
   options.weights = may_map ? weights_of(spec.type) : runtime::Weights::packed;
+  options.float16 = spec.precision == graph::Precision::float16;
+  options.runs_often = spec.type.starts_with("unet") || spec.type == "controlnet";
   options.optimize_graph = spec.optimizations.graph;
   return runtime::Network(build_graph(spec, marks, options.token), options);
 }
@@ -329,7 +331,11 @@ Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const T
     NetworkSpec spec = decoder_spec_;
     spec.type = "vae_decoder_gradient";
     spec.precision = graph::Precision::float32;
+    // Operators of gradients are the CPU's.
+    spec.optimizations.fusions = graph::fusions_for(graph::Provider::cpu);
     runtime::NetworkOptions options = options_;
+    options.execution = {};
+    options.device.reset();
     options.token = &token;
     gradient_.emplace(std::move(spec), options, Opening::at_once);
   }

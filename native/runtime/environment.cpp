@@ -37,7 +37,7 @@ Ort::Env& environment() {
   require_ort_library();
   static auto* const env = [] {
     keep_heaps_small();
-    auto made = std::make_unique<Ort::Env>(ORT_LOGGING_LEVEL_ERROR, "diffbir");
+    auto made = std::make_unique<Ort::Env>(log_level, "diffbir");
     made->DisableTelemetryEvents();  // Windows asks for nothing else; elsewhere open_ort_library() has done it
     // One arena for all networks, since they run one after the other: with an arena each, every stage would keep its
     // peak while the next one runs. It grows by what is asked for, where the default doubles.

@@ -4,6 +4,9 @@
 
 namespace diffbir::runtime {
 
+/// What ONNX Runtime prints.
+inline constexpr OrtLoggingLevel log_level = ORT_LOGGING_LEVEL_ERROR;
+
 /// The one Ort::Env of the process: made on first use, shared by every session of every thread, and leaked on purpose,
 /// since a worker may still be inside ONNX Runtime when static destructors run.
 /// Its first use also bounds what the heaps of the process keep of freed memory (glibc).

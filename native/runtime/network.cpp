@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "runtime/attention/op.h"
+#include "runtime/device_runs.h"
 #include "runtime/environment.h"
 #include "runtime/geglu_op.h"
 #include "runtime/group_norm_gradient_op.h"
@@ -15,6 +16,8 @@
 #include "runtime/int8/linear_op.h"
 #include "runtime/layer_norm_op.h"
 #include "runtime/ort_error.h"
+#include "runtime/provider/engines.h"
+#include "runtime/provider/provider.h"
 #include "runtime/rounded_op.h"
 
 namespace diffbir::runtime {
@@ -81,6 +84,24 @@ std::vector<const char*> c_strings(const std::vector<std::string>& names) {
   return pointers;
 }
 
+/// Operators of this package are the CPU's: a graph that has one would leave the device and come back.
+void require_device_nodes(const graph::Graph& graph) {
+  for (const auto& [type, count] : graph.nodes) {
+    if (!type.starts_with("diffbir.")) continue;
+    throw Error(ErrorCode::internal, "Expected a graph without " + type + ", an operator of the CPU: build it with " +
+                                         "graph::fusions_for() the provider that runs it");
+  }
+}
+
+/// Which arenas a run gives back to the system, so that the next stage finds their memory. Not the device's where it
+/// costs more than it is worth, and not where a recorded run computes in it.
+std::string shrunk_arenas(const NetworkOptions& options) {
+  std::string arenas = has_arena ? "cpu:0" : "";
+  const Execution& execution = options.execution;
+  if (execution.on_cpu() || execution.cuda_graphs || options.runs_often) return arenas;
+  return arenas + (arenas.empty() ? "gpu:" : ";gpu:") + std::to_string(execution.device);
+}
+
 Ort::MemoryInfo cpu_memory() { return Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault); }
 
 }  // namespace
@@ -112,7 +133,12 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
       outputs_(std::move(graph.outputs)),
       weights_(std::move(graph.weights)),
       group_norms_(graph.group_norms),
-      custom_ops_(std::make_unique<CustomOps>(std::move(graph.int8_weights))) {
+      custom_ops_(std::make_unique<CustomOps>(std::move(graph.int8_weights))),
+      input_pointers_(c_strings(inputs_)),
+      output_pointers_(c_strings(outputs_)),
+      shrunk_arenas_(shrunk_arenas(options)),
+      has_assignment_(options.record_assignment),
+      device_(options.device) {
   Ort::SessionOptions session_options;
   session_options.SetIntraOpNumThreads(options.threads);
   // The last level turns the weights of convolutions into blocks, and packing copies matrices into panels.
@@ -127,13 +153,26 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
     session_options.DisableCpuMemArena().DisableMemPattern();
   }
   session_options.Add(custom_ops_->domain);
+  const Execution& execution = options.execution;
+  if (!execution.on_cpu()) {
+    require_device_nodes(graph);
+    append_provider(session_options, execution,
+                    {.stream = device_ ? device_->stream() : nullptr,
+                     .float16 = options.float16,
+                     .engines = execution.provider == graph::Provider::tensorrt ? engines_folder(weights_) : ""});
+  }
+  if (has_assignment_) session_options.AddConfigEntry("session.record_ep_graph_assignment_info", "1");
   // As a path, since ONNX Runtime wants wide characters on Windows.
   if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   try {
-    session_ = empty_session(session_options);
-    session_.FinalizeModelEditorSession(graph.model, session_options);
+    session_ = std::make_unique<Ort::Session>(empty_session(session_options));
+    session_->FinalizeModelEditorSession(graph.model, session_options);
+    if (!execution.on_cpu() || options.device) {
+      device_runs_ =
+          std::make_unique<DeviceRuns>(*session_, input_pointers_, output_pointers_, execution, options.device);
+    }
   } catch (const Ort::Exception& error) {
     throw Error(code_of(error), "ONNX Runtime could not build the network of " + source() + ": " + error.what());
   }
@@ -147,7 +186,7 @@ void Network::release_pages() const noexcept {
 
 std::string Network::end_profiling() {
   Ort::AllocatorWithDefaultOptions allocator;
-  return session_.EndProfilingAllocated(allocator).get();
+  return session_->EndProfilingAllocated(allocator).get();
 }
 
 Network::~Network() = default;
@@ -158,19 +197,33 @@ TileRegistry& Network::tiles() { return custom_ops_->tiles; }
 
 std::string Network::source() const { return weights_.empty() ? "no checkpoint" : weights_.front()->file(); }
 
-std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token) {
+std::vector<Assignment> Network::assignment() const {
+  if (!has_assignment_) throw Error(ErrorCode::internal, "Expected a network that records where its nodes run");
+  std::vector<Assignment> assignments;
+  for (const Ort::ConstEpAssignedSubgraph& subgraph : session_->GetEpGraphAssignmentInfo()) {
+    const std::string provider = subgraph.GetEpName();
+    auto found = std::ranges::find(assignments, provider, &Assignment::provider);
+    if (found == assignments.end()) found = assignments.insert(found, {provider, 0});
+    found->nodes += static_cast<std::int64_t>(subgraph.GetNodes().size());
+  }
+  return assignments;
+}
+
+std::size_t Network::prepared_runs() const { return device_runs_ ? device_runs_->prepared() : 0; }
+
+std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, CancellationToken& token, std::size_t kept) {
   token.check();
   for (const auto& table : weights_) table->require_whole();
   Ort::RunOptions run_options;
   run_options.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_FATAL);  // a cancelled run is no error worth printing
-  // What the run needed goes back to the system, so that the next stage finds it.
-  if (has_arena) run_options.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+  if (!shrunk_arenas_.empty()) {
+    run_options.AddConfigEntry("memory.enable_memory_arena_shrinkage", shrunk_arenas_.c_str());
+  }
   const CancellationToken::Registration registration(token, [&] { run_options.SetTerminate(); });
-  const auto input_names = c_strings(inputs_);
-  const auto output_names = c_strings(outputs_);
   try {
-    return session_.Run(run_options, input_names.data(), inputs.data(), inputs.size(), output_names.data(),
-                        output_names.size());
+    if (device_runs_) return device_runs_->run(inputs, kept, run_options, token);
+    return session_->Run(run_options, input_pointers_.data(), inputs.data(), inputs.size(), output_pointers_.data(),
+                         output_pointers_.size());
   } catch (const Ort::Exception& error) {
     token.check();
     throw Error(code_of(error), "ONNX Runtime failed in the network of " + source() + ": " + error.what());

@@ -7,11 +7,15 @@
 #include <vector>
 
 #include "core/cancellation.h"
+#include "core/device.h"
 #include "core/tensor.h"
 #include "graph/builder.h"
+#include "runtime/provider/execution.h"
 #include "runtime/tile_statistics.h"
 
 namespace diffbir::runtime {
+
+class DeviceRuns;
 
 /// An ONNX Runtime value that looks at the tensor's memory; the tensor must outlive it.
 Ort::Value view(const Tensor& tensor);
@@ -43,6 +47,23 @@ struct NetworkOptions {
   /// What the name of the file begins with into which ONNX Runtime writes the time of every operator; empty: nothing is
   /// recorded. For benches.
   std::string profile = {};
+  Execution execution = {};
+  /// Of the execution: its stream is the session's, and what is recorded of a run is fed through it. Null: the session
+  /// has a stream of its own, and no CUDA graphs. Not null on the CPU: for tests of what stands between a session and a
+  /// device.
+  std::shared_ptr<Device> device = {};
+  /// Whether TensorRT may compute in float16: the graph says so where it wants it, but TensorRT does not keep to types.
+  bool float16 = false;
+  /// Whether the next run comes soon: what the device's arena has grown to is then kept for it.
+  bool runs_often = false;
+  /// Whether assignment() can tell where nodes run.
+  bool record_assignment = false;
+};
+
+/// How many nodes of a network an execution provider runs.
+struct Assignment {
+  std::string provider;  // by ONNX Runtime's name, for instance CUDAExecutionProvider
+  std::int64_t nodes;
 };
 
 /// A network ready to run: a session over a graph, and the mapped checkpoints that the graph points into.
@@ -68,11 +89,22 @@ class Network {
   /// The tiles that run through this network in lock-step; networks without group normalisation look at none.
   TileRegistry& tiles();
 
+  /// Which provider runs how many nodes, in ONNX Runtime's order of preference; those that it makes itself to copy
+  /// between providers are in no list of its. Throws Error(internal) unless NetworkOptions::record_assignment.
+  std::vector<Assignment> assignment() const;
+
+  /// Sets of input sizes whose runs are recorded as CUDA graphs.
+  std::size_t prepared_runs() const;
+
   /// Inputs and outputs in the order of the graph's ports. Runs may overlap in time, on several threads. Stops inside
   /// the running operator when the token is cancelled and then throws Error(aborted); throws Error(invalid_checkpoint)
   /// when a checkpoint has become shorter in the meantime, and Error with the code of code_of() on anything ONNX
   /// Runtime reports.
-  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token);
+  ///
+  /// Inputs may lie in host memory or on the network's device. The first `kept` outputs stay on the device, for
+  /// networks that run there too; the others are in host memory, where to_tensor() can read them.
+  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token, std::size_t kept = 0);
+  static constexpr std::size_t all = static_cast<std::size_t>(-1);
 
  private:
   struct CustomOps;
@@ -83,7 +115,13 @@ class Network {
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::int64_t group_norms_;
   std::unique_ptr<CustomOps> custom_ops_;
-  Ort::Session session_{nullptr};
+  std::vector<const char*> input_pointers_;
+  std::vector<const char*> output_pointers_;
+  std::string shrunk_arenas_;  // after each run, as ONNX Runtime names them
+  bool has_assignment_;
+  std::shared_ptr<Device> device_;  // the session works on its stream
+  std::unique_ptr<Ort::Session> session_;
+  std::unique_ptr<DeviceRuns> device_runs_;  // null on the CPU
 };
 
 }  // namespace diffbir::runtime

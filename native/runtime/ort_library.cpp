@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include "core/error.h"
 #include "graph/ort.h"
@@ -16,6 +17,11 @@
 #else
 #include <dlfcn.h>
 #endif
+#ifdef __linux__
+#include <link.h>
+
+#include <set>
+#endif
 
 namespace diffbir {
 
@@ -23,13 +29,18 @@ namespace {
 
 using GetApiBase = const OrtApiBase*(ORT_API_CALL*)();
 
+struct Library {
+  void* handle;
+  GetApiBase get_api_base;
+};
+
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
   throw Error(ErrorCode::runtime_not_found, "Cannot open ONNX Runtime " + path + ": " + reason);
 }
 
 #ifdef _WIN32
 
-GetApiBase load(const std::string& path) {
+Library load(const std::string& path) {
   const std::filesystem::path file(std::u8string(path.begin(), path.end()));
   // The library's own folder first, so that its providers and no stranger's on PATH are found.
   const HMODULE library =
@@ -37,17 +48,17 @@ GetApiBase load(const std::string& path) {
   if (library == nullptr) fail(path, std::system_category().message(static_cast<int>(GetLastError())));
   const auto symbol = GetProcAddress(library, "OrtGetApiBase");
   if (symbol == nullptr) fail(path, "it has no symbol OrtGetApiBase");
-  return reinterpret_cast<GetApiBase>(symbol);
+  return {library, reinterpret_cast<GetApiBase>(symbol)};
 }
 
 #else
 
-GetApiBase load(const std::string& path) {
+Library load(const std::string& path) {
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) fail(path, dlerror());
   void* symbol = dlsym(library, "OrtGetApiBase");
   if (symbol == nullptr) fail(path, "it has no symbol OrtGetApiBase");
-  return reinterpret_cast<GetApiBase>(symbol);
+  return {library, reinterpret_cast<GetApiBase>(symbol)};
 }
 
 #endif
@@ -79,6 +90,7 @@ struct OpenLibrary {
   std::mutex mutex;
   std::string path;
   std::string version;
+  void* handle = nullptr;
 };
 
 OpenLibrary& open_library() {
@@ -99,7 +111,8 @@ std::string open_ort_library(const std::string& path) {
   if (!is_absolute(path)) fail(path, "the path must be absolute");
 
   disable_telemetry();
-  const OrtApiBase* base = load(path)();
+  const Library opened = load(path);
+  const OrtApiBase* base = opened.get_api_base();
   const std::string version = base->GetVersionString();
   const OrtApi* api = base->GetApi(ORT_API_VERSION);
   if (api == nullptr) {
@@ -109,14 +122,41 @@ std::string open_ort_library(const std::string& path) {
   Ort::InitApi(api);
   library.path = path;
   library.version = version;
+  library.handle = opened.handle;
   return version;
 }
 
-void require_ort_library() {
+void require_ort_library() { ort_version(); }
+
+std::string ort_version() {
   OpenLibrary& library = open_library();
   const std::lock_guard lock(library.mutex);
   if (library.version.empty())
     throw Error(ErrorCode::runtime_not_found, "ONNX Runtime is not open: call openRuntime()");
+  return library.version;
 }
+
+#ifdef __linux__
+
+OrtElsewhere::OrtElsewhere(const std::string& folder) {
+  // Never freed: somebody may have asked the loader in the meantime.
+  static auto& paths = *new std::set<std::string>;
+  OpenLibrary& library = open_library();
+  const std::lock_guard lock(library.mutex);
+  const std::string& path = *paths.insert(folder + library.path.substr(library.path.rfind('/'))).first;
+  link_map* entry = nullptr;
+  if (dlinfo(library.handle, RTLD_DI_LINKMAP, &entry) != 0) fail(library.path, dlerror());
+  path_ = &entry->l_name;
+  true_path_ = std::exchange(*path_, const_cast<char*>(path.c_str()));
+}
+
+OrtElsewhere::~OrtElsewhere() { *path_ = true_path_; }
+
+#else
+
+OrtElsewhere::OrtElsewhere(const std::string&) {}
+OrtElsewhere::~OrtElsewhere() = default;
+
+#endif
 
 }  // namespace diffbir

@@ -15,4 +15,23 @@ std::string open_ort_library(const std::string& path);
 /// Throws Error(runtime_not_found) unless open_ort_library has succeeded.
 void require_ort_library();
 
+/// The version of the library that is open. Throws what require_ort_library() throws.
+std::string ort_version();
+
+/// For as long as it lives ONNX Runtime takes another folder for that of its library, where it looks for the libraries
+/// of its providers. It asks the system's loader for the path of its library each time, and there the path is changed
+/// for so long: a folder of links would have to be there before the library is opened, and that of our package cannot
+/// be written to. One at a time. Nothing but on Linux.
+class OrtElsewhere {
+ public:
+  explicit OrtElsewhere(const std::string& folder);
+  ~OrtElsewhere();
+  OrtElsewhere(const OrtElsewhere&) = delete;
+  OrtElsewhere& operator=(const OrtElsewhere&) = delete;
+
+ private:
+  char** path_ = nullptr;  // the loader's own
+  char* true_path_ = nullptr;
+};
+
 }  // namespace diffbir

@@ -43,10 +43,10 @@ export function createReporter({ stderr, env }: Terminal, quiet: boolean): Repor
     stderr.write(`\r${paint('━'.repeat(filled))}${'─'.repeat(BAR - filled)}${text.slice(0, room)}\x1b[K`);
   };
   return {
-    progress: (label, { stage, step, steps, fraction }) =>
+    progress: (label, { stage, step, steps, fraction, text }) =>
       stage === 'download'
         ? bar(step / steps, `${step} of ${steps} MiB downloaded`)
-        : bar(fraction, `${stage} ${step}/${steps}  ${label}`),
+        : bar(fraction, `${stage} ${step}/${steps}  ${text ?? label}`),
     bar,
     hasBar: true,
     line(text) {

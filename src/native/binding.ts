@@ -130,7 +130,7 @@ export interface ModelSpec {
   readonly threads: number;
   /** Whether all networks are opened when the model is loaded; else they are only checked then, and opened by jobs. */
   readonly keepNetworks: boolean;
-  /** Another provider than that is refused with DIFFBIR_NO_DEVICE where the addon does not have it. */
+  /** DIFFBIR_NO_DEVICE where it cannot be had: nothing runs on the CPU instead. */
   readonly execution: ExecutionSpec;
 }
 
@@ -148,6 +148,8 @@ export interface NativeProgress {
   readonly stage: Stage;
   readonly step: number;
   readonly steps: number;
+  /** What takes so long, where it is not the usual. */
+  readonly text?: string;
 }
 
 /** Everything one restoration needs beside the model. Names as in the reference (behaviour.md 1.1). */
@@ -267,7 +269,10 @@ export interface NativeError extends Error {
 export interface NativeBinding {
   /** Opens ONNX Runtime by absolute path, once per process; later calls with the same path are free. Returns its version. */
   openRuntime(path: string): string;
-  /** The GPUs of this machine; an addon from before there was CUDA does not have it. */
+  /**
+   * The GPUs of this machine; an addon from before there was CUDA does not have it. Never throws for want of one; asking a
+   * GPU for its free memory wakes it up.
+   */
   devices?(): NativeDevices;
   createModel(spec: ModelSpec, onProgress: (progress: NativeProgress) => void): NativeTask<NativeModel>;
   /** What a recipe of `src/degradation` does to a picture; the same size comes out. Rejects with DIFFBIR_INVALID_IMAGE for a picture too small for the recipe. */
@@ -398,9 +403,16 @@ export interface Primitives extends FacePrimitives {
   shiftedWindowMask(height: number, width: number, window: number, masked: number): NativeTensor;
   /**
    * Builds one network; what it does is synchronous. `outputs` may name any recorded intermediate value. With `profile`,
-   * ONNX Runtime writes the time of every operator into a file whose name begins so.
+   * ONNX Runtime writes the time of every operator into a file whose name begins so. With an `execution` on the CPU
+   * the network is run as it is on a GPU, with a device that is the processor.
    */
-  createNetwork(spec: NetworkSpec, threads: number, outputs: readonly string[], profile?: string): NativeNetwork;
+  createNetwork(
+    spec: NetworkSpec,
+    threads: number,
+    outputs: readonly string[],
+    profile?: string,
+    execution?: ExecutionSpec,
+  ): NativeNetwork;
   /** What networks are built with for a provider (graph::fusions_for). */
   optimizationsFor(provider: 'cpu' | 'cuda' | 'tensorrt'): (Optimization | CudaFusion)[];
   /** How many nodes of each type the graph of a network has, for instance `com.microsoft.GroupNorm`. */
@@ -480,6 +492,14 @@ export interface NativeNetwork {
   run(inputs: NetworkInputs): Record<string, NativeTensor>;
   /** Seconds of each of `runs` runs, without the way of inputs and outputs from and to JavaScript. */
   timeRuns(inputs: NetworkInputs, runs: number): Float64Array;
+  /** One run after the other; the outputs are read behind the last. The first `kept` of them stay on the device. */
+  runAll(inputs: readonly NetworkInputs[], kept: number): Record<string, NativeTensor>[];
+  /** Runs on another thread until it is cancelled, after so long: the code of its error, and how long that took. */
+  cancelRuns(inputs: NetworkInputs, milliseconds: number): { readonly code: string; readonly milliseconds: number };
+  /** Which of ONNX Runtime's providers runs how many nodes. Not of createLayer and createAttention. */
+  assignment(): { readonly provider: string; readonly nodes: number }[];
+  /** How many sets of input sizes have runs that are recorded as CUDA graphs. */
+  preparedRuns(): number;
   /** Ends the recording of `profile` and returns the name of its file. */
   endProfiling(): string;
 }

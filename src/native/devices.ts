@@ -11,6 +11,10 @@ export interface ExecutionSpec {
   readonly libraries?: string;
   /** Folder for the engines that TensorRT builds. */
   readonly cache?: string;
+  /** Bytes that each network may take of the device's memory; no limit without. */
+  readonly memoryLimit?: number;
+  /** Whether runs are recorded as CUDA graphs and played again (native/runtime/device_runs.h). */
+  readonly cudaGraphs?: boolean;
 }
 
 /** What native/cuda/probe.h found. A machine without a GPU is an answer, not an error. */

@@ -13,6 +13,8 @@ export interface RestoreProgress {
   readonly steps: number;
   /** Share of the whole call that is done, 0 to 1; never falls. */
   readonly fraction: number;
+  /** What takes so long, where it is not the usual: engines that TensorRT builds. */
+  readonly text?: string;
 }
 
 /** What this package needs of a logger; pino, winston and `console` have this shape. */

@@ -4,6 +4,8 @@ import type { Pull } from '../../src/cli/pull';
 import { createReporter } from '../../src/cli/reporter';
 import { runCli } from '../../src/cli/runCli';
 import { createTransferMeter, sizeText, timeText } from '../../src/cli/transferMeter';
+import type { RestoreProgress } from '../../src/options/values';
+import { withLoadFraction } from '../../src/progress';
 import { pullWith } from '../../src/pull';
 import { fakeNative, fakeRestorer } from '../facade/fakes';
 import { answers, content, createFakeHub, environment, type FakeHub, impatient, weight } from '../hub/fakeHub';
@@ -153,6 +155,21 @@ describe('the bar of a restoration', () => {
     const reporter = createReporter({ stdout: { write: () => {} }, stderr, env: {} }, false);
     reporter.progress('loading the model', { stage: 'download', step: 3, steps: 4, fraction: 0 });
     expect(printed).toContain(' 75 %  3 of 4 MiB downloaded');
+  });
+
+  it('says what takes long', () => {
+    const shown: RestoreProgress[] = [];
+    const text = 'TensorRT builds an engine';
+    withLoadFraction((progress) => void shown.push(progress), 0.5)({ stage: 'load', step: 2, steps: 4, text });
+    expect(shown).toEqual([{ stage: 'load', step: 2, steps: 4, fraction: 0.25, text }]);
+    let printed = '';
+    const write = (line: string) => {
+      printed += line;
+    };
+    const stderr = { write, isTTY: true, columns: 200 };
+    const reporter = createReporter({ stdout: { write: () => {} }, stderr, env: {} }, false);
+    reporter.progress('loading the model', shown[0] as RestoreProgress);
+    expect(printed).toContain(` 25 %  load 2/4  ${text}`);
   });
 });
 

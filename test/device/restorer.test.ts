@@ -27,6 +27,19 @@ describe('a Restorer', () => {
     expect(asked[1]).toEqual(['auto', undefined]);
   });
 
+  it('computes on a GPU in float16, and on the CPU alone in 8 bits', async () => {
+    const fake = fakeNative();
+    const device = { provider: 'cuda', index: 0, reason: 'It was asked for.' } as const;
+    const resolveDevice = async () => resolved(device, '/libraries');
+    const onGpu = { ...fake, internals: { ...fake.internals, resolveDevice } };
+    await fakeRestorer(onGpu, { precision: 'float16' });
+    expect(fake.specs[0]?.cleaner.precision).toBe('float16');
+    const refused = (words: string) =>
+      expect.objectContaining({ code: 'DIFFBIR_INVALID_OPTION', message: expect.stringContaining(words) });
+    await expect(fakeRestorer(onGpu, { precision: 'int8' })).rejects.toEqual(refused('received int8'));
+    await expect(fakeRestorer(fake, { precision: 'float16' })).rejects.toEqual(refused('received float16'));
+  });
+
   it('is not made where its device cannot be used; without a GPU it runs on the CPU', async () => {
     await expect(Restorer.create({ device: 'cuda' })).rejects.toMatchObject({
       code: 'DIFFBIR_NO_DEVICE',
@@ -48,12 +61,12 @@ describe('a Restorer', () => {
   });
 });
 
-it('an addon that lacks a provider refuses it, and does not run on the CPU instead', async () => {
+it('the addon refuses a provider whose libraries it is not given, and does not run on the CPU instead', async () => {
   const spec = { ...(await goldenSpec({ stage: 1 })), execution: { provider: 'cuda', device: 0 } as const };
   const create = async () => loadBinding().createModel(spec, () => {}).promise;
   await expect(create()).rejects.toMatchObject({
     code: 'DIFFBIR_NO_DEVICE',
-    message: expect.stringContaining("'cuda'"),
+    message: expect.stringContaining('GPU libraries'),
   });
 });
 

@@ -115,6 +115,14 @@ describe('networks that differ are two', () => {
   const of = (file: string) => cleaner({ weights: { ...cleanerOnly.cleaner.weights, file } });
   const { file: original, tensors } = cleanerOnly.cleaner.weights;
 
+  test('by where they run', async () => {
+    await load(cleanerOnly);
+    await load({ ...cleanerOnly, execution: { provider: 'cpu', device: 0 } });
+    expect(open()).toBe(1);
+    await load({ ...cleanerOnly, execution: { provider: 'cpu', device: 1 } });
+    expect(open()).toBe(2);
+  });
+
   test('by their threads and their configuration', async () => {
     const { config } = cleanerOnly.cleaner;
     await load(cleanerOnly);

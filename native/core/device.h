@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+
+namespace diffbir {
+
+/// The memory of a device, as far as core/ knows it. Work is queued on one stream and done in order; only download()
+/// waits. Everything throws Error(runtime_failed) for what the device reports, and Error(out_of_memory).
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  virtual ~Device() = default;
+
+  /// Room for `count` numbers, whose values are undefined.
+  virtual float* allocate(std::size_t count) = 0;
+  /// Gives it back once the work that was queued before is done.
+  virtual void release(float* memory) noexcept = 0;
+
+  virtual void zero(float* memory, std::size_t count) = 0;
+  /// `from` is host memory, which may change as soon as this returns.
+  virtual void upload(const float* from, float* to, std::size_t count) = 0;
+  /// `to` is host memory, and filled when this returns.
+  virtual void download(const float* from, float* to, std::size_t count) = 0;
+  /// Both lie on this device and do not overlap.
+  virtual void copy(const float* from, float* to, std::size_t count) = 0;
+
+  /// Whether no value is NaN or infinite. Waits.
+  virtual bool all_finite(const float* values, std::size_t count) = 0;
+
+  /// What kernels are launched on: a cudaStream_t, whose device becomes the calling thread's by this call.
+  virtual void* stream() = 0;
+};
+
+}  // namespace diffbir

@@ -1,0 +1,121 @@
+#include "cuda/context.h"
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <string>
+
+#include "core/error.h"
+#include "cuda/check.h"
+#include "cuda/finite.h"
+
+namespace diffbir::cuda {
+
+namespace {
+
+/// What the pool keeps of freed memory, for the next allocation; more goes back to the system at the next wait.
+constexpr std::uint64_t kKeptBytes = std::uint64_t{256} << 20;
+
+cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
+cudaMemPool_t pool_of(void* pool) { return static_cast<cudaMemPool_t>(pool); }
+
+/// Why there is no device of this number, or nothing.
+std::string reason_against(int device) {
+  int count = 0;
+  if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess) {
+    return std::string(cudaGetErrorName(status)) + ": " + cudaGetErrorString(status);
+  }
+  if (device < 0 || device >= count) return "there are " + std::to_string(count);
+  int has_pools = 0;
+  DIFFBIR_CUDA_CHECK(cudaDeviceGetAttribute(&has_pools, cudaDevAttrMemoryPoolsSupported, device));
+  return has_pools ? "" : "it has no memory pools";
+}
+
+}  // namespace
+
+std::shared_ptr<Context> Context::open(int device) {
+  if (const std::string reason = reason_against(device); !reason.empty()) {
+    throw Error(ErrorCode::no_device, "CUDA device " + std::to_string(device) + " cannot be used: " + reason);
+  }
+  return std::shared_ptr<Context>(new Context(device));
+}
+
+Context::Context(int device) : index_(device) {
+  DIFFBIR_CUDA_CHECK(cudaSetDevice(index_));
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location = {cudaMemLocationTypeDevice, index_};
+  cudaMemPool_t pool = nullptr;
+  DIFFBIR_CUDA_CHECK(cudaMemPoolCreate(&pool, &properties));
+  pool_ = pool;
+  std::uint64_t kept = kKeptBytes;
+  DIFFBIR_CUDA_CHECK(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &kept));
+  cudaStream_t stream = nullptr;
+  DIFFBIR_CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  stream_ = stream;
+}
+
+Context::~Context() {
+  // An error here is one of the work before, which is over; nobody is left to hear of it.
+  cudaSetDevice(index_);
+  cudaStreamSynchronize(stream_of(stream_));
+  cudaStreamDestroy(stream_of(stream_));
+  cudaMemPoolDestroy(pool_of(pool_));
+}
+
+void* Context::stream() {
+  DIFFBIR_CUDA_CHECK(cudaSetDevice(index_));
+  return stream_;
+}
+
+void Context::synchronize() { DIFFBIR_CUDA_CHECK(cudaStreamSynchronize(stream_of(stream()))); }
+
+float* Context::allocate(std::size_t count) {
+  void* memory = nullptr;
+  DIFFBIR_CUDA_CHECK(cudaMallocFromPoolAsync(&memory, count * sizeof(float), pool_of(pool_), stream_of(stream())));
+  return static_cast<float*>(memory);
+}
+
+void Context::release(float* memory) noexcept {
+  cudaSetDevice(index_);
+  cudaFreeAsync(memory, stream_of(stream_));
+}
+
+void Context::zero(float* memory, std::size_t count) {
+  DIFFBIR_CUDA_CHECK(cudaMemsetAsync(memory, 0, count * sizeof(float), stream_of(stream())));
+}
+
+void Context::upload(const float* from, float* to, std::size_t count) {
+  // From memory that is not page-locked: CUDA has taken its copy when this returns.
+  const std::size_t bytes = count * sizeof(float);
+  DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_of(stream())));
+}
+
+void Context::download(const float* from, float* to, std::size_t count) {
+  const std::size_t bytes = count * sizeof(float);
+  DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_of(stream())));
+  synchronize();
+}
+
+void Context::copy(const float* from, float* to, std::size_t count) {
+  const std::size_t bytes = count * sizeof(float);
+  DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_of(stream())));
+}
+
+bool Context::all_finite(const float* values, std::size_t count) {
+  if (count == 0) return true;
+  float* const found = allocate(1);
+  float bad = 0;
+  try {
+    zero(found, 1);
+    mark_not_finite(values, count, found, stream());
+    download(found, &bad, 1);
+  } catch (...) {
+    release(found);
+    throw;
+  }
+  release(found);
+  return bad == 0;
+}
+
+}  // namespace diffbir::cuda

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "core/device.h"
+
+/// No CUDA headers here: host code includes this.
+namespace diffbir::cuda {
+
+/// One GPU with a stream and a memory pool of its own. Both end with the last owner; every tensor that lies there is
+/// one. May be used from several threads.
+class Context final : public Device {
+ public:
+  /// `device` as CUDA counts them. Throws Error(no_device) that names the reason, also in a build without CUDA.
+  static std::shared_ptr<Context> open(int device);
+  ~Context() override;
+
+  /// As given to open().
+  int index() const noexcept { return index_; }
+
+  /// Waits for everything that was queued.
+  void synchronize();
+
+  float* allocate(std::size_t count) override;
+  void release(float* memory) noexcept override;
+  void zero(float* memory, std::size_t count) override;
+  void upload(const float* from, float* to, std::size_t count) override;
+  void download(const float* from, float* to, std::size_t count) override;
+  void copy(const float* from, float* to, std::size_t count) override;
+  bool all_finite(const float* values, std::size_t count) override;
+  void* stream() override;
+
+ private:
+  explicit Context(int device);
+
+  int index_;
+  void* stream_ = nullptr;  // cudaStream_t
+  void* pool_ = nullptr;    // cudaMemPool_t
+};
+
+}  // namespace diffbir::cuda

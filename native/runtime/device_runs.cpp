@@ -1,0 +1,137 @@
+#include "runtime/device_runs.h"
+
+#include <utility>
+
+#include "core/error.h"
+#include "runtime/provider/provider.h"
+
+namespace diffbir::runtime {
+
+namespace {
+
+/// Each keeps its inputs, its outputs and what is between them on the device until the session ends.
+constexpr std::size_t most_prepared = 8;
+
+/// Of the provider: which recorded graph a run plays.
+constexpr const char* graph_option = "gpu_graph_id";
+constexpr const char* no_graph = "-1";
+
+std::vector<Shape> sizes_of(std::span<const Ort::Value> values) {
+  std::vector<Shape> sizes;
+  for (const Ort::Value& value : values) sizes.push_back(value.GetTensorTypeAndShapeInfo().GetShape());
+  return sizes;
+}
+
+bool is_on_gpu(const Ort::Value& value) {
+  return value.GetTensorMemoryInfo().GetDeviceType() == OrtMemoryInfoDeviceType_GPU;
+}
+
+// A Device counts in floats, of which every type of our graphs' ports has a whole number.
+std::size_t floats_of(const Ort::Value& value) { return value.GetTensorSizeInBytes() / sizeof(float); }
+const float* from(const Ort::Value& value) { return static_cast<const float*>(value.GetTensorRawData()); }
+float* into(Ort::Value& value) { return static_cast<float*>(value.GetTensorMutableRawData()); }
+
+Ort::Value tensor_like(const Ort::Value& value, OrtAllocator* allocator) {
+  const auto info = value.GetTensorTypeAndShapeInfo();
+  const Shape shape = info.GetShape();
+  return Ort::Value::CreateTensor(allocator, shape.data(), shape.size(), info.GetElementType());
+}
+
+}  // namespace
+
+DeviceRuns::DeviceRuns(Ort::Session& session, std::span<const char* const> inputs, std::span<const char* const> outputs,
+                       const Execution& execution, std::shared_ptr<Device> device)
+    : session_(session),
+      input_names_(inputs),
+      output_names_(outputs),
+      has_graphs_(execution.cuda_graphs && device != nullptr),
+      device_(std::move(device)),
+      memory_(device_memory(execution)),
+      allocator_(session, memory_) {}
+
+std::size_t DeviceRuns::prepared() const {
+  const std::lock_guard lock(mutex_);
+  return prepared_.size();
+}
+
+std::vector<Ort::Value> DeviceRuns::run(std::span<const Ort::Value> inputs, std::size_t kept, Ort::RunOptions& options,
+                                        CancellationToken& token) {
+  if (inputs.size() != input_names_.size()) {
+    throw Error(ErrorCode::internal, "Expected " + std::to_string(input_names_.size()) + " inputs but received " +
+                                         std::to_string(inputs.size()));
+  }
+  const std::lock_guard lock(mutex_);
+  token.check();
+  if (!has_graphs_) return run_plainly(inputs, kept, options);
+  Sizes sizes = sizes_of(inputs);
+  if (const auto found = prepared_.find(sizes); found != prepared_.end()) {
+    return run_prepared(found->second, inputs, kept, options);
+  }
+  options.AddConfigEntry(graph_option, no_graph);
+  if (prepared_.size() == most_prepared) return run_plainly(inputs, kept, options);
+  std::vector<Ort::Value> outputs = run_plainly(inputs, output_names_.size(), options);
+  prepared_.emplace(std::move(sizes), prepare(inputs, outputs));
+  for (std::size_t i = kept; i < outputs.size(); ++i) outputs[i] = brought_home(outputs[i]);
+  return outputs;
+}
+
+std::vector<Ort::Value> DeviceRuns::run_plainly(std::span<const Ort::Value> inputs, std::size_t kept,
+                                                const Ort::RunOptions& options) {
+  const Ort::MemoryInfo host = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault);
+  Ort::IoBinding binding(session_);
+  for (std::size_t i = 0; i < inputs.size(); ++i) binding.BindInput(input_names_[i], inputs[i]);
+  for (std::size_t i = 0; i < output_names_.size(); ++i) {
+    binding.BindOutput(output_names_[i], i < kept ? memory_ : host);
+  }
+  session_.Run(options, binding);
+  return binding.GetOutputValues();
+}
+
+DeviceRuns::Prepared DeviceRuns::prepare(std::span<const Ort::Value> inputs, std::span<const Ort::Value> outputs) {
+  Prepared prepared;
+  prepared.binding = Ort::IoBinding(session_);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    prepared.inputs.push_back(room_for(inputs[i]));
+    prepared.binding.BindInput(input_names_[i], prepared.inputs.back());
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    prepared.outputs.push_back(room_for(outputs[i]));
+    prepared.binding.BindOutput(output_names_[i], prepared.outputs.back());
+  }
+  prepared.graph = std::to_string(prepared_.size() + 1);  // the provider has 0 for itself
+  return prepared;
+}
+
+std::vector<Ort::Value> DeviceRuns::run_prepared(Prepared& prepared, std::span<const Ort::Value> inputs,
+                                                 std::size_t kept, Ort::RunOptions& options) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Ort::Value& own = prepared.inputs[i];
+    if (is_on_gpu(inputs[i])) {
+      device_->copy(from(inputs[i]), into(own), floats_of(own));
+    } else {
+      device_->upload(from(inputs[i]), into(own), floats_of(own));
+    }
+  }
+  options.AddConfigEntry(graph_option, prepared.graph.c_str());
+  session_.Run(options, prepared.binding);
+  std::vector<Ort::Value> outputs;
+  for (std::size_t i = 0; i < prepared.outputs.size(); ++i) {
+    if (i >= kept) {
+      outputs.push_back(brought_home(prepared.outputs[i]));
+      continue;
+    }
+    Ort::Value& copy = outputs.emplace_back(room_for(prepared.outputs[i]));
+    device_->copy(from(prepared.outputs[i]), into(copy), floats_of(copy));
+  }
+  return outputs;
+}
+
+Ort::Value DeviceRuns::room_for(const Ort::Value& value) { return tensor_like(value, allocator_); }
+
+Ort::Value DeviceRuns::brought_home(const Ort::Value& value) {
+  Ort::Value home = tensor_like(value, Ort::AllocatorWithDefaultOptions());
+  device_->download(from(value), into(home), floats_of(home));
+  return home;
+}
+
+}  // namespace diffbir::runtime

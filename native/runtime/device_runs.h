@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/cancellation.h"
+#include "core/device.h"
+#include "core/tensor.h"
+#include "graph/ort.h"
+#include "runtime/provider/execution.h"
+
+namespace diffbir::runtime {
+
+/// The runs of one session on a device: inputs are brought there, outputs stay there or come to host memory. One at a
+/// time, since they have one stream.
+///
+/// With CUDA graphs the first run with a set of input sizes is an ordinary one. From the second on inputs and outputs
+/// lie where they lay before, so that what was recorded can be played again; the caller's are copied to and from there.
+class DeviceRuns {
+ public:
+  /// `names` of inputs and outputs must outlive it, as must the session.
+  DeviceRuns(Ort::Session& session, std::span<const char* const> inputs, std::span<const char* const> outputs,
+             const Execution& execution, std::shared_ptr<Device> device);
+
+  /// The first `kept` outputs stay on the device. The outputs are the caller's, whatever runs come after. Throws
+  /// Error(aborted) when the token was cancelled while it waited for its turn, and Ort::Exception.
+  std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, std::size_t kept, Ort::RunOptions& options,
+                              CancellationToken& token);
+
+  /// Sets of input sizes whose runs are recorded.
+  std::size_t prepared() const;
+
+ private:
+  using Sizes = std::vector<Shape>;
+  struct Prepared {
+    Ort::IoBinding binding{nullptr};
+    std::vector<Ort::Value> inputs;
+    std::vector<Ort::Value> outputs;
+    std::string graph;  // its name for the provider
+  };
+
+  std::vector<Ort::Value> run_plainly(std::span<const Ort::Value> inputs, std::size_t kept,
+                                      const Ort::RunOptions& options);
+  std::vector<Ort::Value> run_prepared(Prepared& prepared, std::span<const Ort::Value> inputs, std::size_t kept,
+                                       Ort::RunOptions& options);
+  Prepared prepare(std::span<const Ort::Value> inputs, std::span<const Ort::Value> outputs);
+  Ort::Value room_for(const Ort::Value& value);
+  Ort::Value brought_home(const Ort::Value& value);
+
+  Ort::Session& session_;
+  std::span<const char* const> input_names_;
+  std::span<const char* const> output_names_;
+  bool has_graphs_;
+  std::shared_ptr<Device> device_;
+  Ort::MemoryInfo memory_;
+  Ort::Allocator allocator_;
+  mutable std::mutex mutex_;
+  std::map<Sizes, Prepared> prepared_;
+};
+
+}  // namespace diffbir::runtime

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "graph/build_options.h"
+
+namespace diffbir::runtime {
+
+/// Where a session runs.
+struct Execution {
+  graph::Provider provider = graph::Provider::cpu;
+  int device = 0;              // as CUDA counts them; 0 for the CPU
+  std::string libraries = {};  // folder of the provider's libraries; none for the CPU
+  std::string cache = {};      // folder for the engines that TensorRT builds
+  /// Bytes that a session may take of the device's memory; 0: no limit.
+  std::size_t memory_limit = 0;
+  /// Whether the CUDA provider records the kernels of a run as a CUDA graph, one for each set of input sizes, and plays
+  /// it from then on. Every operator must run on the device.
+  bool cuda_graphs = false;
+
+  bool on_cpu() const noexcept { return provider == graph::Provider::cpu; }
+  bool operator==(const Execution&) const = default;
+};
+
+}  // namespace diffbir::runtime

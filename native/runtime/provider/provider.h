@@ -1,0 +1,27 @@
+#pragma once
+
+#include "graph/ort.h"
+#include "runtime/provider/execution.h"
+
+namespace diffbir::runtime {
+
+/// What a session asks of its provider.
+struct ProviderSettings {
+  /// The stream (cudaStream_t) on which the provider works; null: one of its own.
+  void* stream = nullptr;
+  /// Whether TensorRT may compute in float16.
+  bool float16 = false;
+  /// What the network's engines are kept under, below Execution::cache: TensorRT does not look at weights when it looks
+  /// for an engine.
+  std::string engines = {};
+};
+
+/// Adds the execution's provider to the options of a session; the CPU's is always there, for what it does not have.
+/// Throws Error(no_device) with the file or the provider's own words, and what load_libraries() throws. The CPU works
+/// as before then.
+void append_provider(Ort::SessionOptions& options, const Execution& execution, const ProviderSettings& settings);
+
+/// Where the outputs and inputs of a session lie that runs on the execution's device.
+Ort::MemoryInfo device_memory(const Execution& execution);
+
+}  // namespace diffbir::runtime
