@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
+#include "core/guarded_device.h"
 #include "core/rng.h"
 #include "diffusion/cfg.h"
 #include "diffusion/edge_weight.h"
@@ -26,6 +28,12 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<Tensor>& tensors) {
   Napi::Array array = Napi::Array::New(env, tensors.size());
   for (std::uint32_t i = 0; i < tensors.size(); ++i) array.Set(i, from_tensor(env, tensors[i]));
   return array;
+}
+
+/// Whether tensors shall lie on a guarded device; on the host where it is left open.
+std::shared_ptr<Device> to_device(Napi::Value guarded, const std::string& name) {
+  if (guarded.IsUndefined() || !to_boolean(guarded, name)) return nullptr;
+  return std::make_shared<GuardedDevice>();
 }
 
 int to_int(Napi::Value value, const std::string& name) {
@@ -59,24 +67,28 @@ Napi::Value edge_weight(const Napi::CallbackInfo& info) {
 
 Napi::Value latent_edge_weight(const Napi::CallbackInfo& info) {
   const std::int64_t cell = to_integer(info[1], "cell", 1, kMaxInt);
-  return from_tensor(info.Env(), diffbir::latent_edge_weight(to_tensor(info[0], "image"), cell));
+  const Tensor image = to_tensor(info[0], "image").to(to_device(info[2], "guarded"));
+  return from_tensor(info.Env(), diffbir::latent_edge_weight(image, cell).to_host());
 }
 
-/// A JavaScript function in place of the network; it runs on this thread, inside the sampler.
+/// A JavaScript function in place of the network; it runs on this thread, inside the sampler. What it gives is taken to
+/// where x is.
 Denoiser to_denoiser(Napi::Function call, const std::string& name) {
   return [call, name](const Tensor& x, float t) {
     const Napi::Env env = call.Env();
     const Napi::HandleScope scope(env);
-    return to_tensor(call.Call({from_tensor(env, x), Napi::Number::New(env, t)}), name + "()");
+    return to_tensor(call.Call({from_tensor(env, x.to_host()), Napi::Number::New(env, t)}), name + "()").to(x.device());
   };
 }
 
-Guidance to_guidance(Napi::Value value, const std::string& name) {
+/// Targets and weights are taken to `device`.
+Guidance to_guidance(Napi::Value value, const std::string& name, const std::shared_ptr<Device>& device) {
   if (value.IsNull()) return {};
   const Napi::Object object = to_object(value, name);
   if (object.Has("fidelity")) {
     const auto fidelity = static_cast<float>(field(object, name, "fidelity", to_number));
-    return fidelity_pull(fidelity, to_tensor(field(object, name, "target", to_function).Call({}), name + ".target()"));
+    const Tensor target = to_tensor(field(object, name, "target", to_function).Call({}), name + ".target()");
+    return fidelity_pull(fidelity, target.to(device));
   }
   GuidanceOptions options;
   options.scale = static_cast<float>(field(object, name, "scale", to_number));
@@ -87,26 +99,32 @@ Guidance to_guidance(Napi::Value value, const std::string& name) {
     const Napi::Function gradient = field(object, name, "gradient", to_function);
     const auto call = [gradient, name](const Tensor& latent) {
       const Napi::HandleScope scope(gradient.Env());
-      return to_tensor(gradient.Call({from_tensor(gradient.Env(), latent)}), name + ".gradient()");
+      const Napi::Value result = gradient.Call({from_tensor(gradient.Env(), latent.to_host())});
+      return to_tensor(result, name + ".gradient()").to(latent.device());
     };
     return rgb_mse_guidance(options, call, field(object, name, "values", to_integer, 1, kMaxInt));
   }
   const Napi::Function target = field(object, name, "target", to_function);
-  return latent_mse_guidance(options, [target, name] {
+  const auto call = [target, name, device] {
     const Napi::HandleScope scope(target.Env());
-    return to_tensor(target.Call({}), name + ".target()");
-  });
+    return to_tensor(target.Call({}), name + ".target()").to(device);
+  };
+  const bool is_weighted = object.Has("weight");
+  return latent_mse_guidance(options, call,
+                             is_weighted ? field(object, name, "weight", to_tensor).to(device) : Tensor());
 }
 
 Napi::Value sample(const Napi::CallbackInfo& info) {
   const std::string name = "options";
   const Napi::Object job = to_object(info[0], name);
   const NoiseSchedule schedule(field(job, name, "schedule", to_schedule_config));
-  RecordedNoise noise(field(job, name, "noise", to_tensors));
+  const std::shared_ptr<Device> device = field(job, name, "guarded", to_device);
+  RecordedNoise recorded(field(job, name, "noise", to_tensors));
+  NoiseOnDevice noise(recorded, device);
   SamplerOptions options;
   options.sampler = field(job, name, "sampler", to_text);
   options.steps = field(job, name, "steps", to_int);
-  options.guidance = field(job, name, "guidance", to_guidance);
+  options.guidance = to_guidance(job.Get("guidance"), name + ".guidance", device);
   options.edm = field(job, name, "edm", to_edm_options);
   options.parity = field(job, name, "parity", to_boolean);
   CfgOptions cfg{field(job, name, "cfgScale", to_number), field(job, name, "rescaleCfg", to_boolean)};
@@ -117,8 +135,8 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
       classifier_free_guidance(to_denoiser(field(job, name, "cond", to_function), name + ".cond"),
                                to_denoiser(field(job, name, "uncond", to_function), name + ".uncond"), cfg);
   std::vector<Tensor> latents;
-  options.on_step = [&](int, int, const Tensor& x) { latents.push_back(x); };
-  diffbir::sample(model, field(job, name, "x", to_tensor), schedule, options, noise);
+  options.on_step = [&](int, int, const Tensor& x) { latents.push_back(x.to_host()); };
+  diffbir::sample(model, field(job, name, "x", to_tensor).to(device), schedule, options, noise);
   return from_tensors(info.Env(), latents);
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <utility>
 
 #include "core/tensor.h"
 
@@ -20,6 +22,23 @@ class NoiseSource {
   /// A Brownian motion of this shape between the noise levels 0 <= sigma_min < sigma_max. The result must not outlive
   /// the source.
   virtual BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) = 0;
+};
+
+/// The numbers of another source, drawn on the host as ever and then taken to a device; of the host where it is null.
+class NoiseOnDevice : public NoiseSource {
+ public:
+  /// `source` must outlive this.
+  NoiseOnDevice(NoiseSource& source, std::shared_ptr<Device> device) : source_(source), device_(std::move(device)) {}
+  Tensor randn(const Shape& shape) override { return source_.randn(shape).to(device_); }
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override {
+    return [increment = source_.brownian(shape, sigma_min, sigma_max), device = device_](float sigma, float next) {
+      return increment(sigma, next).to(device);
+    };
+  }
+
+ private:
+  NoiseSource& source_;
+  std::shared_ptr<Device> device_;
 };
 
 }  // namespace diffbir

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <numbers>
 #include <utility>
 
+#include "core/each.h"
 #include "diffusion/kernels.h"
 
 namespace diffbir {
@@ -25,10 +25,7 @@ Denoiser classifier_free_guidance(Denoiser cond, PairDenoiser both, CfgOptions o
     if ((options.test_base_scale && whole_interval ? options.scale : scale) == 1) return cond(x, t);
     auto [prediction, unconditional] = both(x, t);
     require_same_shape(prediction, unconditional, "classifier-free guidance");
-    for (std::size_t i = 0; i < prediction.size(); ++i) {
-      float& value = prediction.data()[i];
-      value = guide(unconditional.data()[i], static_cast<float>(scale), value);
-    }
+    each(Guide{static_cast<float>(scale)}, prediction, unconditional, prediction);
     return std::move(prediction);
   };
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "core/each.h"
 #include "core/error.h"
 #include "diffusion/kernels.h"
 
@@ -15,9 +16,7 @@ namespace {
 Tensor predicted_noise(Parameterization parameterization, float signal, float sigma, const Tensor& x,
                        Tensor prediction) {
   if (parameterization == Parameterization::eps) return prediction;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    prediction.data()[i] = combine(signal, prediction.data()[i], sigma, x.data()[i]);
-  }
+  each(WeightedSum{signal, sigma}, prediction, prediction, x);
   return prediction;
 }
 
@@ -61,21 +60,14 @@ Tensor sample_ddim(const Denoiser& model, Tensor x, const NoiseSchedule& schedul
     const float next_sigma = std::sqrt(1.0F - ddim.alphas_prev[k]);
 
     Tensor eps = predicted_noise(schedule.config.parameterization, signal, sigma, x, model(x, t));
-    Tensor x0(x.shape());
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      x0.data()[i] = (x.data()[i] - sigma * eps.data()[i]) / signal;
-    }
+    Tensor x0 = map(OtherPart{sigma, signal}, x, eps);
     if (options.guidance) {
       options.guidance(x0, t, 1.0F);
       // What x holds beside the guided x0 is its noise: a step then goes as far towards the pull as in other samplers.
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        eps.data()[i] = (x.data()[i] - signal * x0.data()[i]) / sigma;
-      }
+      each(OtherPart{signal, sigma}, eps, x, x0);
     }
     noise.randn(x.shape());
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      x.data()[i] = combine(next_signal, x0.data()[i], next_sigma, eps.data()[i]);
-    }
+    each(WeightedSum{next_signal, next_sigma}, x, x0, eps);
     if (options.on_step) options.on_step(step, steps, x);
   }
   return x;

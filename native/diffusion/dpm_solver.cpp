@@ -6,6 +6,7 @@
 #include <deque>
 #include <utility>
 
+#include "core/each.h"
 #include "core/error.h"
 #include "diffusion/dpm_schedule.h"
 #include "diffusion/kernels.h"
@@ -26,9 +27,7 @@ class Integrand {
   /// x_0 or the noise in x, from what the network predicts at model time t.
   Tensor from_network(const Tensor& x, const Level& level, float t, Tensor prediction) const {
     if (parameterization_ == Parameterization::v) {
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        prediction.data()[i] = combine(level.alpha, prediction.data()[i], level.sigma, x.data()[i]);
-      }
+      each(WeightedSum{level.alpha, level.sigma}, prediction, prediction, x);
     }
     if (!of_x0_ && !options_.guidance) return prediction;
     Tensor x0 = solve(x, level.sigma, level.alpha, std::move(prediction));
@@ -47,7 +46,7 @@ class Integrand {
 
   /// (x - a other) / b: either part of x = alpha x_0 + sigma noise from the other.
   static Tensor solve(const Tensor& x, float a, float b, Tensor other) {
-    for (std::size_t i = 0; i < x.size(); ++i) other.data()[i] = (x.data()[i] - a * other.data()[i]) / b;
+    each(OtherPart{a, b}, other, x, other);
     return other;
   }
 
@@ -64,23 +63,15 @@ struct Phi {
   float three;
 };
 
-/// (a - b) * factor
-Tensor difference(const Tensor& a, const Tensor& b, float factor) {
-  Tensor result = a;
-  for (std::size_t i = 0; i < a.size(); ++i) result.data()[i] = factor * (a.data()[i] - b.data()[i]);
-  return result;
-}
+/// factor (a - b)
+Tensor difference(const Tensor& a, const Tensor& b, float factor) { return map(ScaledDifference{factor}, a, b); }
 
 /// target - factor d
-void subtract(Tensor& target, float factor, const Tensor& d) {
-  for (std::size_t i = 0; i < target.size(); ++i) target.data()[i] -= factor * d.data()[i];
-}
+void subtract(Tensor& target, float factor, const Tensor& d) { each(AddScaled{-factor}, target, target, d); }
 
 /// ratio x - factor m: the solution for a constant integrand m.
 Tensor first_order(const Tensor& x, float ratio, float factor, const Tensor& m) {
-  Tensor result = x;
-  for (std::size_t i = 0; i < x.size(); ++i) result.data()[i] = ratio * x.data()[i] - factor * m.data()[i];
-  return result;
+  return map(WeightedDifference{ratio, factor}, x, m);
 }
 
 /// Everything that is the same for every step of a run.

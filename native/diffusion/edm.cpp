@@ -2,9 +2,9 @@
 
 #include <array>
 #include <cmath>
-#include <cstddef>
 #include <utility>
 
+#include "core/each.h"
 #include "diffusion/edm_schedule.h"
 #include "diffusion/kernels.h"
 
@@ -50,12 +50,8 @@ Tensor sample_edm(EdmSolver solver, const Denoiser& model, Tensor x, const Noise
   const EdmDenoiser denoise = [&](const Tensor& noisy, float sigma) {
     const Preconditioning c(sigma, schedule.config.parameterization);
     const float t = levels.timestep(sigma);
-    Tensor scaled = noisy;
-    for (float& value : scaled.values()) value *= c.in;
-    Tensor denoised = model(scaled, t);
-    for (std::size_t i = 0; i < noisy.size(); ++i) {
-      denoised.data()[i] = combine(denoised.data()[i], c.out, noisy.data()[i], c.skip);
-    }
+    Tensor denoised = model(map(Scale{c.in}, noisy), t);
+    each(WeightedSum{c.out, c.skip}, denoised, denoised, noisy);
     if (options.guidance) options.guidance(denoised, t, 1.0F);
     return denoised;
   };
@@ -64,7 +60,7 @@ Tensor sample_edm(EdmSolver solver, const Denoiser& model, Tensor x, const Noise
   };
 
   const float scale = std::sqrt(1.0F + levels.sigmas.front() * levels.sigmas.front());
-  for (float& value : x.values()) value *= scale;
+  each(Scale{scale}, x, x);
   return solver(denoise, std::move(x), levels.sigmas, options.edm, noise, on_step);
 }
 

@@ -1,9 +1,9 @@
 #include <cmath>
 #include <cstddef>
 
-#include "diffusion/edm_kernels.h"
 #include "diffusion/edm_schedule.h"
 #include "diffusion/edm_solvers.h"
+#include "diffusion/edm_steps.h"
 
 namespace diffbir {
 

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstddef>
 
-#include "diffusion/edm_kernels.h"
 #include "diffusion/edm_solvers.h"
+#include "diffusion/edm_steps.h"
 
 namespace diffbir {
 
@@ -46,7 +46,7 @@ Tensor sample_heun(const EdmDenoiser& denoise, Tensor x, std::span<const float> 
       Tensor x_2 = x;
       advance(x_2, d, dt);
       const Tensor d_2 = slope(x_2, sigmas[i + 1], denoise(x_2, sigmas[i + 1]));
-      edm::update(d, d_2, [](float a, float b) { return (a + b) / 2; });
+      each(Mean{}, d, d, d_2);
     }
     advance(x, d, dt);
     on_step(static_cast<int>(i) + 1, x);

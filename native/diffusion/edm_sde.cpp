@@ -2,9 +2,9 @@
 #include <cstddef>
 #include <utility>
 
-#include "diffusion/edm_kernels.h"
 #include "diffusion/edm_schedule.h"
 #include "diffusion/edm_solvers.h"
+#include "diffusion/edm_steps.h"
 
 namespace diffbir {
 
@@ -31,8 +31,7 @@ Tensor sde_step(const Tensor& x, const Tensor& denoised, float t, float t_to, co
 /// The noise that a step h of -log sigma has in the exponential integrators 2M and 3M.
 void add_increment(Tensor& x, const Tensor& increment, float sigma_next, float h, const EdmOptions& options) {
   const float deviation = std::sqrt(-std::expm1(-2 * h * options.eta));
-  edm::update(x, increment,
-              [&](float value, float draw) { return value + draw * sigma_next * deviation * options.s_noise; });
+  edm::add_noise(x, increment, sigma_next, deviation, options.s_noise);
 }
 
 enum class Correction { midpoint, heun };
@@ -54,8 +53,7 @@ Tensor sample_2m_sde(Correction correction, const EdmDenoiser& denoise, Tensor x
       if (!old_denoised.empty()) {
         const float r = h_last / h;
         const float weight = (correction == Correction::heun ? gain / (-h - eta_h) + 1 : 0.5F * gain) * (1 / r);
-        edm::update(old_denoised, denoised, [](float old, float now) { return now - old; });
-        edm::advance(x, old_denoised, weight);
+        edm::advance(x, map(ScaledDifference{1}, denoised, old_denoised), weight);
       }
       if (options.eta != 0) add_increment(x, increment(sigmas[i], sigmas[i + 1]), sigmas[i + 1], h, options);
       h_last = h;
@@ -116,19 +114,10 @@ Tensor sample_dpmpp_3m_sde(const EdmDenoiser& denoise, Tensor x, std::span<const
       const float phi_2 = std::expm1(-h_eta) / h_eta + 1;
       const float r0 = h_1 / h;
       if (!denoised_2.empty()) {
-        const float r1 = h_2 / h;
         const float phi_3 = phi_2 / h_eta - 0.5F;
-        for (std::size_t k = 0; k < x.size(); ++k) {
-          const float d1_0 = (denoised.data()[k] - denoised_1.data()[k]) / r0;
-          const float d1_1 = (denoised_1.data()[k] - denoised_2.data()[k]) / r1;
-          const float d1 = d1_0 + (d1_0 - d1_1) * r0 / (r0 + r1);
-          const float d2 = (d1_0 - d1_1) / (r0 + r1);
-          x.data()[k] = x.data()[k] + phi_2 * d1 - phi_3 * d2;
-        }
+        each(ThirdOrderCorrection{phi_2, phi_3, r0, h_2 / h}, x, x, denoised, denoised_1, denoised_2);
       } else if (!denoised_1.empty()) {
-        for (std::size_t k = 0; k < x.size(); ++k) {
-          x.data()[k] = x.data()[k] + phi_2 * ((denoised.data()[k] - denoised_1.data()[k]) / r0);
-        }
+        each(SecondOrderCorrection{phi_2, r0}, x, x, denoised, denoised_1);
       }
       if (options.eta != 0) add_increment(x, increment(sigmas[i], sigmas[i + 1]), sigmas[i + 1], h, options);
       h_2 = std::exchange(h_1, h);

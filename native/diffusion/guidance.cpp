@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "core/each.h"
+#include "core/error.h"
 #include "diffusion/kernels.h"
 
 namespace diffbir {
@@ -19,22 +21,21 @@ Tensor mse_guidance_delta(const Tensor& pred, const Tensor& target, float scale)
   require_nchw(pred, "mse_guidance_delta");
   require_same_shape(pred, target, "mse_guidance_delta");
   const auto count = static_cast<float>(pred.dim(1) * pred.dim(2) * pred.dim(3));
-  Tensor delta(pred.shape());
-  for (std::size_t i = 0; i < delta.size(); ++i) {
-    delta.data()[i] = mse_descent(pred.data()[i], target.data()[i], count, kScaleUnit * scale);
-  }
-  return delta;
+  return map(MseDescent{count, kScaleUnit * scale}, pred, target);
 }
 
 Tensor weighted_mse_guidance_delta(const Tensor& pred, const Tensor& target, const Tensor& weight, float scale) {
   Tensor delta = mse_guidance_delta(pred, target, scale);
-  require_same_shape(weight, Tensor({pred.dim(0), 1, pred.dim(2), pred.dim(3)}), "weighted_mse_guidance_delta");
-  for (std::int64_t batch = 0; batch < delta.dim(0); ++batch) {
-    const auto weights = weight.plane(batch, 0);
-    for (std::int64_t channel = 0; channel < delta.dim(1); ++channel) {
-      const auto plane = delta.plane(batch, channel);
-      for (std::size_t i = 0; i < plane.size(); ++i) plane[i] *= weights[i];
-    }
+  if (weight.shape() != Shape{pred.dim(0), 1, pred.dim(2), pred.dim(3)} || weight.device() != pred.device()) {
+    throw Error(ErrorCode::internal, "Expected one weight a pixel for weighted_mse_guidance_delta but received " +
+                                         to_string(weight.shape()) + " for " + to_string(pred.shape()));
+  }
+  const auto area = static_cast<std::size_t>(pred.dim(2) * pred.dim(3));
+  const auto channels = static_cast<std::size_t>(pred.dim(1));
+  for (std::size_t place = 0; place < delta.size(); place += area) {
+    float* const plane = delta.data() + place;
+    const float* const weights = weight.data() + place / area / channels * area;
+    each_value(delta.device().get(), Product{}, area, plane, plane, weights);
   }
   return delta;
 }
@@ -45,8 +46,7 @@ Guidance guidance(const GuidanceOptions& options, GuidanceStep step) {
     const float time = t + 1;
     if (!(static_cast<float>(options.stop) < time && time < static_cast<float>(options.start))) return;
     for (int i = 0; i < options.repeat; ++i) {
-      const Tensor delta = step(pred_x0);
-      for (std::size_t j = 0; j < pred_x0.size(); ++j) pred_x0.data()[j] += delta.data()[j] * rescale;
+      each(AddScaled{rescale}, pred_x0, pred_x0, step(pred_x0));
     }
   };
 }
@@ -64,7 +64,7 @@ Guidance rgb_mse_guidance(const GuidanceOptions& options, DecodedGradient gradie
     Tensor delta = gradient(pred_x0);
     require_same_shape(delta, pred_x0, "the gradient of the decoded picture");
     require_finite(delta, "the gradient of the decoded picture");
-    for (float& value : delta.values()) value *= factor;
+    each(Scale{factor}, delta, delta);
     return delta;
   });
 }
@@ -73,9 +73,7 @@ Guidance fidelity_pull(float fidelity, Tensor target) {
   if (fidelity == 0) return {};
   return [share = fidelity * fidelity, target = std::move(target)](Tensor& pred_x0, float, float) {
     require_same_shape(pred_x0, target, "fidelity_pull");
-    for (std::size_t i = 0; i < pred_x0.size(); ++i) {
-      pred_x0.data()[i] = combine(1.0F - share, pred_x0.data()[i], share, target.data()[i]);
-    }
+    each(WeightedSum{1.0F - share, share}, pred_x0, pred_x0, target);
   };
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/each.h"
 #include "core/error.h"
 #include "diffusion/kernels.h"
 
@@ -79,22 +80,14 @@ Tensor NoiseSchedule::q_sample(const Tensor& x_start, std::int64_t t, const Tens
   require_same_shape(x_start, noise, "q_sample");
   const float signal = sqrt_alphas_cumprod[checked_timestep(t)];
   const float sigma = sqrt_one_minus_alphas_cumprod[checked_timestep(t)];
-  Tensor x(x_start.shape());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    x.data()[i] = combine(signal, x_start.data()[i], sigma, noise.data()[i]);
-  }
-  return x;
+  return map(WeightedSum{signal, sigma}, x_start, noise);
 }
 
 Tensor NoiseSchedule::velocity(const Tensor& x_start, std::int64_t t, const Tensor& noise) const {
   require_same_shape(x_start, noise, "velocity");
   const float signal = sqrt_alphas_cumprod[checked_timestep(t)];
   const float sigma = sqrt_one_minus_alphas_cumprod[checked_timestep(t)];
-  Tensor v(x_start.shape());
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    v.data()[i] = signal * noise.data()[i] - sigma * x_start.data()[i];
-  }
-  return v;
+  return map(WeightedDifference{signal, sigma}, noise, x_start);
 }
 
 }  // namespace diffbir

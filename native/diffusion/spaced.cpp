@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string>
 
+#include "core/each.h"
 #include "core/error.h"
 #include "diffusion/kernels.h"
 
@@ -87,21 +88,12 @@ Tensor SpacedSchedule::predict_x0(std::size_t k, const Tensor& x, const Tensor& 
   const bool eps = parameterization == Parameterization::eps;
   const float a = eps ? sqrt_recip_alphas_cumprod[k] : sqrt_alphas_cumprod[k];
   const float b = eps ? sqrt_recipm1_alphas_cumprod[k] : sqrt_one_minus_alphas_cumprod[k];
-  Tensor x0(x.shape());
-  for (std::size_t i = 0; i < x0.size(); ++i) {
-    x0.data()[i] = diffbir::predict_x0(a, x.data()[i], b, prediction.data()[i]);
-  }
-  return x0;
+  return map(WeightedDifference{a, b}, x, prediction);
 }
 
 Tensor SpacedSchedule::posterior_sample(std::size_t k, const Tensor& x0, const Tensor& x, const Tensor& noise) const {
   const float sigma = k == 0 ? 0.0F : std::sqrt(posterior_variance[k]);
-  Tensor sample(x.shape());
-  for (std::size_t i = 0; i < sample.size(); ++i) {
-    const float mean = combine(posterior_mean_coef1[k], x0.data()[i], posterior_mean_coef2[k], x.data()[i]);
-    sample.data()[i] = mean + sigma * noise.data()[i];
-  }
-  return sample;
+  return map(PosteriorSample{posterior_mean_coef1[k], posterior_mean_coef2[k], sigma}, x0, x, noise);
 }
 
 Tensor sample_spaced(const Denoiser& model, Tensor x, const NoiseSchedule& schedule, const SamplerOptions& options,

@@ -1,7 +1,6 @@
 #include "pipeline/controlled_unet.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <iterator>
 #include <set>
@@ -19,29 +18,27 @@ namespace {
 Tensor repeated(const Tensor& x, std::int64_t times) {
   Shape shape = x.shape();
   shape[0] *= times;
-  Tensor result(std::move(shape));
-  for (std::int64_t i = 0; i < times; ++i) std::ranges::copy(x.values(), result.data() + i * x.size());
+  Tensor result(std::move(shape), x.device());
+  for (std::int64_t i = 0; i < times; ++i) copy_values(x, 0, x.size(), result, i * x.size());
   return result;
 }
 
 /// [P,n,C] -> [P count,n,C]: every prompt `count` times.
 Tensor each_repeated(const Tensor& x, std::int64_t count) {
-  Tensor result({x.dim(0) * count, x.dim(1), x.dim(2)});
+  Tensor result({x.dim(0) * count, x.dim(1), x.dim(2)}, x.device());
   const std::size_t size = x.size() / static_cast<std::size_t>(x.dim(0));
-  for (std::int64_t i = 0; i < result.dim(0); ++i) {
-    std::copy_n(x.data() + i / count * size, size, result.data() + i * size);
-  }
+  for (std::int64_t i = 0; i < result.dim(0); ++i) copy_values(x, i / count * size, size, result, i * size);
   return result;
 }
 
 /// [P B,z,h,w], prompt after prompt, -> [B,P z,h,w].
 Tensor side_by_side(const Tensor& x, std::int64_t prompts) {
   const std::int64_t batch = x.dim(0) / prompts;
-  Tensor result({batch, prompts * x.dim(1), x.dim(2), x.dim(3)});
+  Tensor result({batch, prompts * x.dim(1), x.dim(2), x.dim(3)}, x.device());
   const auto size = static_cast<std::size_t>(x.dim(1) * x.dim(2) * x.dim(3));
   for (std::int64_t i = 0; i < x.dim(0); ++i) {
     const std::int64_t place = i % batch * prompts + i / batch;
-    std::copy_n(x.data() + i * size, size, result.data() + place * size);
+    copy_values(x, i * size, size, result, place * size);
   }
   return result;
 }
@@ -106,10 +103,7 @@ void ControlledUNet::release_pages() const noexcept {
 
 Tensor ControlledUNet::operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token) {
   Tensor prediction = predict(inputs, cache, token);
-  const auto is_finite = [](float value) { return std::isfinite(value); };
-  if (unet_spec_.precision == graph::Precision::float32 || std::ranges::all_of(prediction.values(), is_finite)) {
-    return prediction;
-  }
+  if (unet_spec_.precision == graph::Precision::float32 || all_finite(prediction)) return prediction;
   cache.clear();
   return predict_precisely(inputs, token);
 }

@@ -48,7 +48,7 @@ Guidance restoration_guidance(Autoencoder& autoencoder, const RestoreJob& job, c
     by_loss = rgb_guidance(autoencoder, job, image, c_img, token);
   } else if (applies) {
     by_loss = latent_mse_guidance(
-        job.guidance, [c_img] { return c_img; }, latent_weight(job, image, c_img));
+        job.guidance, [c_img] { return c_img; }, latent_weight(job, image, c_img).to(c_img.device()));
   }
   return one_after_other(std::move(by_loss), fidelity_pull(job.fidelity, c_img));
 }

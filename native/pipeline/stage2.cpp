@@ -84,9 +84,9 @@ Tensor embed(Stage2Networks& networks, std::span<const std::int32_t> tokens, Can
 /// Two prompts' embeddings [1,n,C] -> [2,n,C].
 Tensor one_after_the_other(const Tensor& first, const Tensor& second) {
   require_same_shape(first, second, "the prompts");
-  Tensor both({2, first.dim(1), first.dim(2)});
-  std::ranges::copy(first.values(), both.data());
-  std::ranges::copy(second.values(), both.data() + first.size());
+  Tensor both({2, first.dim(1), first.dim(2)}, first.device());
+  copy_values(first, 0, first.size(), both, 0);
+  copy_values(second, 0, second.size(), both, first.size());
   return both;
 }
 
@@ -94,12 +94,11 @@ Tensor one_after_the_other(const Tensor& first, const Tensor& second) {
 PairDenoiser split_prompts(Denoiser both) {
   return [both = std::move(both)](const Tensor& x, float t) {
     const Tensor predictions = both(x, t);
-    Pair pair{Tensor(x.shape()), Tensor(x.shape())};
+    Pair pair{zeros_like(x), zeros_like(x)};
     const std::size_t size = x.size() / static_cast<std::size_t>(x.dim(0));
-    for (std::int64_t item = 0; item < x.dim(0); ++item) {
-      const float* from = predictions.data() + 2 * item * size;
-      std::copy_n(from, size, pair.uncond.data() + item * size);
-      std::copy_n(from + size, size, pair.cond.data() + item * size);
+    for (std::size_t place = 0; place < x.size(); place += size) {
+      copy_values(predictions, 2 * place, size, pair.uncond, place);
+      copy_values(predictions, 2 * place + size, size, pair.cond, place);
     }
     return pair;
   };
@@ -120,13 +119,14 @@ Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const T
 
 void Trace::append(const std::string& name, const Tensor& value) {
   if (!enabled_) return;
-  Shape shape = value.shape();
+  const Tensor latent = value.to_host();
+  Shape shape = latent.shape();
   std::vector<float> values;
   if (const auto entry = tensors_.find(name); entry != tensors_.end()) {
     shape[0] += entry->second.dim(0);
     values = std::move(entry->second).release();
   }
-  values.insert(values.end(), value.values().begin(), value.values().end());
+  values.insert(values.end(), latent.values().begin(), latent.values().end());
   tensors_.insert_or_assign(name, Tensor(std::move(shape), std::move(values)));
 }
 

@@ -19,7 +19,7 @@ class Trace {
  public:
   explicit Trace(bool enabled) : enabled_(enabled) {}
   void record(const std::string& name, const Tensor& value) {
-    if (enabled_) tensors_.insert_or_assign(name, value);
+    if (enabled_) tensors_.insert_or_assign(name, value.to_host());
   }
   /// Appends a step's latent [1,C,h,w] to [steps,C,h,w].
   void append(const std::string& name, const Tensor& value);

@@ -394,7 +394,8 @@ export interface Primitives extends FacePrimitives {
   mseGuidanceDelta(pred: NativeTensor, target: NativeTensor, scale: number): NativeTensor;
   weightedMseGuidanceDelta(pred: NativeTensor, target: NativeTensor, weight: NativeTensor, scale: number): NativeTensor;
   edgeWeight(image: NativeTensor): NativeTensor;
-  latentEdgeWeight(image: NativeTensor, cell: number): NativeTensor;
+  /** `guarded` as in SampleOptions. */
+  latentEdgeWeight(image: NativeTensor, cell: number, guarded?: boolean): NativeTensor;
   /** Runs a sampler with JavaScript functions in place of the network: returns x after every step. */
   sample(options: SampleOptions): NativeTensor[];
   /** Runs one solver of the edm_ samplers over given noise levels: returns x after every step. */
@@ -467,7 +468,7 @@ export type GradientSpec = {
   readonly stop: number;
   readonly repeat: number;
 } & (
-  | { readonly target: () => NativeTensor }
+  | { readonly target: () => NativeTensor; readonly weight?: NativeTensor }
   | { readonly gradient: (latent: NativeTensor) => NativeTensor; readonly values: number }
 );
 
@@ -486,6 +487,8 @@ export interface SampleOptions {
   readonly cond: (x: NativeTensor, t: number) => NativeTensor;
   readonly uncond: (x: NativeTensor, t: number) => NativeTensor;
   readonly guidance: null | GradientSpec | { readonly fidelity: number; readonly target: () => NativeTensor };
+  /** With all tensors on a device made of guarded host memory (native/core/guarded_device.h); not on Windows. */
+  readonly guarded?: boolean;
 }
 
 export interface NativeNetwork {

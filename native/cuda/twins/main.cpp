@@ -2,8 +2,11 @@
 // device.
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
+#include <vector>
 
 #include "cuda/twins/twin.h"
 
@@ -14,8 +17,10 @@ int main() {
     std::printf("no CUDA device: %s\n", cudaGetErrorString(status));
     return 77;
   }
+  std::vector<diffbir::cuda::Twin> twins = diffbir::cuda::diffusion_twins();
+  std::ranges::move(diffbir::cuda::imaging_twins(), std::back_inserter(twins));
   int failures = 0;
-  for (const diffbir::cuda::Twin& twin : diffbir::cuda::imaging_twins()) {
+  for (const diffbir::cuda::Twin& twin : twins) {
     try {
       const double difference = twin.difference();
       const bool passes = difference <= twin.tolerance;

@@ -13,6 +13,7 @@ struct Twin {
   std::function<double()> difference;  // runs both; the largest absolute difference, infinite where sizes differ
 };
 
+std::vector<Twin> diffusion_twins();
 std::vector<Twin> imaging_twins();
 
 }  // namespace diffbir::cuda

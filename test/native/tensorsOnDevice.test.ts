@@ -1,0 +1,70 @@
+// Every sampler and every guidance with its tensors on a device that is made of guarded memory: what touches them past
+// the functions that a GPU has crashes, and the numbers are the host's, bit by bit.
+import { describe, expect, test } from 'vitest';
+import type { NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
+import { loadBinding } from '../../src/native/loadBinding';
+import { SAMPLERS } from '../../src/options/choices';
+
+const { primitives } = loadBinding();
+
+const EPS: ScheduleSpec = {
+  ...{ timesteps: 1000, linearStart: 0.00085, linearEnd: 0.012, zeroSnr: false },
+  parameterization: 'eps',
+};
+const V: ScheduleSpec = { ...EPS, zeroSnr: true, parameterization: 'v' };
+const SHAPE = [2, 4, 6, 5];
+const STEPS = 4;
+
+const numbers = (seed: bigint, shape: number[] = SHAPE): NativeTensor => {
+  const [data] = primitives.torchDraws(seed, [{ kind: 'randn', shape }]);
+  return { shape, data: data as Float32Array };
+};
+const x = numbers(1n);
+const target = numbers(2n);
+const network = (factor: number) => (at: NativeTensor, t: number) => ({
+  shape: at.shape,
+  data: at.data.map((value, i) => factor * value + 0.2 * Math.sin(i + t)),
+});
+
+const gradients = { scale: 0.01, start: 1001, stop: -1, repeat: 2 };
+const GUIDANCE: Record<string, SampleOptions['guidance']> = {
+  none: null,
+  latent: { ...gradients, target: () => target },
+  weighted: { ...gradients, target: () => target, weight: numbers(3n, [2, 1, 6, 5]) },
+  rgb: { ...gradients, gradient: (latent) => network(0.7)(latent, 3), values: 77 },
+  fidelity: { fidelity: 0.6, target: () => target },
+};
+
+/** What does not depend on the case. */
+const OPTIONS = {
+  ...{ x, steps: STEPS, parity: false, cfgScale: 3.7, rescaleCfg: true, cond: network(0.5), uncond: network(0.4) },
+  edm: { sChurn: 2, sTmin: 0, sTmax: 300, sNoise: 1.003, eta: 0.9, order: 3 },
+};
+
+function run(sampler: string, schedule: ScheduleSpec, guidance: SampleOptions['guidance'], guarded: boolean) {
+  const noise = Array.from({ length: 2 * STEPS }, (_, i) => numbers(BigInt(10 + i)));
+  return primitives.sample({ ...OPTIONS, sampler, schedule, guidance, guarded, noise });
+}
+
+describe.skipIf(process.platform === 'win32').each(SAMPLERS)('%s', (sampler) => {
+  test.each(Object.keys(GUIDANCE))('with guidance: %s', (name) => {
+    for (const schedule of [EPS, V]) {
+      const host = run(sampler, schedule, GUIDANCE[name] ?? null, false);
+      expect(host.length).toBeGreaterThan(1);
+      expect(run(sampler, schedule, GUIDANCE[name] ?? null, true)).toEqual(host);
+    }
+  });
+});
+
+test('the weights of edges', { skip: process.platform === 'win32' }, () => {
+  const image = numbers(4n, [2, 3, 16, 24]);
+  expect(primitives.latentEdgeWeight(image, 4, true)).toEqual(primitives.latentEdgeWeight(image, 4));
+});
+
+test('a latent that is not finite is found on a device, too', { skip: process.platform === 'win32' }, () => {
+  const nothing = (at: NativeTensor) => ({ shape: at.shape, data: at.data.map(() => Number.NaN) });
+  const options = { ...OPTIONS, sampler: 'spaced', schedule: EPS, guidance: null, noise: [target], guarded: true };
+  expect(() => primitives.sample({ ...options, cond: nothing, uncond: nothing })).toThrow(
+    /^Expected finite numbers in the latent after step 1 of 4 but found -?nan$/,
+  );
+});
