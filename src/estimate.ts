@@ -1,15 +1,17 @@
+import type { ChosenDevice } from './device/choose';
 import { expected } from './errors';
 import { type StageWork, workOf } from './estimate/work';
 import type { ImageInput, RawImage } from './image/types';
 import { inspect } from './inspect';
 import type { Internals } from './internals';
 import { noStage1, type OpenModel, openModel } from './loadModel';
+import { GPU_RESERVE } from './memory/gpu';
 import { planPicture } from './memory/planPicture';
 import { type WeightMemory, weightMemory } from './memory/weights';
 import type { NetworkSpec, RestoreJob } from './native/binding';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { type ResolvedOptions, resolveOptions } from './options/resolve';
-import type { OptionName } from './options/table';
+import { OPTIONS, type OptionName } from './options/table';
 import { validateOptions } from './options/validate';
 import { runTask } from './runTask';
 import { checkWorkSize, outputSize, type Size, workSize } from './workSize';
@@ -19,6 +21,7 @@ export const ESTIMATE_OPTIONS = [
   'model',
   'task',
   'threads',
+  'device',
   'nativeBinding',
   'precision',
   'stage',
@@ -46,6 +49,8 @@ export type EstimateOptions = Pick<RestoreOptions, (typeof ESTIMATE_OPTIONS)[num
 export interface Estimate {
   readonly model: string;
   readonly stage: 1 | 2;
+  /** What it would run on, and whose memory is meant. */
+  readonly device: ChosenDevice;
   readonly input: Size;
   readonly output: Size;
   /** What the networks work on: enlarged to the model's `minShortEdge` and padded to multiples of 64. */
@@ -61,19 +66,27 @@ export interface Estimate {
   readonly memory: WeightMemory & {
     /** Pictures, and the work of the network that needs most: what `memoryBudget` bounds. */
     readonly work: number;
-    /** Node.js and ONNX Runtime without a model, about. */
+    /** Node.js and ONNX Runtime without a model, about; on a GPU its libraries. */
     readonly base: number;
-    /** The sum: the highest resident memory to expect. */
+    /** The sum: the highest resident memory to expect, on a GPU of its own memory. */
     readonly peak: number;
   };
-  /** What the times stand on: GFLOP/s of a product of large matrices, measured just before. */
-  readonly speed: { readonly gflops: number; readonly threads: number };
-  /** Time of the restoration without loading the model. What else the machine does changes it, and small networks. */
-  readonly seconds: number;
+  /** What the times stand on: GFLOP/s of a product of large matrices, measured just before. Undefined on a GPU. */
+  readonly speed: Speed | undefined;
+  /**
+   * Time of the restoration without loading the model. What else the machine does changes it, and small networks. Undefined
+   * on a GPU, whose speed is not measured.
+   */
+  readonly seconds: number | undefined;
+}
+
+interface Speed {
+  readonly gflops: number;
+  readonly threads: number;
 }
 
 export interface StageEstimate extends Omit<StageWork, 'type'> {
-  readonly seconds: number;
+  readonly seconds: number | undefined;
 }
 
 /** Measured: Node.js 20 with sharp and ONNX Runtime 1.29, and the code of a session. */
@@ -94,7 +107,7 @@ const GAIN_OF_PORTABLE_INT8 = 0.5;
  * calibration of a third of a second. Reads the headers of the model's files; builds no network and decodes no picture.
  *
  * Rejects with InvalidOptionError (also for a `memoryBudget` that does not do), InvalidImageError, ManifestError,
- * CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND.
+ * CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND, DIFFBIR_NO_DEVICE.
  * @param input a picture file, or its size
  * @example
  * const { seconds, memory } = await estimate({ width: 1024, height: 768 }, { model: './diffbir-v2.1', steps: 20 });
@@ -107,8 +120,14 @@ export async function estimate(
   const { signal } = checked;
   const size = isSize(input) ? checkSize(input) : await inspect(input, signal ? { signal } : {});
   const { internals } = await import('./internals');
-  const model = await openModel(checked, internals);
+  const model = await openOn(checked, internals);
   return estimateWith(model, size, resolveOptions(...model.layers), await measure(model, internals, checked));
+}
+
+/** Opens a model for the device that the options name. */
+export async function openOn(options: RestoreOptions, internals: Internals): Promise<OpenModel> {
+  const { device = OPTIONS.device.default, nativeBinding } = options;
+  return openModel(options, internals, await internals.resolveDevices(device, nativeBinding));
 }
 
 /** The estimate for a model that is open already, at a speed that is known already. */
@@ -116,7 +135,7 @@ export function estimateWith(
   model: OpenModel,
   { width, height }: Size,
   options: ResolvedOptions,
-  gflops: number,
+  speed: Speed | undefined,
 ): Estimate {
   const stage = options.stage ?? model.stages;
   if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
@@ -128,31 +147,35 @@ export function estimateWith(
   const gain = options.precision === 'float32' ? 1 : hasFastInt8 ? GAIN_OF_INT8 : GAIN_OF_PORTABLE_INT8;
   const stages = workOf(model, { stage, size: input, tiles }, options, primitives).map(({ type, ...work }) => ({
     ...work,
-    seconds: work.flop / (gflops * 1e9 * shareOf(type, gain)),
+    seconds: speed && work.flop / (speed.gflops * 1e9 * shareOf(type, gain)),
   }));
   const weights = weightMemory(model.spec, keepNetworks);
+  const base = model.gpuWeights ? GPU_RESERVE : BASE;
   return {
     model: model.name,
     stage,
+    device: model.devices[0],
     input,
     output: { width: outputSize(width, options.upscale), height: outputSize(height, options.upscale) },
     work: workSize(input, options.upscale, minShortEdge),
     tiling: tileSizes(tiles),
     stages,
-    memory: { ...weights, work, base: BASE, peak: weights.mapped + weights.copied + work + BASE },
-    speed: { gflops, threads: options.threads },
-    seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
+    memory: { ...weights, work, base, peak: weights.mapped + weights.copied + work + base },
+    speed,
+    seconds: speed && stages.reduce((sum, { seconds = 0 }) => sum + seconds, 0),
   };
 }
 
-/** GFLOP/s of this machine with the threads that a restoration would have. */
-export function measure(
-  { layers }: OpenModel,
+/** Of this machine with the threads that a restoration would have; undefined for one on a GPU. */
+export async function measure(
+  { layers, gpuWeights }: OpenModel,
   { loadBinding }: Internals,
   { signal }: Pick<RestoreOptions, 'signal'>,
-): Promise<number> {
+): Promise<Speed | undefined> {
+  if (gpuWeights) return undefined;
   const { threads, nativeBinding } = resolveOptions(...layers);
-  return runTask(() => loadBinding(nativeBinding).measureSpeed(threads), undefined, signal);
+  const gflops = await runTask(() => loadBinding(nativeBinding).measureSpeed(threads), undefined, signal);
+  return { gflops, threads };
 }
 
 function tileSizes({ cleaner, encoder, decoder, diffusion }: RestoreJob['tiling']): Estimate['tiling'] {

@@ -1,6 +1,5 @@
 import { ITEM_SIZE } from './checkpoint/tensorEntry';
-import { type Estimate, estimateWith, measure } from './estimate';
-import { openModel } from './loadModel';
+import { type Estimate, estimateWith, measure, openOn } from './estimate';
 import type { ModelSource } from './models/manifest';
 import { elements, type NetworkRole, networksOf, parametersOf } from './models/networks';
 import type { DType, NetworkSpec } from './native/binding';
@@ -13,6 +12,7 @@ import { validateOptions } from './options/validate';
 export const INSPECT_MODEL_OPTIONS = [
   'task',
   'threads',
+  'device',
   'precision',
   'signal',
 ] as const satisfies readonly OptionName[];
@@ -55,7 +55,7 @@ const SIDE = 512;
  * Says what a model consists of, and what it takes to run it. Reads the headers of its files and measures the machine's
  * speed for a third of a second; builds no network.
  *
- * Rejects with InvalidOptionError, ManifestError, CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND.
+ * Rejects with InvalidOptionError, ManifestError, CheckpointError, AbortError, DIFFBIR_MODEL_NOT_FOUND, DIFFBIR_NO_DEVICE.
  * @param model folder of the model (with `model.json`), or a manifest object with its `root` folder
  * @example
  * const { networks, parameters, at512 } = await inspectModel('./diffbir-v2.1');
@@ -66,9 +66,9 @@ export async function inspectModel(
 ): Promise<ModelInspection> {
   const checked = { ...validateOptions(options, { only: INSPECT_MODEL_OPTIONS }), model };
   const { internals } = await import('./internals');
-  const open = await openModel(checked, internals);
+  const open = await openOn(checked, internals);
   const networks = networksOf(open.spec).map(([role, network]) => describe(role, network));
-  const gflops = await measure(open, internals, checked);
+  const speed = await measure(open, internals, checked);
   const { manifest } = open;
   return {
     name: open.name,
@@ -79,7 +79,7 @@ export async function inspectModel(
     networks,
     parameters: networks.reduce((sum, { parameters }) => sum + parameters, 0),
     bytes: networks.reduce((sum, { bytes }) => sum + bytes, 0),
-    at512: estimateWith(open, { width: SIDE, height: SIDE }, resolveOptions(...open.layers), gflops),
+    at512: estimateWith(open, { width: SIDE, height: SIDE }, resolveOptions(...open.layers), speed),
   };
 }
 

@@ -1,6 +1,6 @@
 import { readCheckpoint } from './checkpoint/readCheckpoint';
 import type { Device } from './device/parse';
-import { type ResolvedDevice, resolveDevice } from './device/resolve';
+import { type ResolvedDevices, resolveDevices } from './device/resolve';
 import type { CheckpointReader } from './models/modelSpec';
 import type { NativeBinding } from './native/binding';
 import { loadBinding } from './native/loadBinding';
@@ -11,9 +11,9 @@ export interface Internals {
   /** Opens the addon (the option `nativeBinding`, else the package's own) and ONNX Runtime. */
   loadBinding(nativeBinding?: string): NativeBinding;
   /** What the option `device` stands for on this machine. */
-  resolveDevice(device: Device, nativeBinding?: string): Promise<ResolvedDevice>;
+  resolveDevices(device: Device, nativeBinding?: string): Promise<ResolvedDevices>;
   readonly readCheckpoint: CheckpointReader;
   promptTokens(prompt: string): PromptTokens;
 }
 
-export const internals: Internals = { loadBinding, resolveDevice, readCheckpoint, promptTokens };
+export const internals: Internals = { loadBinding, resolveDevices, readCheckpoint, promptTokens };

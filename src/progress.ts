@@ -29,20 +29,12 @@ export function withFraction(
   };
 }
 
-/** The same for work of one stage, from `from` to `to`. */
+/** The same for work of one stage, or for loading, from `from` to `to`. */
 export function withStage(
   report: (progress: RestoreProgress) => void,
   from: number,
   to: number,
 ): (progress: NativeProgress) => void {
-  return ({ stage, step, steps }) =>
-    report({ stage, step, steps, fraction: from + ((to - from) * step) / Math.max(steps, 1) });
-}
-
-/** The same for loading, which fills the fraction up to `to`. */
-export function withLoadFraction(
-  report: (progress: RestoreProgress) => void,
-  to = 1,
-): (progress: NativeProgress) => void {
-  return (progress) => report({ ...progress, fraction: (to * progress.step) / Math.max(progress.steps, 1) });
+  return (progress) =>
+    report({ ...progress, fraction: from + ((to - from) * progress.step) / Math.max(progress.steps, 1) });
 }

@@ -71,10 +71,10 @@ function checkRun(model: LoadedModel, options: ResolvedOptions): 1 | 2 {
 function demandOf(opened: OpenPicture, stage: 1 | 2, model: LoadedModel, options: ResolvedOptions): Demand {
   const enlarged = model.faces && options.parity ? DETECTOR_SHORT_SIDE : 1;
   checkWorkSize(opened, options, Math.max(stage === 2 ? model.minShortEdge : 1, enlarged));
-  const { work: whole, reuse } = planPicture(opened, stage, model, options);
+  const { work: whole, reuse, keepNetworks } = planPicture(opened, stage, model, options);
   const work = planFaces(opened, stage, whole, model, options);
   const form = stage === 1 ? 'any' : reuse;
-  const isKept = keepsNetworks(model.copied, work, options);
+  const isKept = keepNetworks && keepsNetworks(model.copied, work, options);
   return { work, budget: options.memoryBudget * MIB, form: isKept ? form : undefined };
 }
 
@@ -271,7 +271,8 @@ function refusePrompts(options: ResolvedOptions, model: string): void {
 function notTheReference(precision: string): InvalidOptionError {
   return new InvalidOptionError(
     'parity',
-    `Expected false for parity but received true: this Restorer has precision ${precision}, the reference float32`,
+    `Expected false for parity but received true: this Restorer has precision ${precision}, and the reference float32, ` +
+      'with which it must be created',
   );
 }
 

@@ -13,7 +13,7 @@ import type { RestoreResult } from './restoreResult';
 
 /**
  * A loaded model: loading takes seconds and memory, so restore many pictures with one Restorer. Calls run on native
- * threads, as many at once as `concurrency` and `memoryBudget` allow; the event loop stays free. Those that wait start by
+ * threads, as many at once as `concurrency` and `memoryBudget` allow on each device; the event loop stays free. Those that wait start by
  * their `priority`, then by turns of their `caller`, then in the order they were made. Restorers of one process, also in
  * worker threads, share the networks that have the same files and `threads`; the last one that is disposed frees them.
  * @example
@@ -26,8 +26,8 @@ export class Restorer {
 
   /** @internal */
   constructor(private readonly model: LoadedModel) {
-    const { concurrency, queueLimit } = resolveOptions(...model.layers);
-    this.queue = new JobQueue(concurrency, limitOf('queueLimit', queueLimit));
+    const { queueLimit } = resolveOptions(...model.layers);
+    this.queue = new JobQueue(model.admission.size, limitOf('queueLimit', queueLimit));
   }
 
   /**
@@ -56,9 +56,19 @@ export class Restorer {
     return this.model.stages;
   }
 
-  /** What it runs on, and why: with `device: 'auto'` the reason says what keeps a GPU from being used. */
+  /** What it runs on, and why: with `device: 'auto'` the reason says what keeps a GPU from being used. Of several the first. */
   get device(): ChosenDevice {
-    return this.model.device;
+    return this.model.devices[0];
+  }
+
+  /** All that its pictures are spread over, in the order of the option `device`. */
+  get devices(): readonly ChosenDevice[] {
+    return this.model.devices;
+  }
+
+  /** How many pictures it works on at once: `concurrency` on each device. */
+  get capacity(): number {
+    return this.model.admission.size;
   }
 
   /**
@@ -81,8 +91,8 @@ export class Restorer {
 
   /**
    * Restores pictures, each as if it were alone: the same seed, whatever came before it. The results come in the order of
-   * the inputs. The next input is taken when the caller asks for a result, so that no more than `concurrency` results are
-   * in memory. A picture that fails does not stop the others: it comes with its error. When the caller leaves the loop,
+   * the inputs. The next input is taken when the caller asks for a result, so that no more than `capacity` results are in
+   * memory. A picture that fails does not stop the others: it comes with its error. When the caller leaves the loop,
    * what still runs is stopped.
    * Throws what concerns them all: InvalidOptionError, AbortError, DIFFBIR_DISPOSED.
    * @example

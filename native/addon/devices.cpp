@@ -16,6 +16,7 @@ Napi::Object from_device(Napi::Env env, const cuda::DeviceFacts& facts) {
   object.Set("totalBytes", static_cast<double>(facts.total_bytes));
   object.Set("freeBytes", static_cast<double>(facts.free_bytes));
   object.Set("multiprocessors", facts.multiprocessors);
+  object.Set("maxThreadsPerMultiprocessor", facts.max_threads_per_multiprocessor);
   return object;
 }
 

@@ -60,8 +60,8 @@ class Prober {
       return;
     }
     const std::string capability = std::to_string(properties.major) + "." + std::to_string(properties.minor);
-    result_.devices.push_back(
-        {index, properties.name, capability, total_bytes, free_bytes, properties.multiProcessorCount});
+    result_.devices.push_back({index, properties.name, capability, total_bytes, free_bytes,
+                               properties.multiProcessorCount, properties.maxThreadsPerMultiProcessor});
   }
 
   /// Whether a call succeeded; else keeps the first error.

@@ -15,6 +15,7 @@ struct DeviceFacts {
   std::uint64_t total_bytes;
   std::uint64_t free_bytes;
   int multiprocessors;
+  int max_threads_per_multiprocessor;
 };
 
 /// Why CUDA could not answer, in its own words.

@@ -44,25 +44,30 @@ function sizeIn(word: string): Size | undefined {
 }
 
 /** An estimate as text, without the name of the model. */
-export function shownEstimate({ stages, memory, tiling, work, speed, seconds }: Estimate): string {
+export function shownEstimate({ device, stages, memory, tiling, work, speed, seconds }: Estimate): string {
   const tile = { stage1: tiling.cleaner, encode: tiling.encoder, sample: tiling.diffusion, decode: tiling.decoder };
   const rows = stages.map(({ stage, tiles, passes, flop, seconds: time }) => [
     stage,
     tiles === 1 ? 'whole' : `${tiles} tiles of ${tile[stage]}`,
     `${passes}`,
     (flop / 1e9).toFixed(flop < 1e10 ? 2 : 0),
-    duration(time),
+    time === undefined ? '' : duration(time),
   ]);
   const { mapped, copied, base, peak } = memory;
   return [
     columns([
-      ['stage', `${pixels(work)}`, 'passes', 'GFLOP', 'about'],
+      ['stage', `${pixels(work)}`, 'passes', 'GFLOP', speed ? 'about' : ''],
       ...rows,
-      ['together', '', '', '', duration(seconds)],
+      ...(seconds === undefined ? [] : [['together', '', '', '', duration(seconds)]]),
     ]),
-    `  memory at most about ${mebibytes(peak)}: ${mebibytes(mapped)} mapped weights, ${mebibytes(copied)} other weights, ` +
-      `${mebibytes(memory.work)} work, ${mebibytes(base)} Node.js\n`,
-    `  an estimate at ${speed.gflops.toFixed(0)} GFLOP/s with ${speed.threads} threads\n`,
+    speed
+      ? `  memory at most about ${mebibytes(peak)}: ${mebibytes(mapped)} mapped weights, ${mebibytes(copied)} other weights, ` +
+        `${mebibytes(memory.work)} work, ${mebibytes(base)} Node.js\n`
+      : `  memory of ${device.provider}:${device.index} at most about ${mebibytes(peak)}: ${mebibytes(copied)} weights, ` +
+        `${mebibytes(memory.work)} work, ${mebibytes(base)} libraries\n`,
+    speed
+      ? `  an estimate at ${speed.gflops.toFixed(0)} GFLOP/s with ${speed.threads} threads\n`
+      : '  no estimate of time: the speed of a GPU is not measured\n',
   ].join('');
 }
 

@@ -18,7 +18,7 @@ import { UsageError } from './usageError';
 /** Loads the model; tests give another. */
 export type CreateRestorer = (
   options: RestoreOptions,
-) => Promise<Pick<Restorer, 'modelName' | 'stages' | 'restore' | 'dispose'>>;
+) => Promise<Pick<Restorer, 'modelName' | 'stages' | 'capacity' | 'restore' | 'dispose'>>;
 
 export interface Run {
   readonly plans: readonly Plan[];
@@ -38,14 +38,14 @@ export interface Run {
 
 type OnProgress = NonNullable<RestoreOptions['onProgress']>;
 
-/** Restores the pictures, as many at once as `concurrency` says; one that fails does not stop the others. */
+/** Restores the pictures, as many at once as `concurrency` says for each device; one that fails does not stop the others. */
 export async function restoreFiles(run: Run): Promise<ExitCode> {
   const { plans, options, signal, reporter } = run;
-  const { concurrency = OPTIONS.concurrency.default } = options;
   let failures = 0;
   const loading: OnProgress = (progress) => reporter.progress('loading the model', progress);
   const restorer = await run.createRestorer({ ...options, signal, onProgress: loading });
-  const onProgress = progressOf(run, concurrency);
+  const { capacity } = restorer;
+  const onProgress = progressOf(run, capacity);
   const left = [...plans.entries()];
   const restoreSome = async () => {
     for (let next = left.shift(); next && !signal.aborted; next = left.shift()) {
@@ -62,7 +62,7 @@ export async function restoreFiles(run: Run): Promise<ExitCode> {
   try {
     checkLike(run, restorer.modelName);
     checkSamples({ samples: options.samples ?? 1, noise: undefined }, options.stage ?? restorer.stages);
-    await Promise.all(Array.from({ length: concurrency }, restoreSome));
+    await Promise.all(Array.from({ length: capacity }, restoreSome));
   } finally {
     reporter.clear();
     await restorer.dispose();
@@ -72,9 +72,9 @@ export async function restoreFiles(run: Run): Promise<ExitCode> {
 }
 
 /** How far picture `i` is; where several run at once, how far all are. */
-function progressOf({ plans, reporter }: Run, concurrency: number): (i: number) => OnProgress {
+function progressOf({ plans, reporter }: Run, capacity: number): (i: number) => OnProgress {
   const count = plans.length;
-  if (concurrency === 1 || count === 1) {
+  if (capacity === 1 || count === 1) {
     const label = (i: number) => `${plans[i]?.input}${count > 1 ? ` (${i + 1} of ${count})` : ''}`;
     return (i) => (progress) => reporter.progress(label(i), progress);
   }

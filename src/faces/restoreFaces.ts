@@ -69,10 +69,11 @@ export function planFaces(
   model: LoadedModel,
   options: ResolvedOptions,
 ): number {
-  if (!model.faces) return whole;
-  const finding = findingBytes(size, model.faces, options);
+  const { faces } = model;
+  if (!faces) return whole;
+  const finding = findingBytes(size, { ...model, faces }, options);
   const face = { width: FACE_SIDE, height: FACE_SIDE };
-  const restoration = { ...model, footprint: model.faces.restoration };
+  const restoration = { ...model, footprint: faces.restoration };
   const { work } = planPicture(face, stage, restoration, { ...options, upscale: 1 });
   return Math.max(finding, options.maxFaces * FACE_BYTES + Math.max(work, whole));
 }

@@ -2,7 +2,7 @@ import { abortError, disposed } from '../jobQueue';
 import type { NativeModel } from '../native/binding';
 import type { Timed } from '../timeLimit';
 
-/** What a picture takes of the memory while it is restored, as it was planned. */
+/** What a picture takes of a device's memory while it is restored, as it was planned. */
 export interface Demand {
   /** Bytes of the picture and of the work of the networks. */
   readonly work: number;
@@ -23,39 +23,42 @@ interface Place {
   form: string | undefined;
 }
 
+/** Where a picture runs. */
+interface Entered {
+  readonly place: Place;
+  readonly floor: Floor;
+}
+
 interface Waiting {
   readonly demand: Demand;
-  enter(place: Place): void;
+  enter(entered: Entered): void;
   refuse(reason: unknown): void;
 }
 
 /**
- * Lets pictures in as far as memory allows: those that run at once, with the copied weights that they need, never take
- * more than the smallest of their budgets. Each is planned as if it were alone, so that what runs beside it does not change
- * its tiles; one that does not fit beside the others waits until it does, and those behind it wait too, so that many small
- * ones do not keep a large one out. A picture alone is always let in.
+ * Lets pictures in as far as memory allows: those that run at once on a device, with the copied weights that they need, never
+ * take more than the smallest of their budgets. Each is planned as if it were alone, so that what runs beside it does not
+ * change its tiles. It runs on the device that has least to do of those that have room; one that fits beside the others on
+ * none waits until it does, and those behind it wait too, so that many small ones do not keep a large one out. A picture
+ * alone is always let in.
  */
 export class Admission {
-  private readonly places: readonly Place[];
+  private readonly floors: readonly Floor[];
   private readonly waiting: Waiting[] = [];
   private closed = false;
 
   /**
-   * @param natives as many as pictures may run at once, of one spec
+   * @param natives for each device as many as pictures may run at once there, of one spec
    * @param copied bytes of the weights that one form of the networks copies
    * @param form of the networks that the models have open
    */
-  constructor(
-    natives: readonly NativeModel[],
-    private readonly copied: number,
-    form: Demand['form'],
-  ) {
-    this.places = natives.map((native) => ({ native, running: undefined, form }));
+  constructor(natives: readonly (readonly NativeModel[])[], copied: number, form: Demand['form']) {
+    this.floors = natives.map((own) => new Floor(own, copied, form));
   }
 
   /** How many pictures may run at once. */
   get size(): number {
-    return this.places.length;
+    return this.floors.reduce((sum, { places }) => sum + places.length, 0);
   }
 
   /**
@@ -63,9 +66,9 @@ export class Admission {
    * Rejects with AbortError when the signal fires while it waits, DIFFBIR_DISPOSED after `dispose`.
    */
   async run<T>(demand: Demand, { signal, paused }: Timed, work: (native: NativeModel) => Promise<T>): Promise<T> {
-    const place = await paused(() => this.enter(demand, signal));
+    const { place, floor } = await paused(() => this.enter(demand, signal));
     try {
-      await this.closeOtherForms();
+      await floor.closeOtherForms();
       return await work(place.native);
     } finally {
       place.running = undefined;
@@ -77,10 +80,10 @@ export class Admission {
   async dispose(): Promise<void> {
     this.closed = true;
     for (const entry of this.waiting.splice(0)) entry.refuse(disposed());
-    await Promise.all(this.places.map(({ native }) => native.dispose()));
+    await Promise.all(this.floors.flatMap(({ places }) => places.map(({ native }) => native.dispose())));
   }
 
-  private enter(demand: Demand, signal: AbortSignal | undefined): Promise<Place> {
+  private enter(demand: Demand, signal: AbortSignal | undefined): Promise<Entered> {
     if (this.closed) return Promise.reject(disposed());
     if (signal?.aborted) return Promise.reject(abortError(signal));
     return new Promise((resolve, reject) => {
@@ -91,9 +94,9 @@ export class Admission {
       };
       const entry: Waiting = {
         demand,
-        enter: (place) => {
+        enter: (entered) => {
           signal?.removeEventListener('abort', leave);
-          resolve(place);
+          resolve(entered);
         },
         refuse: (reason) => {
           signal?.removeEventListener('abort', leave);
@@ -109,22 +112,65 @@ export class Admission {
   /** Lets in those that have waited longest, as long as they fit. */
   private letIn(): void {
     for (let next = this.waiting[0]; next; next = this.waiting[0]) {
-      const { demand } = next;
-      const idle = this.places.filter(({ running }) => !running);
-      // One that has its networks open already, if there is one.
-      const place = idle.find(({ form }) => form === demand.form) ?? idle[0];
-      if (!place) return;
-      const form = demand.form === 'any' ? (place.form ?? 'none') : demand.form;
-      if (!this.fits(demand, form)) return;
+      const entered = this.take(next.demand);
+      if (!entered) return;
       this.waiting.shift();
-      place.running = demand;
-      place.form = form;
-      next.enter(place);
+      next.enter(entered);
     }
   }
 
+  private take(demand: Demand): Entered | undefined {
+    for (const floor of [...this.floors].sort((a, b) => a.running.length - b.running.length)) {
+      const place = floor.take(demand);
+      if (place) return { place, floor };
+    }
+    return undefined;
+  }
+}
+
+/** A device, and the models that are open there. */
+class Floor {
+  readonly places: readonly Place[];
+
+  constructor(
+    natives: readonly NativeModel[],
+    private readonly copied: number,
+    form: Demand['form'],
+  ) {
+    this.places = natives.map((native) => ({ native, running: undefined, form }));
+  }
+
+  get running(): readonly Demand[] {
+    return this.places.flatMap((place) => place.running ?? []);
+  }
+
+  /** A place for a picture, which runs there from now on; undefined if it does not fit now. */
+  take(demand: Demand): Place | undefined {
+    const idle = this.places.filter(({ running }) => !running);
+    // One that has its networks open already, if there is one.
+    const place = idle.find(({ form }) => form === demand.form) ?? idle[0];
+    if (!place) return undefined;
+    const form = demand.form === 'any' ? (place.form ?? 'none') : demand.form;
+    if (!this.fits(demand, form)) return undefined;
+    place.running = demand;
+    place.form = form;
+    return place;
+  }
+
+  /** Networks that nobody runs stay open only where they are those of somebody who does: then they take no memory. */
+  async closeOtherForms(): Promise<void> {
+    const forms = this.runningForms();
+    const idle = this.places.filter(({ running, form }) => !running && form !== undefined && !forms.has(form));
+    await Promise.all(
+      idle.map((place) => {
+        place.form = undefined;
+        return place.native.closeNetworks();
+      }),
+    );
+  }
+
   private fits(demand: Demand, form: Demand['form']): boolean {
-    const running = this.places.flatMap((place) => place.running ?? []);
+    const { running } = this;
     if (running.length === 0) return true;
     const forms = this.runningForms().add(form);
     if (forms.has(undefined)) return false;
@@ -135,17 +181,5 @@ export class Admission {
 
   private runningForms(): Set<Demand['form']> {
     return new Set(this.places.filter(({ running }) => running).map(({ form }) => form));
-  }
-
-  /** Networks that nobody runs stay open only where they are those of somebody who does: then they take no memory. */
-  private async closeOtherForms(): Promise<void> {
-    const forms = this.runningForms();
-    const idle = this.places.filter(({ running, form }) => !running && form !== undefined && !forms.has(form));
-    await Promise.all(
-      idle.map((place) => {
-        place.form = undefined;
-        return place.native.closeNetworks();
-      }),
-    );
   }
 }

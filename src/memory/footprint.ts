@@ -1,4 +1,6 @@
 import type { ModelSpec, NetworkSpec } from '../native/binding';
+import type { Provider } from '../native/devices';
+import { attentionBytes, GPU_FACTOR, MOST_VALUES, valueBytes } from './gpu';
 
 /**
  * Bytes that the networks need while they run, for each pixel that they work on. Estimated from the widths in the
@@ -16,6 +18,15 @@ export interface Footprint {
   readonly diffusion: number;
   /** What `reuse` keeps of one prompt from step to step, at most. */
   readonly features: { readonly encoder: number; readonly deep: number };
+  /** Of the decoder's gradient, which is computed on the CPU wherever the rest is. */
+  readonly gradient: number;
+  /** Of the autoencoder on a GPU, which takes pictures whole alone. */
+  readonly whole?: {
+    /** Pixels of a picture that its normalisations can count. */
+    readonly mostPixels: number;
+    /** Bytes of attention for each pair of latent cells. */
+    readonly perPair: number;
+  };
 }
 
 /** What the face networks need; the bytes of the detector for each pixel that it works on, of the parser for one face. */
@@ -29,6 +40,8 @@ export interface FaceFootprint {
 /** Bytes for each channel of the widest feature map: it, what it is made of and what becomes of it are there at once. */
 const AUTOENCODER_FACTOR = 24;
 const CLEANER_FACTOR = 32;
+/** Work of the decoder's gradient in that of the decoder. */
+const GRADIENT_FACTOR = 1.6;
 const DETECTOR_FACTOR = 16;
 /** The logits of its classes are as much as four channels. */
 const PARSER_FACTOR = 48;
@@ -36,33 +49,55 @@ const PARSER_LOGITS = 4;
 const FACE_PIXELS = 512 ** 2;
 /** In floats for each channel of the widest concatenation; the skip connections and their controls come on top. */
 const UNET_FACTOR = 6;
+const FLOAT = 4;
 /** Pixels of a latent cell. */
 export const CELL_PIXELS = 8 * 8;
 /** What a checkpoint is taken for that has none of the known keys: building its network will fail, with a better message. */
 const UNKNOWN_WIDTH = 64;
 
-export function footprintOf({ cleaner, stage2 }: Pick<ModelSpec, 'cleaner' | 'stage2'>): Footprint {
+/** Of networks, where they run. */
+export function footprintOf(spec: Pick<ModelSpec, 'cleaner' | 'stage2' | 'execution'>): Footprint {
+  const { cleaner, stage2, execution } = spec;
+  const scaled = scaleOf(execution.provider);
+  if (!stage2) {
+    const none = { encoder: 0, decoder: 0, diffusion: 0, features: { encoder: 0, deep: 0 }, gradient: 0 };
+    return { ...cleanerFootprint(cleaner, scaled(cleaner)), ...none };
+  }
+  const { vaeEncoder, vaeDecoder, unet } = stage2;
+  const [encoder, decoder] = [widest(vaeEncoder, 'encoder.down'), widest(vaeDecoder, 'decoder.up')];
   return {
-    ...cleanerFootprint(cleaner),
-    encoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeEncoder, 'encoder.down') : 0,
-    decoder: stage2 ? AUTOENCODER_FACTOR * widest(stage2.vaeDecoder, 'decoder.up') : 0,
-    ...(stage2
-      ? unetFootprint(stage2.unet, promptsAtOnce(stage2))
-      : { diffusion: 0, features: { encoder: 0, deep: 0 } }),
+    ...cleanerFootprint(cleaner, scaled(cleaner)),
+    encoder: AUTOENCODER_FACTOR * encoder * scaled(vaeEncoder),
+    decoder: AUTOENCODER_FACTOR * decoder * scaled(vaeDecoder),
+    ...unetFootprint(unet, promptsAtOnce(stage2), scaled(unet)),
+    gradient: GRADIENT_FACTOR * AUTOENCODER_FACTOR * decoder,
+    ...wholeFootprint(Math.max(encoder, decoder), execution.provider),
   };
+}
+
+function wholeFootprint(width: number, provider: Provider): Pick<Footprint, 'whole'> {
+  if (provider === 'cpu') return {};
+  return { whole: { mostPixels: Math.floor(MOST_VALUES / width), perPair: attentionBytes(provider) } };
+}
+
+/** What a network needs in that of the same network in float32 on the CPU. */
+function scaleOf(provider: Provider): (network: NetworkSpec) => number {
+  if (provider === 'cpu') return () => 1;
+  return ({ precision }) => (GPU_FACTOR * valueBytes(precision, provider)) / FLOAT;
 }
 
 export function faceFootprintOf(spec: ModelSpec): FaceFootprint | undefined {
   const { faces } = spec;
   if (!faces) return undefined;
+  const scaled = scaleOf(spec.execution.provider);
   // The first convolution works at a quarter of the area, the first layer at a sixteenth.
   const first = (shapesOf(faces.detector)('body.conv1')?.[0] ?? UNKNOWN_WIDTH) / 4;
   const second = (shapesOf(faces.detector)('body.layer1.0.conv3')?.[0] ?? 4 * UNKNOWN_WIDTH) / 16;
   const parser = shapesOf(faces.parser)('encoder.0.conv2d')?.[0] ?? UNKNOWN_WIDTH;
   return {
-    restoration: { ...footprintOf(spec), ...cleanerFootprint(faces.cleaner) },
-    detector: DETECTOR_FACTOR * Math.max(first, second),
-    parser: PARSER_FACTOR * (parser + PARSER_LOGITS) * FACE_PIXELS,
+    restoration: { ...footprintOf(spec), ...cleanerFootprint(faces.cleaner, scaled(faces.cleaner)) },
+    detector: DETECTOR_FACTOR * Math.max(first, second) * scaled(faces.detector),
+    parser: PARSER_FACTOR * (parser + PARSER_LOGITS) * FACE_PIXELS * scaled(faces.parser),
   };
 }
 
@@ -83,12 +118,13 @@ function widest(network: NetworkSpec, levels: string): number {
   }
 }
 
-/** Two in 8 bits (native/pipeline/controlled_unet.h), where there are prompts. */
+/** Two in 8 and in 16 bits (native/pipeline/controlled_unet.h), where there are prompts. */
 function promptsAtOnce({ unet, textEncoder }: NonNullable<ModelSpec['stage2']>): number {
-  return unet.precision === 'int8' && textEncoder ? 2 : 1;
+  return (unet.precision ?? 'float32') !== 'float32' && textEncoder ? 2 : 1;
 }
 
-function unetFootprint(unet: NetworkSpec, prompts: number): Pick<Footprint, 'diffusion' | 'features'> {
+/** `scale` is of what the network has inside: what goes in and comes out, controls and features, is in float32 always. */
+function unetFootprint(unet: NetworkSpec, prompts: number, scale: number): Pick<Footprint, 'diffusion' | 'features'> {
   const shape = shapesOf(unet);
   // Every input block leaves a skip connection, and the ControlNet a control of the same size for it.
   let skips = 0;
@@ -106,19 +142,24 @@ function unetFootprint(unet: NetworkSpec, prompts: number): Pick<Footprint, 'dif
   for (const [block, area] of areas.reverse().entries()) {
     widestInput = Math.max(widestInput, (shape(`output_blocks.${block}.0.in_layers.2`)?.[1] ?? 0) * area);
   }
-  const bytes = (floats: number) => (4 * floats) / CELL_PIXELS;
+  const bytes = (floats: number) => (FLOAT * floats) / CELL_PIXELS;
+  const inside = bytes(skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS);
   return {
-    diffusion: prompts * bytes(2 * skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS),
+    diffusion: prompts * (scale * inside + bytes(skips)),
     // What the deeper blocks give is a part of the widest concatenation.
     features: { encoder: bytes(2 * skips), deep: bytes(fullSize + widestInput) },
   };
 }
 
-/** A restoration network is widest where it makes the pixels of its output. */
-function cleanerFootprint(cleaner: NetworkSpec): Pick<Footprint, 'cleaner' | 'cleanerScale'> {
+function cleanerFootprint(cleaner: NetworkSpec, scale: number): Pick<Footprint, 'cleaner' | 'cleanerScale'> {
+  const { width, cleanerScale } = cleanerWidth(cleaner);
+  return { cleaner: CLEANER_FACTOR * width * scale, cleanerScale };
+}
+
+/** A restoration network is widest where it makes the pixels of its output: channels for each pixel of its input. */
+function cleanerWidth(cleaner: NetworkSpec): { readonly width: number; readonly cleanerScale: number } {
   const shape = shapesOf(cleaner);
-  if (cleaner.type === 'scunet')
-    return { cleaner: CLEANER_FACTOR * (shape('m_head.0')?.[0] ?? UNKNOWN_WIDTH), cleanerScale: 1 };
+  if (cleaner.type === 'scunet') return { width: shape('m_head.0')?.[0] ?? UNKNOWN_WIDTH, cleanerScale: 1 };
   if (cleaner.type === 'srvgg') {
     // The last convolution makes 3 scale^2 channels, which are then shuffled into pixels.
     const channels = Math.max(
@@ -127,14 +168,14 @@ function cleanerFootprint(cleaner: NetworkSpec): Pick<Footprint, 'cleaner' | 'cl
     );
     const cleanerScale = Math.max(1, Math.round(Math.sqrt((shape(`body.${channels}`)?.[0] ?? 3) / 3)));
     const width = (shape('body.0')?.[0] ?? UNKNOWN_WIDTH) + 3 * cleanerScale ** 2;
-    return { cleaner: CLEANER_FACTOR * width, cleanerScale };
+    return { width, cleanerScale };
   }
   const width = shape('conv_last')?.[1] ?? UNKNOWN_WIDTH;
-  if (cleaner.type === 'swinir') return { cleaner: CLEANER_FACTOR * width, cleanerScale: 1 };
+  if (cleaner.type === 'swinir') return { width, cleanerScale: 1 };
   const doublings = cleaner.weights.tensors.filter(({ name }) => /(upconv|conv_up)\d\.weight$/.test(name)).length;
   const unshuffle = Math.sqrt((shape('conv_first')?.[1] ?? 3) / 3);
   const cleanerScale = Math.max(1, 2 ** doublings / unshuffle);
-  return { cleaner: CLEANER_FACTOR * width * cleanerScale ** 2, cleanerScale };
+  return { width: width * cleanerScale ** 2, cleanerScale };
 }
 
 function isConvolution({ name, shape }: { name: string; shape: readonly number[] }): boolean {

@@ -2,6 +2,7 @@ import { InvalidOptionError } from '../errors';
 import type { ResolvedOptions } from '../options/resolve';
 import { outputSize, type Size } from '../workSize';
 import type { FaceFootprint } from './footprint';
+import type { PlannedModel } from './planTiles';
 
 const MIB = 2 ** 20;
 
@@ -16,6 +17,9 @@ const LEAST_PIXELS = 256 ** 2;
 /** The detector enlarges a picture whose short side is below this, with `parity` however long the other is. */
 export const DETECTOR_SHORT_SIDE = 640;
 
+/** What is planned for: a loaded model. */
+type FacesModel = Pick<PlannedModel, 'gpuWeights'> & { readonly faces: FaceFootprint | undefined };
+
 export type FacePlanOptions = Pick<ResolvedOptions, 'upscale' | 'parity' | 'memoryBudget'>;
 
 /**
@@ -25,12 +29,13 @@ export type FacePlanOptions = Pick<ResolvedOptions, 'upscale' | 'parity' | 'memo
  */
 export function planDetector(
   size: Size,
-  { faces }: { readonly faces: FaceFootprint | undefined },
+  { faces, gpuWeights }: FacesModel,
   { upscale, parity, memoryBudget }: FacePlanOptions,
 ): number {
   if (parity || !faces) return Number.MAX_SAFE_INTEGER;
   const { held, perPixel, pasting } = bytesOf(size, faces, upscale);
-  const needed = Math.max(held + perPixel * LEAST_PIXELS, pasting);
+  const weights = gpuWeights?.all ?? 0;
+  const needed = weights + Math.max(held + perPixel * LEAST_PIXELS, pasting);
   if (needed > memoryBudget * MIB) {
     throw new InvalidOptionError(
       'memoryBudget',
@@ -38,12 +43,17 @@ export function planDetector(
         `for and pasted in ${outputSize(size.width, upscale)} x ${outputSize(size.height, upscale)} pixels`,
     );
   }
-  return Math.floor((memoryBudget * MIB - held) / perPixel);
+  return Math.floor((memoryBudget * MIB - weights - held) / perPixel);
 }
 
 /** Bytes that are needed while faces are looked for or pasted. Throws as planDetector does. */
-export function findingBytes(size: Size, faces: FaceFootprint, options: FacePlanOptions): number {
-  const most = planDetector(size, { faces }, options);
+export function findingBytes(
+  size: Size,
+  model: FacesModel & { readonly faces: FaceFootprint },
+  options: FacePlanOptions,
+): number {
+  const most = planDetector(size, model, options);
+  const { faces } = model;
   const { held, perPixel, pasting } = bytesOf(size, faces, options.upscale);
   const [width, height] = [outputSize(size.width, options.upscale), outputSize(size.height, options.upscale)];
   const enlarged = Math.max(1, DETECTOR_SHORT_SIDE / Math.min(width, height));

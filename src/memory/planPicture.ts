@@ -1,3 +1,4 @@
+import { InvalidOptionError } from '../errors';
 import type { RestoreJob } from '../native/binding';
 import type { ResolvedOptions } from '../options/resolve';
 import { reuseOf } from '../speed';
@@ -12,12 +13,37 @@ export interface PicturePlan extends Pick<RestoreJob, 'tiling' | 'reuse' | 'reus
   readonly warnings: readonly string[];
 }
 
+type Model = PlannedModel & { readonly copied: number };
+type Options = ResolvedOptions & Pick<PlanOptions, 'held'>;
+
+/** Of the weights of v2.1: smaller tiles show the diffusion model too little, so that networks rather make room for them. */
+const LEAST_TILE = 512;
+
 /** The plan for one way of a picture through the stages. Throws as planTiles does. */
-export function planPicture(
+export function planPicture(size: Size, stage: 1 | 2, model: Model, options: Options): PicturePlan {
+  const kept = keptPlan(size, stage, model, options);
+  return kept ?? plan(size, stage, model, { ...options, keepNetworks: false });
+}
+
+/** With all networks open. Undefined on a GPU, where their weights are in the budget, if that leaves the picture too little. */
+function keptPlan(size: Size, stage: 1 | 2, model: Model, options: Options): PicturePlan | undefined {
+  if (!model.gpuWeights || options.parity) return plan(size, stage, model, options);
+  try {
+    const kept = plan(size, stage, model, options);
+    const { tile } = kept.tiling.diffusion;
+    const isSmall = options.tiling.diffusion === 0 && tile > 0 && tile < LEAST_TILE;
+    return kept.keepNetworks && !isSmall ? kept : undefined;
+  } catch (error) {
+    if (error instanceof InvalidOptionError && error.option === 'memoryBudget') return undefined;
+    throw error;
+  }
+}
+
+function plan(
   size: Size,
   stage: 1 | 2,
-  model: PlannedModel & { readonly copied: number },
-  options: ResolvedOptions & Pick<PlanOptions, 'held'>,
+  model: Model,
+  options: Options & Pick<PlanOptions, 'keepNetworks'>,
 ): PicturePlan {
   const tiling = planTiles(size, stage, model, options);
   const warnings: string[] = [];
@@ -28,5 +54,6 @@ export function planPicture(
     reuse = 'none';
   }
   const work = (options.held ?? 0) + peakBytes(size, stage, model, options, tiling, reuse);
-  return { tiling, reuse, reuseInterval, work, keepNetworks: keepsNetworks(model.copied, work, options), warnings };
+  const keepNetworks = (options.keepNetworks ?? true) && keepsNetworks(model.copied, work, options);
+  return { tiling, reuse, reuseInterval, work, keepNetworks, warnings };
 }

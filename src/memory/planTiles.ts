@@ -1,8 +1,11 @@
-import { InvalidOptionError } from '../errors';
+import { InvalidImageError, InvalidOptionError } from '../errors';
 import type { RestoreJob } from '../native/binding';
 import type { ResolvedOptions } from '../options/resolve';
 import { type Size, workSize } from '../workSize';
+import { defaultMemoryBudget } from './budget';
 import { CELL_PIXELS, type Footprint } from './footprint';
+import { MOST_TILES_AT_ONCE } from './gpu';
+import type { GpuWeights } from './weights';
 
 type Tiles = RestoreJob['tiling'];
 
@@ -19,8 +22,7 @@ const LARGEST_ATTENDED = 1024;
 /** Tiles of the autoencoder overlap by this on each side (native/pipeline/networks.cpp), in pixels. */
 const ENCODER_OVERLAP = 32;
 const DECODER_OVERLAP = 11 * 8;
-/** Work of the decoder's gradient in that of the decoder, and how often its attention is in memory. */
-const GRADIENT_FACTOR = 1.6;
+/** How often the decoder's attention is in memory in its gradient. */
 const GRADIENT_ATTENTIONS = 4;
 /** Each tile in lock-step has a thread. */
 const MOST_AT_ONCE = 256;
@@ -40,37 +42,50 @@ export interface PlannedModel {
   readonly footprint: Footprint;
   /** Stage 2 enlarges pictures with a shorter side, in pixels. */
   readonly minShortEdge: number;
+  /** What lies in a GPU's memory beside the work; undefined on the CPU, where the budget is for the work alone. */
+  readonly gpuWeights?: GpuWeights | undefined;
 }
 
 export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' | 'memoryBudget' | 'guidance'> & {
   /** Bytes that the caller holds beside this picture. @default 0 */
   readonly held?: number;
+  /** On a GPU: whether all networks are open, or those of one stage. @default true */
+  readonly keepNetworks?: boolean;
 };
 
 /**
  * Sizes of tiles for a picture of `size` pixels, so that its restoration needs at most `memoryBudget`: the picture whole
- * where it fits, else the largest tiles that do. What the caller gave in `tiling` stays as it is, and `parity` leaves
- * everything to the caller, as the reference does.
- * Throws InvalidOptionError for a budget that the smallest tiles exceed, or guidance in rgb space, which has none, and for
- * a stride that would leave gaps.
+ * where it fits, else the largest tiles that do, and on a GPU as many of them in one call as fit. What the caller gave in
+ * `tiling` stays as it is, and `parity` leaves everything to the caller, as the reference does.
+ *
+ * On a GPU the autoencoder takes pictures whole alone: the group statistics of several tiles come from an operator of the
+ * CPU, and with statistics of its own each tile has another brightness than its neighbours.
+ * Throws InvalidOptionError for a budget that the smallest tiles exceed, or what has none (guidance in rgb space, the
+ * autoencoder on a GPU), and for a stride that would leave gaps; InvalidImageError for what no GPU can take whole.
  */
 export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions): Tiles {
   const { tiling, parity } = options;
+  const stages = new Stages(size, stage, model, options);
+  const batch = tiling.batch || 1;
   if (parity) {
-    const { encoder, decoder, batch } = tiling;
+    for (const half of stage === 2 ? HALVES : []) stages.checkWhole(half);
+    const { encoder, decoder } = tiling;
     const diffusion = pair(tiling, 'diffusion');
     return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion, batch, ...AT_ONCE };
   }
-  const stages = new Stages(size, stage, model, options);
-  const cleaner = tiling.cleaner ? pair(tiling, 'cleaner') : pair(tiling, 'cleaner', stages.cleaner());
   if (stage === 1) {
-    return { cleaner, encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 }, batch: tiling.batch, ...AT_ONCE };
+    const cleaner = stages.pairOf('cleaner');
+    const none = { encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 } };
+    return { cleaner, ...none, batch: stages.planBatch({ cleaner }), ...AT_ONCE };
   }
   if (options.guidance.scale !== 0 && options.guidance.space === 'rgb') stages.requireGradient();
-  const diffusion = tiling.diffusion ? pair(tiling, 'diffusion') : pair(tiling, 'diffusion', stages.diffusion());
-  const [encoder, encoderAtOnce] = stages.autoencoder('encoder', tiling.encoder);
-  const [decoder, decoderAtOnce] = stages.autoencoder('decoder', tiling.decoder);
-  return { cleaner, encoder, decoder, diffusion, batch: tiling.batch, encoderAtOnce, decoderAtOnce };
+  const [encoder, encoderAtOnce] = stages.autoencoder('encoder');
+  const [decoder, decoderAtOnce] = stages.autoencoder('decoder');
+  const diffusion = stages.pairOf('diffusion');
+  stages.retain(diffusion.tile);
+  const cleaner = stages.pairOf('cleaner');
+  const planned = stages.planBatch({ cleaner, diffusion });
+  return { cleaner, encoder, decoder, diffusion, batch: planned, encoderAtOnce, decoderAtOnce };
 }
 
 /** What the memory of sampling depends on beside the tiles. */
@@ -88,7 +103,7 @@ export function peakBytes(
   tiles: Tiles,
   reuse: RestoreJob['reuse'],
 ): number {
-  const stages = new Stages(size, stage, model, options);
+  const stages = new Stages(size, stage, model, options).with(tiles);
   const parts = [stages.peak('cleaner', tiles.cleaner.tile, false)];
   if (stage === 2) {
     parts.push(stages.peak('encoder', tiles.encoder, tiles.encoderAtOnce));
@@ -106,11 +121,18 @@ export function featuresFit(
   tiles: Tiles,
   reuse: 'encoder' | 'deep',
 ): boolean {
-  const peak = new Stages(size, 2, model, options).sampling(tiles, options, reuse);
-  return peak <= options.memoryBudget * MIB - (options.held ?? 0);
+  const stages = new Stages(size, 2, model, options).with(tiles);
+  return stages.sampling(tiles, options, reuse) <= stages.budget('diffusion');
 }
 
 type Part = 'cleaner' | 'encoder' | 'diffusion' | 'decoder';
+const HALVES = ['encoder', 'decoder'] as const;
+type Half = (typeof HALVES)[number];
+
+const WHOLE_ON_GPUS = "the autoencoder takes it whole on a GPU, and in tiles with device: 'cpu'";
+
+/** A tile of this size is the picture. */
+const WHOLE = Number.POSITIVE_INFINITY;
 
 /** What one picture leaves of the budget, stage by stage. */
 class Stages {
@@ -119,63 +141,135 @@ class Stages {
   private readonly seen: Size;
   private readonly input: number;
   private readonly footprint: Footprint;
+  /** Of a GPU whose networks stay open. */
+  private readonly keeps: boolean;
+  /** Tiles in one call. */
+  private batch: number;
+  /**
+   * Bytes that UNet and ControlNet do not give back while they are open on a GPU, so that the next step need not ask for
+   * them again (native/runtime/network.h): those that the other stages cannot have.
+   */
+  private retained = 0;
 
   constructor(
     size: Size,
     private readonly stage: 1 | 2,
-    { footprint, minShortEdge }: PlannedModel,
+    private readonly model: PlannedModel,
     private readonly options: PlanOptions,
   ) {
-    this.footprint = footprint;
-    this.work = workSize(size, options.upscale, stage === 2 ? minShortEdge : 1);
-    this.seen = footprint.cleanerScale > 1 ? size : this.work;
+    this.footprint = model.footprint;
+    this.work = workSize(size, options.upscale, stage === 2 ? model.minShortEdge : 1);
+    this.seen = this.footprint.cleanerScale > 1 ? size : this.work;
     this.input = area(size);
+    this.keeps = model.gpuWeights !== undefined && (options.keepNetworks ?? true);
+    this.batch = options.tiling.batch || 1;
   }
 
-  cleaner(): number {
-    const bytes = (tile: number) => this.needed('cleaner', tile);
-    return this.largest(this.seen, this.free('cleaner'), LARGEST, Number.POSITIVE_INFINITY, bytes);
+  /** As they were planned. */
+  with({ diffusion, batch }: Tiles): this {
+    this.batch = batch;
+    if (this.stage === 2) this.retain(diffusion.tile);
+    return this;
   }
 
-  diffusion(): number {
-    const bytes = (tile: number) => this.needed('diffusion', tile);
-    return this.largest(this.work, this.free('diffusion'), LARGEST_ATTENDED, MOST_ATTENDED, bytes);
+  retain(tile: number): void {
+    if (this.keeps) this.retained = this.needed('diffusion', tile || WHOLE);
+  }
+
+  pairOf(part: 'cleaner' | 'diffusion'): Tiles['cleaner'] {
+    return this.options.tiling[part]
+      ? pair(this.options.tiling, part)
+      : pair(this.options.tiling, part, this.tile(part));
+  }
+
+  private tile(part: 'cleaner' | 'diffusion'): number {
+    const bytes = (tile: number) => this.needed(part, tile);
+    return part === 'cleaner'
+      ? this.largest(this.seen, this.room(part), LARGEST, WHOLE, bytes)
+      : this.largest(this.work, this.room(part), LARGEST_ATTENDED, MOST_ATTENDED, bytes);
+  }
+
+  /** Tiles in one call, as they were given or, on a GPU, as many as fit: it has more to do at a time then. */
+  planBatch({ cleaner, diffusion }: { cleaner: Tiles['cleaner']; diffusion?: Tiles['diffusion'] }): number {
+    if (this.options.tiling.batch || !this.model.gpuWeights) return this.batch;
+    const most = Math.max(windows(this.seen, cleaner), diffusion ? windows(this.work, diffusion) : 1);
+    for (this.batch = Math.min(most, MOST_TILES_AT_ONCE); this.batch > 1; this.batch--) {
+      if (diffusion) this.retain(diffusion.tile);
+      const fits = (part: 'cleaner' | 'diffusion', { tile }: Tiles['cleaner']) =>
+        this.needed(part, tile || WHOLE) <= this.room(part);
+      if (fits('cleaner', cleaner) && (!diffusion || fits('diffusion', diffusion))) break;
+    }
+    return this.batch;
   }
 
   /** Tile (as given, where it is), and whether all of them fit at once. */
-  autoencoder(half: 'encoder' | 'decoder', given: number): [number, boolean] {
+  autoencoder(half: Half): [number, boolean] {
+    const given = this.options.tiling[half];
     const free = this.free(half);
     const bytes = (tile: number) => this.needed(half, tile);
+    if (this.footprint.whole) {
+      this.checkWhole(half);
+      if (bytes(WHOLE) <= free) return [given, true];
+      throw this.tooLittle(bytes(WHOLE) - free, WHOLE_ON_GPUS);
+    }
     const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
     const count = this.count(tile);
     return [tile, count <= MOST_AT_ONCE && count * bytes(tile) <= free];
   }
 
-  /** The gradient of guidance in rgb space takes the decoder whole and back, its attention written out. */
+  /** Refuses what no GPU can do, however much memory it has. */
+  checkWhole(half: Half): void {
+    const { whole } = this.footprint;
+    if (!whole) return;
+    const { width, height } = this.work;
+    const given = this.options.tiling[half];
+    const isCut =
+      given > 0 && (this.options.parity ? Math.min(width, height) >= given : Math.max(width, height) > given);
+    if (isCut) {
+      throw new InvalidOptionError(
+        `tiling.${half}`,
+        `Expected 0 for tiling.${half} but received ${given}: group statistics of several tiles are computed with device: 'cpu' alone`,
+      );
+    }
+    if (width * height <= whole.mostPixels) return;
+    throw new InvalidImageError(
+      `The picture would be worked on at ${width} x ${height} pixels, and the autoencoder of a GPU takes no more than ` +
+        `${whole.mostPixels}, whole: choose a smaller upscale, stage: 1 or device: 'cpu'`,
+      undefined,
+      'DIFFBIR_IMAGE_TOO_LARGE',
+    );
+  }
+
+  /** The gradient of guidance in rgb space takes the decoder whole and back, its attention written out, on the CPU. */
   requireGradient(): void {
     const pixels = area(this.work);
     const attention = 4 * (pixels / CELL_PIXELS) ** 2;
-    const bytes = GRADIENT_FACTOR * this.footprint.decoder * pixels + GRADIENT_ATTENTIONS * attention;
-    const free = this.free('decoder');
+    const bytes = this.footprint.gradient * pixels + GRADIENT_ATTENTIONS * attention;
+    const onGpu = this.model.gpuWeights !== undefined;
+    const memoryBudget = onGpu ? defaultMemoryBudget() : this.options.memoryBudget;
+    const free = memoryBudget * MIB - this.held('decoder') - (this.options.held ?? 0);
     if (bytes <= free) return;
-    const { memoryBudget } = this.options;
     const needed = Math.ceil(memoryBudget + (bytes - free) / MIB);
+    const [room, given] = onGpu
+      ? ['twice as much memory of the machine', `rgb, with half of it ${memoryBudget}`]
+      : ['for memoryBudget,', `rgb and ${memoryBudget}`];
     throw new InvalidOptionError(
       'guidance.space',
-      `Expected latent for guidance.space, or at least ${needed} MiB for memoryBudget, but received rgb and ${memoryBudget}: ` +
+      `Expected latent for guidance.space, or at least ${needed} MiB ${room} but received ${given}: ` +
         `its gradient takes all ${this.work.width} x ${this.work.height} pixels at once`,
     );
   }
 
   /** Tiles that a network has in memory: one where the picture is whole. */
   private inOneCall({ width, height }: Size, tile: number): number {
-    return tile < Math.max(width, height) ? this.options.tiling.batch : 1;
+    return tile < Math.max(width, height) ? this.batch : 1;
   }
 
   /** Of a stage, in bytes. A tile of 0: the picture whole. `atOnce`: all tiles are in memory. */
   peak(part: Part, tile: number, atOnce: boolean): number {
     const size = tile || Math.max(this.seen.width, this.seen.height, this.work.width, this.work.height);
-    return this.held(part) + this.needed(part, size) * (atOnce && tile > 0 ? this.count(tile) : 1);
+    const beside = part === 'diffusion' ? 0 : this.retained;
+    return this.held(part) + beside + this.needed(part, size) * (atOnce && tile > 0 ? this.count(tile) : 1);
   }
 
   /** Of sampling, with the features that `reuse` keeps. */
@@ -198,7 +292,8 @@ class Stages {
     if (part === 'diffusion')
       return this.footprint.diffusion * inside(this.work, tile) * this.inOneCall(this.work, tile);
     const overlap = part === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP;
-    return this.footprint[part] * inside(this.work, tile + 2 * overlap);
+    const pixels = inside(this.work, tile + 2 * overlap);
+    return this.footprint[part] * pixels + (this.footprint.whole?.perPair ?? 0) * (pixels / CELL_PIXELS) ** 2;
   }
 
   /** Bytes of the pictures that the pipeline holds beside the network. */
@@ -213,9 +308,29 @@ class Stages {
     return 2 * input + (cleanerScale > 1 ? FLOATS : LEVELS) * work + (FLOATS + WEIGHTS) * made;
   }
 
+  /** Bytes of the budget for pictures and the work of networks. */
+  budget(part: Part): number {
+    return this.options.memoryBudget * MIB - (this.options.held ?? 0) - this.weights(part);
+  }
+
+  /** Bytes of weights that lie in the budget's memory. */
+  private weights(part: Part): number {
+    const { gpuWeights } = this.model;
+    if (!gpuWeights) return 0;
+    if (this.keeps) return gpuWeights.all;
+    return gpuWeights[part === 'encoder' || part === 'decoder' ? 'autoencoder' : part];
+  }
+
   /** Bytes that are left for a network. */
   private free(part: Part): number {
-    return this.options.memoryBudget * MIB - this.held(part) - (this.options.held ?? 0);
+    return this.budget(part) - this.held(part);
+  }
+
+  /** Of those, what a network may take that can do with tiles, so that the others fit beside what it retains. */
+  private room(part: 'cleaner' | 'diffusion'): number {
+    if (part === 'cleaner') return this.free(part) - this.retained;
+    if (!this.keeps) return this.free(part);
+    return Math.min(this.free(part), ...HALVES.map((half) => this.free(half) - this.needed(half, WHOLE)));
   }
 
   /** 0 where the picture fits whole, else the largest tile that does. */
@@ -227,12 +342,16 @@ class Stages {
       if (bytes(tile) <= free) return tile;
     }
     if (least <= free) return SMALLEST;
+    throw this.tooLittle(least - free);
+  }
+
+  /** By how many bytes, and why no tiles help. */
+  private tooLittle(bytes: number, reason?: string): InvalidOptionError {
     const { memoryBudget } = this.options;
-    const needed = Math.ceil(memoryBudget + (least - free) / MIB);
-    throw new InvalidOptionError(
+    return new InvalidOptionError(
       'memoryBudget',
-      `Expected at least ${needed} MiB for memoryBudget but received ${memoryBudget}: stage ${this.stage} would work on ` +
-        `${this.work.width} x ${this.work.height} pixels`,
+      `Expected at least ${Math.ceil(memoryBudget + bytes / MIB)} MiB for memoryBudget but received ${memoryBudget}: ` +
+        `stage ${this.stage} would work on ${this.work.width} x ${this.work.height} pixels${reason ? `; ${reason}` : ''}`,
     );
   }
 }
@@ -244,6 +363,12 @@ function area({ width, height }: Size): number {
 /** Pixels of a square tile inside the picture. */
 function inside({ width, height }: Size, tile: number): number {
   return Math.min(width, tile) * Math.min(height, tile);
+}
+
+/** How many tiles cover a picture, as native/imaging/tiling.h lays them. */
+function windows({ width, height }: Size, { tile, stride }: Tiles['cleaner']): number {
+  const along = (side: number) => Math.max(0, Math.ceil((side - tile) / stride)) + 1;
+  return tile > 0 && Math.max(width, height) > tile ? along(width) * along(height) : 1;
 }
 
 /**

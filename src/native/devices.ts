@@ -40,4 +40,6 @@ export interface NativeDevice {
   readonly totalBytes: number;
   readonly freeBytes: number;
   readonly multiprocessors: number;
+  /** Resident at once; with the multiprocessors it decides how torch spreads random numbers over threads. */
+  readonly maxThreadsPerMultiprocessor: number;
 }

@@ -76,13 +76,13 @@ export const TILING = {
   encoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long.',
+    doc: 'Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole.',
     scope: 'call',
   },
   decoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long.',
+    doc: 'Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole.',
     scope: 'call',
   },
   diffusion: {
@@ -98,9 +98,9 @@ export const TILING = {
     scope: 'call',
   },
   batch: {
-    kind: integer(1, 64),
-    default: 1,
-    doc: 'Tiles of stage 1 or of the diffusion model that go through their networks in one call. Each needs memory of its own; on a CPU the time hardly changes.',
+    kind: integer(0, 64),
+    default: 0,
+    doc: 'Tiles of stage 1 or of the diffusion model that go through their networks in one call; 0: one on the CPU, where more hardly change the time, and on a GPU up to 8, as `memoryBudget` allows. Each needs memory of its own.',
     scope: 'call',
   },
 } as const satisfies Record<string, OptionSpec>;

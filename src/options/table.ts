@@ -75,20 +75,20 @@ export const OPTIONS = {
     kind: {
       ...custom<Device>(
         'Device',
-        "'auto', 'cpu', 'cuda', 'cuda:N', 'tensorrt' or 'tensorrt:N' with N from 0 to 99",
+        "'auto', 'cpu', 'cuda', 'cuda:N', 'tensorrt' or 'tensorrt:N', with N from 0 to 99, or several as in 'cuda:0,1', each once",
         (value) => parseDevice(value) !== undefined,
       ),
       placeholder: '<device>',
       fromWord: (word: string) => word,
     },
     default: 'auto',
-    doc: 'What the networks run on. `auto`: the first GPU that can be used where the GPU libraries are installed (`npx diffbir install-cuda`), else the CPU; `restorer.device` says which, and why. The others are an error where they cannot be used. Networks do not run on a GPU yet.',
+    doc: 'What the networks run on. `auto`: the first GPU that can be used where the GPU libraries are installed (`npx diffbir install-cuda`), else the CPU; `restorer.device` says which, and why. The others are an error where they cannot be used. Pictures are spread over several GPUs, which should be alike: `cuda:0,1`.',
     scope: 'load',
   },
   concurrency: {
     kind: integer(1, 64),
     default: 1,
-    doc: 'How many pictures a Restorer works on at once, as far as `memoryBudget` allows: each is restored as if it were alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that one alone is faster; together they use cores that one leaves idle.',
+    doc: 'How many pictures a Restorer works on at once on each device, as far as `memoryBudget` allows: each is restored as if it were alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that one alone is faster; together they use cores that one leaves idle.',
     scope: 'load',
   },
   queueLimit: {
@@ -122,7 +122,8 @@ export const OPTIONS = {
   precision: {
     kind: oneOf(['float32', 'float16', 'int8']),
     default: 'float32',
-    doc: 'What the networks of stage 2 compute with. `float16`, on GPUs alone and for the cleaner and the text encoder too: weights and activations of 16 bits. `int8`: weights and activations of 8 bits, on processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not with `parity`.',
+    defaultDoc: '`float16` on a GPU, `float32` on the CPU and with `parity`',
+    doc: 'What the networks of stage 2 compute with. `float16`, on GPUs alone and for the cleaner and the text encoder too: weights and activations of 16 bits. `int8`, on the CPU alone: weights and activations of 8 bits, on processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not with `parity`.',
     scope: 'load',
     manifest: true,
     recordedFrom: 2,
@@ -322,8 +323,9 @@ export const OPTIONS = {
   memoryBudget: {
     kind: integer(1, 2 ** 24),
     default: defaultMemoryBudget(),
-    defaultDoc: 'half of the memory of the machine or container',
-    doc: 'Memory for the restorations of a Restorer in MiB: pictures (about 29 bytes for each pixel) and the work of the networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB with the embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the picture, each stage opens its networks and closes them again, which takes the time of loading for every picture.',
+    defaultDoc:
+      'half of the memory of the machine or container; on a GPU, what is free of its memory when the Restorer is created, but 768 MiB',
+    doc: 'Memory for the restorations of a Restorer in MiB: pictures (about 29 bytes for each pixel) and the work of the networks. Tiles are as large as it allows, up to the picture whole. On a GPU it is of its memory, of each where there are several, and weights are a part of it. On the CPU weights and Node.js itself (about 150 MiB with the embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the picture, each stage opens its networks and closes them again, which takes the time of loading for every picture.',
     scope: 'call',
   },
   padding: {

@@ -5,7 +5,7 @@ import { createReporter } from '../../src/cli/reporter';
 import { runCli } from '../../src/cli/runCli';
 import { createTransferMeter, sizeText, timeText } from '../../src/cli/transferMeter';
 import type { RestoreProgress } from '../../src/options/values';
-import { withLoadFraction } from '../../src/progress';
+import { withStage } from '../../src/progress';
 import { pullWith } from '../../src/pull';
 import { fakeNative, fakeRestorer } from '../facade/fakes';
 import { answers, content, createFakeHub, environment, type FakeHub, impatient, weight } from '../hub/fakeHub';
@@ -160,7 +160,7 @@ describe('the bar of a restoration', () => {
   it('says what takes long', () => {
     const shown: RestoreProgress[] = [];
     const text = 'TensorRT builds an engine';
-    withLoadFraction((progress) => void shown.push(progress), 0.5)({ stage: 'load', step: 2, steps: 4, text });
+    withStage((progress) => void shown.push(progress), 0, 0.5)({ stage: 'load', step: 2, steps: 4, text });
     expect(shown).toEqual([{ stage: 'load', step: 2, steps: 4, fraction: 0.25, text }]);
     let printed = '';
     const write = (line: string) => {

@@ -1,19 +1,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { chooseDevice } from '../../src/device/choose';
+import { type ChosenDevice, chooseDevices } from '../../src/device/choose';
 import { type DeviceFacts, gatherFacts, isInSystem, kernelDriver } from '../../src/device/facts';
 import { librariesFolder, MANIFEST, readLibraries } from '../../src/device/libraries';
 import { type Device, type DeviceRequest, parseDevice } from '../../src/device/parse';
-import { resolveDevice, resolved } from '../../src/device/resolve';
+import { resolveDevices, resolved } from '../../src/device/resolve';
 import { DiffBIRError } from '../../src/errors';
 import { temporaryFolder } from '../facade/fakes';
 import { GPU, READY, withCuda, withLibraries } from './facts';
 
 afterEach(() => void vi.unstubAllEnvs());
 
-const choose = (device: Device, facts: DeviceFacts) =>
-  chooseDevice(device, parseDevice(device) as DeviceRequest, facts);
+const chooseAll = (device: Device, facts: DeviceFacts) =>
+  chooseDevices(device, parseDevice(device) as DeviceRequest, facts);
+const choose = (device: Device, facts: DeviceFacts) => chooseAll(device, facts)[0] as ChosenDevice;
 const two = withCuda({
   devices: [
     { ...GPU, freeBytes: 1 },
@@ -23,14 +24,16 @@ const two = withCuda({
 
 describe('the device', () => {
   it.each<[unknown, DeviceRequest | undefined]>([
-    ['auto', { provider: 'auto', index: undefined }],
-    ['cpu', { provider: 'cpu', index: undefined }],
-    ['cuda', { provider: 'cuda', index: undefined }],
-    ['cuda:0', { provider: 'cuda', index: 0 }],
-    ['tensorrt:12', { provider: 'tensorrt', index: 12 }],
-    ...['cuda:', 'cuda:01', 'cuda:-1', 'cuda:100', 'cuda:1\n', 'CUDA', 'gpu', 'cpu:0', '', 0, null, ['cpu']].map(
-      (value): [unknown, undefined] => [value, undefined],
-    ),
+    ['auto', { provider: 'auto', indexes: [] }],
+    ['cpu', { provider: 'cpu', indexes: [] }],
+    ['cuda', { provider: 'cuda', indexes: [] }],
+    ['cuda:0', { provider: 'cuda', indexes: [0] }],
+    ['tensorrt:12', { provider: 'tensorrt', indexes: [12] }],
+    ['cuda:3,0,12', { provider: 'cuda', indexes: [3, 0, 12] }],
+    ...[
+      ...['cuda:0,0', 'cuda:0,', 'cuda:0,1,', 'cuda:0,cpu', 'cuda:0,cuda:1', 'cpu,cuda:0', 'cuda:0, 1', 'auto,cuda:1'],
+      ...['cuda:', 'cuda:01', 'cuda:-1', 'cuda:100', 'cuda:1\n', 'CUDA', 'gpu', 'cpu:0', '', 0, null, ['cpu']],
+    ].map((value): [unknown, undefined] => [value, undefined]),
   ])('%j is %j', (value, request) => {
     expect(parseDevice(value)).toEqual(request);
   });
@@ -51,11 +54,22 @@ describe('the device', () => {
     ['cuda', two, { provider: 'cuda', index: 1 }],
     ['cuda:1', two, { provider: 'cuda', index: 1 }],
     ['tensorrt', { ...READY, isInSystem: () => true }, { provider: 'tensorrt', index: 0 }],
+    ['cuda:0', READY, { freeBytes: GPU.freeBytes }],
   ])('%s is what it says (%#)', (device, facts, chosen) => {
     expect(choose(device, facts)).toMatchObject(chosen);
   });
 
+  it('is several, in the order in which they are named', () => {
+    const all = withCuda({ devices: [0, 1, 2].map((index) => ({ ...GPU, index })) });
+    expect(chooseAll('cuda:2,0', all).map(({ provider, index }) => [provider, index])).toEqual([
+      ['cuda', 2],
+      ['cuda', 0],
+    ]);
+  });
+
   it.each<[Device, DeviceFacts, RegExp]>([
+    ['cuda:1,0', two, /^The device 'cuda:1,0' cannot be used\. NVIDIA Test has 0 of 80000 MiB free/],
+    ['cuda:1,4,5', two, /There is no device 4, only 0, 1\. .*There is no device 5,/],
     ['cuda:0', two, /^The device 'cuda:0' cannot be used\. NVIDIA Test has 0 of 80000 MiB free/],
     ['cuda:2', two, /There is no device 2, only 0, 1\. Name one of those\.$/],
     ['cuda', withCuda({ built: false, devices: [] }), /built without CUDA/],
@@ -94,11 +108,11 @@ describe('what native code gets', () => {
 
   it('is asked for nothing where no GPU libraries are installed: the addon is not even loaded', async () => {
     vi.stubEnv('DIFFBIR_CACHE', temporaryFolder());
-    const { device } = await resolveDevice('auto', '/there/is/no/addon.node');
+    const [{ device }] = await resolveDevices('auto', '/there/is/no/addon.node');
     expect(device).toMatchObject({ provider: 'cpu', reason: expect.stringContaining('install-cuda') });
-    await expect(resolveDevice('cuda', '/there/is/no/addon.node')).rejects.toThrow('/there/is/no/addon.node');
-    await expect(resolveDevice('cuda')).rejects.toMatchObject({ code: 'DIFFBIR_NO_DEVICE' });
-    expect((await resolveDevice('cpu', '/there/is/no/addon.node')).execution.provider).toBe('cpu');
+    await expect(resolveDevices('cuda', '/there/is/no/addon.node')).rejects.toThrow('/there/is/no/addon.node');
+    await expect(resolveDevices('cuda')).rejects.toMatchObject({ code: 'DIFFBIR_NO_DEVICE' });
+    expect((await resolveDevices('cpu', '/there/is/no/addon.node'))[0].execution.provider).toBe('cpu');
   });
 });
 

@@ -12,6 +12,7 @@ export const GPU: NativeDevice = {
   totalBytes: 80_000 * MIB,
   freeBytes: 79_000 * MIB,
   multiprocessors: 132,
+  maxThreadsPerMultiprocessor: 2048,
 };
 
 const files = new Map(NEEDED.cuda.map((name) => [name, 100]));

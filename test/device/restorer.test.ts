@@ -1,11 +1,12 @@
 /** The option `device` on its way from the caller to native code. */
 import { describe, expect, it } from 'vitest';
-import { resolved } from '../../src/device/resolve';
+import { type ResolvedDevices, resolved } from '../../src/device/resolve';
 import { loadBinding } from '../../src/native/loadBinding';
 import { Restorer } from '../../src/restorer';
 import { runFake } from '../cli/runFake';
 import { fakeNative, fakeRestorer } from '../facade/fakes';
 import { goldenSpec } from '../lifecycle/model';
+import { onGpus } from './gpus';
 
 describe('a Restorer', () => {
   it('runs on the device that its option stands for, and says which and why', async () => {
@@ -14,9 +15,9 @@ describe('a Restorer', () => {
     const device = { provider: 'cuda', index: 1, name: 'NVIDIA Test', reason: 'It was asked for.' } as const;
     const internals = {
       ...fake.internals,
-      resolveDevice: async (...args: unknown[]) => {
+      resolveDevices: async (...args: unknown[]): Promise<ResolvedDevices> => {
         asked.push(args);
-        return resolved(device, '/libraries');
+        return [resolved(device, '/libraries')];
       },
     };
     const restorer = await fakeRestorer({ ...fake, internals }, { device: 'cuda:1', nativeBinding: '/a.node' });
@@ -29,9 +30,7 @@ describe('a Restorer', () => {
 
   it('computes on a GPU in float16, and on the CPU alone in 8 bits', async () => {
     const fake = fakeNative();
-    const device = { provider: 'cuda', index: 0, reason: 'It was asked for.' } as const;
-    const resolveDevice = async () => resolved(device, '/libraries');
-    const onGpu = { ...fake, internals: { ...fake.internals, resolveDevice } };
+    const onGpu = onGpus(fake);
     await fakeRestorer(onGpu, { precision: 'float16' });
     expect(fake.specs[0]?.cleaner.precision).toBe('float16');
     const refused = (words: string) =>

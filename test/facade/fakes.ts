@@ -27,6 +27,8 @@ export interface FakeNative {
   /** What came through the door. */
   readonly specs: ModelSpec[];
   readonly jobs: RestoreJob[];
+  /** Of the devices on which these ran. */
+  readonly ranOn: number[];
   readonly finds: FindFacesJob[];
   readonly pastes: PasteFacesJob[];
   /** What `findFaces` finds. */
@@ -57,15 +59,16 @@ export function fakeNative(): FakeNative {
         ({
           createModel: (spec: ModelSpec, onProgress: (progress: NativeProgress) => void) => {
             fake.specs.push(spec);
-            return task(fake, [['load', 2]], onProgress, () => model(fake));
+            return task(fake, [['load', 2]], onProgress, () => model(fake, spec));
           },
         }) as unknown as NativeBinding,
-      resolveDevice: async () => resolved(chooseCpu('a fake has no GPU')),
+      resolveDevices: async () => [resolved(chooseCpu('a fake has no GPU'))],
       readCheckpoint: async (file) => ({ file, fileSize: 0, tensors: [] }),
       promptTokens: (prompt) => ({ ids: new Int32Array(77).fill(prompt.length), isCut: prompt.length > 400 }),
     },
     specs: [],
     jobs: [],
+    ranOn: [],
     finds: [],
     pastes: [],
     faces: [],
@@ -81,7 +84,7 @@ export function fakeNative(): FakeNative {
   return fake;
 }
 
-function model(fake: FakeNative): NativeModel {
+function model(fake: FakeNative, { execution }: ModelSpec): NativeModel {
   let running: NativeTask<unknown> | undefined;
   return {
     findFaces(job, onProgress) {
@@ -98,6 +101,7 @@ function model(fake: FakeNative): NativeModel {
     },
     restore(job, onProgress) {
       fake.jobs.push(job);
+      fake.ranOn.push(execution.device);
       const stages: [Stage, number][] =
         job.stage === 1
           ? [

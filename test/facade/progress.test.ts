@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Stage } from '../../src/native/binding';
-import { withFraction, withLoadFraction } from '../../src/progress';
+import { withFraction, withStage } from '../../src/progress';
 
 /** Fractions that a sequence of messages gives. */
 function fractions(stages: 1 | 2, messages: readonly [Stage, number, number][], from = 0, to = 1): number[] {
@@ -42,7 +42,7 @@ describe('fraction', () => {
 
   it('begins where loading ended', () => {
     const loaded: number[] = [];
-    withLoadFraction(({ fraction }) => void loaded.push(fraction), 0.1)({ stage: 'load', step: 2, steps: 2 });
+    withStage(({ fraction }) => void loaded.push(fraction), 0, 0.1)({ stage: 'load', step: 2, steps: 2 });
     expect(loaded).toEqual([0.1]);
     expect(fractions(1, [['stage1', 0, 4]], 0.1)).toEqual([0.1]);
   });

@@ -16,7 +16,7 @@ function setup({ places = 3, copied = 10, form = undefined as Demand['form'] } =
         dispose: async () => {},
       }) as unknown as NativeModel,
   );
-  const admission = new Admission(natives, copied, form);
+  const admission = new Admission([natives], copied, form);
   const running = new Map<string, () => void>();
   const used = new Map<string, number>();
   /** Runs until `end` is called for it. */

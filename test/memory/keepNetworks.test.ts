@@ -39,6 +39,7 @@ describe('weightMemory()', () => {
       minShortEdge: 512,
     },
     faces: null,
+    execution: { provider: 'cpu', device: 0 },
   } as const;
   const faces = {
     cleaner: network('swinir', 32),

@@ -10,7 +10,7 @@ import { goldenSpec } from '../lifecycle/model';
 const MIB = 2 ** 20;
 const footprint: Footprint = {
   ...{ cleaner: 1024, cleanerScale: 1, encoder: 384, decoder: 768, diffusion: 100 },
-  features: { encoder: 50, deep: 20 },
+  ...{ features: { encoder: 50, deep: 20 }, gradient: 1.6 * 768 },
 };
 const LARGE = { width: 8000, height: 6000 };
 const AUTOMATIC = { cleaner: 0, cleanerStride: 0, encoder: 0, decoder: 0, diffusion: 0, diffusionStride: 0, batch: 1 };
@@ -248,7 +248,7 @@ describe('footprintOf', () => {
       end: 0,
     }));
     const cleaner = { type: 'rrdbnet' as const, weights: { file: '', fileSize: 0, tensors }, prefix: '', config: {} };
-    expect(footprintOf({ cleaner, stage2: null })).toMatchObject({
+    expect(footprintOf({ cleaner, stage2: null, execution: { provider: 'cpu', device: 0 } })).toMatchObject({
       cleanerScale: scale,
       cleaner: 32 * 64 * scale ** 2,
     });

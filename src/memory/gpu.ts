@@ -1,0 +1,44 @@
+/**
+ * What is known of memory on a GPU, in one place. These are guesses from the CPU's numbers: they are to be measured there
+ * (`npm run bench:gpu` prints peaks).
+ */
+import type { Precision } from '../native/binding';
+import type { Provider } from '../native/devices';
+
+const MIB = 2 ** 20;
+const FLOAT = 4;
+const HALF = 2;
+
+/**
+ * Bytes of a GPU's memory that no plan counts: handles of cuBLAS for each of seven sessions (32 MiB on Hopper), kernels that
+ * are loaded when they are first needed, and what the pool of `cuda::Context` keeps (256 MiB). CUDA's context itself is
+ * there before free memory is asked for.
+ */
+export const GPU_RESERVE = 768 * MIB;
+
+/** Of the work of networks: workspaces of convolutions, and what is lost to fragments between the tensors of an arena. */
+export const GPU_FACTOR = 1.25;
+
+/** Tiles in one call, at most: of 512 pixels, two keep every multiprocessor of a large GPU busy. */
+export const MOST_TILES_AT_ONCE = 8;
+
+/** ONNX Runtime's GroupNorm counts the values of a picture in 32 bits. */
+export const MOST_VALUES = 2 ** 31 - 1;
+
+/** Copies of the autoencoder's attention weights: TensorRT gets products and a softmax, CUDA a kernel that keeps none. */
+const LOGITS = 2;
+
+/** Bytes of an activation. What TensorRT computes in float16 it decides itself, so it is not relied upon. */
+export function valueBytes(precision: Precision | undefined, provider: Provider): number {
+  return precision === 'float16' && provider === 'cuda' ? HALF : FLOAT;
+}
+
+/** Bytes for each pair of positions that the autoencoder's attention looks at. */
+export function attentionBytes(provider: Provider): number {
+  return provider === 'tensorrt' ? LOGITS * FLOAT : 0;
+}
+
+/** The default of `memoryBudget` in MiB: what the fullest of the GPUs has free, so that they all make the same plans. */
+export function gpuMemoryBudget(freeBytes: readonly number[]): number {
+  return Math.max(1, Math.floor((Math.min(...freeBytes) - GPU_RESERVE) / MIB));
+}
