@@ -250,6 +250,7 @@ runtime::Execution to_execution(Napi::Value value, const std::string& name) {
     execution.memory_limit =
         static_cast<std::size_t>(field(object, name, "memoryLimit", to_integer, 0, kMaxSafeInteger));
   }
+  if (has("guarded")) execution.guarded = field(object, name, "guarded", to_boolean);
   if (has("cudaGraphs")) execution.cuda_graphs = field(object, name, "cudaGraphs", to_boolean);
   return execution;
 }

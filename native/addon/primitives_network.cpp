@@ -70,7 +70,7 @@ Inputs to_inputs(Napi::Value value, const runtime::Network& network) {
 Napi::Object from_outputs(Napi::Env env, const runtime::Network& network, const std::vector<Ort::Value>& outputs) {
   Napi::Object result = Napi::Object::New(env);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    result.Set(network.output_names()[i], from_tensor(env, runtime::to_tensor(outputs[i])));
+    result.Set(network.output_names()[i], from_tensor(env, runtime::to_tensor(outputs[i], network.device()).to_host()));
   }
   return result;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 namespace diffbir {
 
@@ -28,6 +29,9 @@ class Device {
 
   /// Whether no value is NaN or infinite. Waits.
   virtual bool all_finite(const float* values, std::size_t count) = 0;
+
+  /// CUDA's number of it; none where its memory can be read by the host.
+  virtual std::optional<int> cuda_index() const noexcept { return {}; }
 
   /// What kernels are launched on: a cudaStream_t, whose device becomes the calling thread's by this call.
   virtual void* stream() = 0;

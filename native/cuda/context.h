@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "core/device.h"
 
@@ -18,6 +19,7 @@ class Context final : public Device {
 
   /// As given to open().
   int index() const noexcept { return index_; }
+  std::optional<int> cuda_index() const noexcept override { return index_; }
 
   /// Waits for everything that was queued.
   void synchronize();

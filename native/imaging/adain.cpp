@@ -5,6 +5,7 @@
 #include <span>
 
 #include "imaging/kernels.h"
+#include "imaging/on_device.h"
 
 namespace diffbir {
 
@@ -31,6 +32,7 @@ Spread spread_of(std::span<const float> plane) {
 Tensor adaptive_instance_normalization(const Tensor& content, const Tensor& style) {
   require_nchw(content, "adaptive_instance_normalization");
   require_same_shape(content, style, "adaptive_instance_normalization");
+  if (content.device()) return on_device::adaptive_instance_normalization(content, style);
   Tensor result(content.shape());
   for (std::int64_t batch = 0; batch < content.dim(0); ++batch) {
     for (std::int64_t channel = 0; channel < content.dim(1); ++channel) {

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "core/error.h"
 #include "imaging/kernels.h"
+#include "imaging/on_device.h"
 
 namespace diffbir {
 
@@ -57,7 +59,9 @@ Tensor pad_to_multiples_of(const Tensor& x, std::int64_t multiple, PadMode mode)
   if (multiple < 1) {
     throw Error(ErrorCode::internal, "Expected a multiple of at least 1 but received " + std::to_string(multiple));
   }
-  Tensor padded({x.dim(0), x.dim(1), round_up(x.dim(2), multiple), round_up(x.dim(3), multiple)});
+  const Tile whole{0, 0, round_up(x.dim(2), multiple), round_up(x.dim(3), multiple)};
+  if (x.device()) return on_device::cut(x, std::span(&whole, 1), mode);
+  Tensor padded({x.dim(0), x.dim(1), whole.height, whole.width});
   copy_corner(x, padded);
   if (mode == PadMode::reflect) reflect_beyond(padded, x.dim(2), x.dim(3));
   return padded;
@@ -65,6 +69,7 @@ Tensor pad_to_multiples_of(const Tensor& x, std::int64_t multiple, PadMode mode)
 
 Tensor cut_padded(const Tensor& x, const Tile& tile, PadMode mode) {
   require_nchw(x, "cut_padded");
+  if (x.device()) return on_device::cut(x, std::span(&tile, 1), mode);
   const std::int64_t height = x.dim(2);
   const std::int64_t width = x.dim(3);
   if (mode == PadMode::zero && (tile.y >= height || tile.x >= width)) {
@@ -98,6 +103,8 @@ Tensor crop(const Tensor& x, std::int64_t height, std::int64_t width) {
     throw Error(ErrorCode::internal,
                 "Cannot crop " + to_string(x.shape()) + " to " + std::to_string(height) + "x" + std::to_string(width));
   }
+  const Tile corner{0, 0, height, width};
+  if (x.device()) return on_device::cut(x, std::span(&corner, 1), PadMode::zero);
   Tensor cropped({x.dim(0), x.dim(1), height, width});
   copy_corner(x, cropped);
   return cropped;

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "imaging/kernels.h"
+#include "imaging/on_device.h"
 
 namespace diffbir {
 
@@ -46,6 +47,16 @@ Tensor image_to_tensor(const Image& image, std::span<const Tile> tiles) {
   return tensor;
 }
 
+void to_signed(Tensor& x) {
+  if (x.device()) return on_device::to_signed(x);
+  for (float& value : x.values()) value = to_signed(value);
+}
+
+void to_unsigned(Tensor& x) {
+  if (x.device()) return on_device::to_unsigned(x);
+  for (float& value : x.values()) value = to_unsigned(value);
+}
+
 std::vector<std::uint8_t> to_uint8(std::span<const float> values, Rounding rounding) {
   std::vector<std::uint8_t> levels(values.size());
   std::transform(values.begin(), values.end(), levels.begin(), level_of(rounding));
@@ -58,6 +69,7 @@ Image tensor_to_image(const Tensor& x, std::int64_t batch, Rounding rounding) {
     throw Error(ErrorCode::internal, "Expected three channels and an item " + std::to_string(batch) +
                                          " for tensor_to_image but received " + to_string(x.shape()));
   }
+  if (x.device()) return on_device::tensor_to_image(x, batch, rounding);
   Image image{x.dim(3), x.dim(2), std::vector<std::uint8_t>(element_count({x.dim(2), x.dim(3), kChannels}))};
   const ToLevel to_level = level_of(rounding);
   for (std::size_t c = 0; c < kChannels; ++c) {

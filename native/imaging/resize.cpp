@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "imaging/kernels.h"
+#include "imaging/on_device.h"
 #include "imaging/resample.h"
 
 namespace diffbir {
@@ -66,6 +67,7 @@ Tensor resize_bicubic_antialias(const Tensor& x, std::int64_t height, std::int64
   require_size(width);
   require_size(height);
   if (width == x.dim(3) && height == x.dim(2)) return x;
+  if (x.device()) return on_device::resize_bicubic_antialias(x, {height, width});
   const auto taps = [](std::int64_t in, std::int64_t out) {
     return antialiased_taps<float>(in, out, CubicFilter(), ToFloat());
   };

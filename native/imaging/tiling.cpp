@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "core/error.h"
 #include "imaging/kernels.h"
+#include "imaging/on_device.h"
 
 namespace diffbir {
 namespace {
@@ -85,6 +87,7 @@ std::vector<double> gaussian_weights(std::int64_t height, std::int64_t width, Bl
 Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t batch, std::int64_t scale,
                    BlendCentre centre, const TileFunction& tile_outputs) {
   Tensor sum;
+  std::optional<on_device::Blend> blend;
   Tensor weight_sum({1, 1, height * scale, width * scale});
   std::vector<float> weights;
   const std::vector<Tile> tiles = sliding_windows(height, width, size);
@@ -92,15 +95,23 @@ Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::
   for (std::size_t first = 0; first < tiles.size(); first += step) {
     const auto some = std::span(tiles).subspan(first, std::min(step, tiles.size() - first));
     const Tensor outputs = tile_outputs(some);
-    if (sum.empty()) {
-      sum = Tensor({outputs.dim(0) / std::ssize(some), outputs.dim(1), height * scale, width * scale});
+    if (first == 0) {
       const auto exact = gaussian_weights(some[0].height * scale, some[0].width * scale, centre);
       weights.assign(exact.begin(), exact.end());
+    }
+    if (outputs.device()) {
+      if (!blend) blend.emplace(outputs, std::ssize(some), weights, Size{height * scale, width * scale});
+      blend->add(outputs, some, scale);
+      continue;
+    }
+    if (first == 0) {
+      sum = Tensor({outputs.dim(0) / std::ssize(some), outputs.dim(1), height * scale, width * scale});
     }
     for (std::size_t i = 0; i < some.size(); ++i) {
       accumulate(sum, weight_sum, outputs, static_cast<std::int64_t>(i), weights, some[i].y * scale, some[i].x * scale);
     }
   }
+  if (blend) return std::move(*blend).take();
   for (std::int64_t batch = 0; batch < sum.dim(0); ++batch) {
     for (std::int64_t channel = 0; channel < sum.dim(1); ++channel) {
       auto plane = sum.plane(batch, channel);
@@ -113,6 +124,7 @@ Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::
 Tensor cut(const Tensor& x, const Tile& tile) { return cut(x, std::span(&tile, 1)); }
 
 Tensor cut(const Tensor& x, std::span<const Tile> tiles) {
+  if (x.device()) return on_device::cut(x, tiles, PadMode::zero);
   const auto [height, width] = std::pair(tiles.front().height, tiles.front().width);
   Tensor result({std::ssize(tiles) * x.dim(0), x.dim(1), height, width});
   for (std::int64_t item = 0; item < result.dim(0); ++item) {
@@ -130,6 +142,7 @@ Tensor cut(const Tensor& x, std::span<const Tile> tiles) {
 }
 
 void paste(Tensor& whole, const Tensor& part, std::int64_t y, std::int64_t x) {
+  if (whole.device()) return on_device::paste(whole, part, y, x);
   for (std::int64_t batch = 0; batch < part.dim(0); ++batch) {
     for (std::int64_t channel = 0; channel < part.dim(1); ++channel) {
       const auto source = part.plane(batch, channel);

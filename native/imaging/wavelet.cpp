@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "imaging/kernels.h"
+#include "imaging/on_device.h"
 
 namespace diffbir {
 
@@ -79,6 +80,7 @@ Tensor wavelet_reconstruction(Tensor content, const Tensor& style, std::int64_t 
   require_same_shape(content, style, "wavelet_reconstruction");
   require_nchw(content, "wavelet_reconstruction");
   if (strip < 1) throw Error(ErrorCode::internal, "Expected strips of at least one row");
+  if (content.device()) return on_device::wavelet_reconstruction(std::move(content), style);
   const std::int64_t height = content.dim(2);
   const std::int64_t width = content.dim(3);
   for (std::int64_t b = 0; b < content.dim(0); ++b) {

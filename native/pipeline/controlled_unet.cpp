@@ -153,13 +153,14 @@ Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, Cancellati
   if (!is_due) {
     append(inputs, cache.features_);
     append(inputs, cache.controls_);
-    return side_by_side(runtime::to_tensor(rest_->open(token).run(inputs, token).front()), prompts);
+    return side_by_side(rest_->open(token).run_to_tensor(inputs, token), prompts);
   }
   append(inputs, cache.controls_);
   runtime::Network& unet = unet_.open(token);
   const std::size_t features = unet.output_names().size() - 1;
-  std::vector<Ort::Value> outputs = unet.run(inputs, token, features);
-  Tensor out = runtime::to_tensor(outputs.back());
+  const auto& device = unet.device();
+  std::vector<Ort::Value> outputs = unet.run(inputs, token, device ? runtime::Network::all : features);
+  const Tensor out = runtime::to_tensor(outputs.back(), device);
   outputs.pop_back();
   cache.features_ = std::move(outputs);
   if (cache.reuse_ == Reuse::none) {

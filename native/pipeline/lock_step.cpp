@@ -67,7 +67,7 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
     const Tensor input = x.cut(tile.input);
     const Ticket ticket(network.tiles(), tile_run(statistics, number, tile, options.pooling));
     const Ort::Value inputs[] = {runtime::view(input), runtime::view(ticket.number())};
-    const Tensor output = runtime::to_tensor(network.run(inputs, token).front());
+    const Tensor output = network.run_to_tensor(inputs, token);
     const std::lock_guard lock(sink_mutex);
     sink(tile, output);
   };

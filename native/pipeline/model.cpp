@@ -30,8 +30,9 @@ const char* to_string(Stage stage) noexcept {
 
 Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
     : networks_(std::make_unique<Networks>()) {
+  networks_->device = open_device(spec.execution);
   const runtime::NetworkOptions options{
-      .threads = spec.threads, .token = &token, .execution = spec.execution, .device = open_device(spec.execution)};
+      .threads = spec.threads, .token = &token, .execution = spec.execution, .device = networks_->device};
   const Opening opening = spec.keep_networks ? Opening::at_once : Opening::on_demand;
   const int steps = (!spec.stage2 ? 1 : spec.stage2->text_encoder ? 4 : 3) + (spec.faces ? 3 : 0);
   int step = 0;

@@ -1,10 +1,11 @@
 #include "pipeline/networks.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include "core/each.h"
 #include "core/error.h"
+#include "diffusion/kernels.h"
 #include "nets/autoencoder_kl.h"
 #include "nets/clip_text.h"
 #include "nets/controlnet.h"
@@ -68,14 +69,13 @@ runtime::Weights weights_of(const std::string& type) {
 
 /// The first `channels` channels of x [B,C,h,w], times a factor.
 Tensor scaled_channels(const Tensor& x, std::int64_t channels, float factor) {
-  Tensor result({x.dim(0), channels, x.dim(2), x.dim(3)});
-  for (std::int64_t batch = 0; batch < x.dim(0); ++batch) {
-    for (std::int64_t channel = 0; channel < channels; ++channel) {
-      const auto source = x.plane(batch, channel);
-      std::transform(source.begin(), source.end(), result.plane(batch, channel).begin(),
-                     [&](float value) { return value * factor; });
-    }
+  Tensor result({x.dim(0), channels, x.dim(2), x.dim(3)}, x.device());
+  const auto item = static_cast<std::size_t>(x.dim(1) * x.dim(2) * x.dim(3));
+  const auto kept = static_cast<std::size_t>(channels * x.dim(2) * x.dim(3));
+  for (std::size_t batch = 0; batch < static_cast<std::size_t>(x.dim(0)); ++batch) {
+    copy_values(x, batch * item, kept, result, batch * kept);
   }
+  each(Scale{factor}, result, result);
   return result;
 }
 
@@ -102,16 +102,14 @@ void place(Tensor& whole, const OverlappingTile& tile, const Tensor& output, Rat
 template <typename Run>
 Tensor run_finite(StageNetwork& network, CancellationToken& token, Run run) {
   Tensor result = run(network.open(token));
-  const auto is_finite = [](float value) { return std::isfinite(value); };
-  if (!network.is_float16() || std::ranges::all_of(result.values(), is_finite)) return result;
+  if (!network.is_float16() || all_finite(result)) return result;
   StageNetwork precise = network.in_float32();
   return run(precise.open(token));
 }
 
-/// The first output of a network for pictures.
-Tensor first_output(StageNetwork& network, std::span<const Ort::Value> inputs, CancellationToken& token) {
-  return run_finite(network, token,
-                    [&](runtime::Network& opened) { return runtime::to_tensor(opened.run(inputs, token).front()); });
+/// The output of a network for pictures.
+Tensor only_output(StageNetwork& network, std::span<const Ort::Value> inputs, CancellationToken& token) {
+  return run_finite(network, token, [&](runtime::Network& opened) { return opened.run_to_tensor(inputs, token); });
 }
 
 TileSource source_of(const Tensor& x) {
@@ -124,11 +122,13 @@ Tensor run_autoencoder(runtime::Network& network, const TileSource& x, std::int6
   if (tiles.size() == 1) {
     const Tensor picture = x.cut(tiles.front().input);
     const Ort::Value inputs[] = {runtime::view(picture), runtime::view(whole_picture)};
-    return runtime::to_tensor(network.run(inputs, token).front());
+    return network.run_to_tensor(inputs, token);
   }
   Tensor whole;
   run_in_lock_step(network, x, tiles, tiled->lock_step, token, [&](const OverlappingTile& tile, const Tensor& output) {
-    if (whole.empty()) whole = Tensor({output.dim(0), output.dim(1), ratio(x.height), ratio(x.width)});
+    if (whole.empty()) {
+      whole = Tensor({output.dim(0), output.dim(1), ratio(x.height), ratio(x.width)}, output.device());
+    }
     place(whole, tile, output, ratio);
   });
   return whole;
@@ -232,7 +232,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
   const auto network = std::make_shared<StageNetwork>(spec, options, opening);
   const auto plain = [network](const Tensor& x, CancellationToken& token) {
     const Ort::Value inputs[] = {runtime::view(x)};
-    return first_output(*network, inputs, token);
+    return only_output(*network, inputs, token);
   };
   if (spec.type == "rrdbnet") {
     return {.scale = nets::rrdbnet_scale(root(spec)),
@@ -254,7 +254,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
       std::vector<Ort::Value> inputs;
       inputs.push_back(runtime::view(x));
       for (const Tensor& mask : masks) inputs.push_back(runtime::view(mask));
-      return first_output(*network, inputs, token);
+      return only_output(*network, inputs, token);
     };
     return {.run = masked, .network = network};
   }
@@ -264,7 +264,7 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
     const auto masked = [=](const Tensor& x, CancellationToken& token) {
       const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
       const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
-      return first_output(*network, inputs, token);
+      return only_output(*network, inputs, token);
     };
     return {.alignment = unshuffle * window, .enlarges_first = true, .run = masked, .network = network};
   }
@@ -286,7 +286,7 @@ Tensor TextEncoder::operator()(std::span<const std::int32_t> ids, CancellationTo
     return known->embedding;
   }
   const Ort::Value inputs[] = {runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())})};
-  Tensor embedding = runtime::to_tensor(network_.open(token).run(inputs, token).front());
+  Tensor embedding = network_.open(token).run_to_tensor(inputs, token);
   network_.release_pages();  // a gigabyte that the sampler has no use for
   prompts_.push_front({{ids.begin(), ids.end()}, embedding});
   if (prompts_.size() > most_prompts) prompts_.pop_back();
@@ -339,10 +339,10 @@ Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const T
     options.token = &token;
     gradient_.emplace(std::move(spec), options, Opening::at_once);
   }
-  const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
+  const Tensor z = scaled_channels(latent.to_host(), latent.dim(1), 1.0F / scale_factor_);
   const Ort::Value inputs[] = {runtime::view(z), runtime::view(target), runtime::view(weight)};
-  const Tensor at_z = runtime::to_tensor(gradient_->open(token).run(inputs, token).front());
-  return scaled_channels(at_z, at_z.dim(1), 1.0F / scale_factor_);
+  const Tensor at_z = gradient_->open(token).run_to_tensor(inputs, token);
+  return scaled_channels(at_z, at_z.dim(1), 1.0F / scale_factor_).to(latent.device());
 }
 
 }  // namespace diffbir

@@ -104,7 +104,8 @@ class Autoencoder {
 
   /// The gradient at latent [B,z,h,w] of sum(weight (decode(latent) - target)^2) / 2 for a target [B,3,8h,8w] and a
   /// weight [B,1,8h,8w], or [1,1,1,1] for all pixels alike. The picture is decoded whole; memory is several times that
-  /// of decode(). The network for it is opened at the first call.
+  /// of decode(). The network for it is opened at the first call, on the CPU: target and weight lie in host memory, the
+  /// gradient lies where the latent does.
   Tensor gradient(const Tensor& latent, const Tensor& target, const Tensor& weight, CancellationToken& token);
   /// Closes what gradient() has opened.
   void close_gradient() noexcept { gradient_.reset(); }
@@ -143,6 +144,7 @@ struct FaceNetworks {
 FaceNetworks& face_networks(Model& model);
 
 struct Model::Networks {
+  std::shared_ptr<Device> device;  // where tensors lie between the networks; null is the host
   Cleaner cleaner;
   std::optional<Stage2Networks> stage2;
   std::optional<FaceNetworks> faces;

@@ -3,12 +3,14 @@
 #include <map>
 #include <mutex>
 
+#include "core/guarded_device.h"
 #include "cuda/context.h"
 #include "runtime/provider/libraries.h"
 
 namespace diffbir {
 
 std::shared_ptr<Device> open_device(const runtime::Execution& execution) {
+  if (execution.guarded) return std::make_shared<GuardedDevice>();
   if (execution.on_cpu()) return nullptr;
   runtime::load_libraries(execution);
   static auto& mutex = *new std::mutex;

@@ -24,7 +24,7 @@ Tensor latent_weight(const RestoreJob& job, const TileSource& image, const Tenso
 
 Guidance rgb_guidance(Autoencoder& autoencoder, const RestoreJob& job, const TileSource& image, const Tensor& c_img,
                       CancellationToken& token) {
-  Tensor target = whole(image);
+  Tensor target = whole(image).to_host();
   if (target.dim(2) != latent_cell * c_img.dim(2) || target.dim(3) != latent_cell * c_img.dim(3)) {
     target = pad_to_multiples_of(target, latent_cell * latent_alignment, job.padding);  // as the latents were
   }
@@ -48,7 +48,7 @@ Guidance restoration_guidance(Autoencoder& autoencoder, const RestoreJob& job, c
     by_loss = rgb_guidance(autoencoder, job, image, c_img, token);
   } else if (applies) {
     by_loss = latent_mse_guidance(
-        job.guidance, [c_img] { return c_img; }, latent_weight(job, image, c_img).to(c_img.device()));
+        job.guidance, [c_img] { return c_img; }, latent_weight(job, image, c_img));
   }
   return one_after_other(std::move(by_loss), fidelity_pull(job.fidelity, c_img));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "imaging/adain.h"
-#include "imaging/kernels.h"
+#include "imaging/on_device.h"
 #include "imaging/pixels.h"
 #include "imaging/resize.h"
 #include "imaging/wavelet.h"
@@ -54,11 +55,20 @@ Tensor fix_colors(const std::string& method, Tensor sample, const Tensor& cond_i
 }
 
 /// What stage 1 gets to see, moved out of the job: networks that enlarge take the picture as it came.
-Image stage1_input(RestoreJob& job, const Cleaner& cleaner, Size size) {
+PictureSource stage1_input(RestoreJob& job, const Cleaner& cleaner, Size size, const std::shared_ptr<Device>& device) {
   Image image = std::exchange(job.image, {});
-  const bool fits = size.height == image.height && size.width == image.width;
-  if (cleaner.scale > 1 || fits) return image;
-  return resize_bicubic_pil(image, size.width, size.height);
+  const Size given{image.height, image.width};
+  const bool fits = (size.height == given.height && size.width == given.width) || cleaner.scale > 1;
+  if (device) {
+    on_device::DevicePicture uploaded(image, device);
+    const auto picture =
+        std::make_shared<on_device::DevicePicture>(fits ? std::move(uploaded) : uploaded.resized_bicubic_pil(size));
+    return {picture->size(), [picture](std::span<const Tile> tiles) { return picture->tiles(tiles); }};
+  }
+  if (!fits) image = resize_bicubic_pil(image, size.width, size.height);
+  const auto picture = std::make_shared<Image>(std::move(image));
+  return {{picture->height, picture->width},
+          [picture](std::span<const Tile> tiles) { return image_to_tensor(*picture, tiles); }};
 }
 
 /// No networks before and after a job that shall not keep them, whatever ends it.
@@ -121,8 +131,8 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
   };
 
   const Size size = output_size({job.image.height, job.image.width}, job.upscale);
-  Image lq = stage1_input(job, cleaner, size);
-  Tensor cond_img = clean(cleaner, lq, clean_options(job, networks, {lq.height, lq.width}, size, report), token);
+  PictureSource lq = stage1_input(job, cleaner, size, networks.device);
+  Tensor cond_img = clean(cleaner, lq, clean_options(job, networks, lq.size, size, report), token);
   lq = {};
   if (!job.keep_networks) cleaner.close();
   trace.record("cond_img", cond_img);
@@ -130,9 +140,10 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
 
   Tensor result;
   if (job.stage == 2) {
-    const auto noise = noise_source(job);
-    result = diffuse(*networks.stage2, cond_img, job, *noise, token, report, trace);
-    for (float& value : result.values()) value = to_unsigned(value);
+    const auto drawn = noise_source(job);
+    NoiseOnDevice noise(*drawn, networks.device);
+    result = diffuse(*networks.stage2, cond_img, job, noise, token, report, trace);
+    to_unsigned(result);
     trace.record("decoded01", result);
     result = fix_colors(job.color_fix, std::move(result), cond_img);
     trace.record("color_fixed", result);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "imaging/pixels.h"
 
 namespace diffbir {
 namespace {
@@ -16,13 +15,13 @@ Tensor run_padded(const Cleaner& cleaner, const Tensor& x, PadMode padding, Canc
   return cropped(std::move(output), x.dim(2) * cleaner.scale, x.dim(3) * cleaner.scale);
 }
 
-Tensor run_tiled(const Cleaner& cleaner, const Image& x, TileSize size, const CleanOptions& options,
+Tensor run_tiled(const Cleaner& cleaner, const PictureSource& x, TileSize size, const CleanOptions& options,
                  CancellationToken& token) {
-  const auto count = static_cast<int>(sliding_windows(x.height, x.width, size).size());
+  const auto count = static_cast<int>(sliding_windows(x.size.height, x.size.width, size).size());
   int done = 0;
-  return blend_tiles(x.height, x.width, size, options.batch, cleaner.scale, options.blend_centre,
+  return blend_tiles(x.size.height, x.size.width, size, options.batch, cleaner.scale, options.blend_centre,
                      [&](std::span<const Tile> tiles) {
-                       Tensor output = run_padded(cleaner, image_to_tensor(x, tiles), options.padding, token);
+                       Tensor output = run_padded(cleaner, x.tiles(tiles), options.padding, token);
                        done += static_cast<int>(tiles.size());
                        if (options.on_tile) options.on_tile(done, count);
                        return output;
@@ -31,7 +30,7 @@ Tensor run_tiled(const Cleaner& cleaner, const Image& x, TileSize size, const Cl
 
 }  // namespace
 
-Tensor clean(const Cleaner& cleaner, const Image& lq, const CleanOptions& options, CancellationToken& token) {
+Tensor clean(const Cleaner& cleaner, const PictureSource& lq, const CleanOptions& options, CancellationToken& token) {
   const auto enlarged = [&](Tensor x) {
     return short_edge(x) < options.minimum_short_edge ? resize_short_edge_to(x, options.minimum_short_edge)
                                                       : std::move(x);
@@ -40,7 +39,8 @@ Tensor clean(const Cleaner& cleaner, const Image& lq, const CleanOptions& option
   if (options.tiles) {
     restored = run_tiled(cleaner, lq, *options.tiles, options, token);
   } else {
-    Tensor x = image_to_tensor(lq);
+    const Tile whole{0, 0, lq.size.height, lq.size.width};
+    Tensor x = lq.tiles(std::span(&whole, 1));
     if (cleaner.enlarges_first) x = enlarged(std::move(x));
     restored = run_padded(cleaner, x, options.padding, token);
   }

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "core/cancellation.h"
-#include "core/image.h"
 #include "core/tensor.h"
 #include "imaging/pad.h"
 #include "imaging/resize.h"
@@ -13,6 +13,12 @@
 #include "pipeline/networks.h"
 
 namespace diffbir {
+
+/// An 8-bit picture, and any tiles of it, of one size, as image_to_tensor() has them.
+struct PictureSource {
+  Size size;
+  std::function<Tensor(std::span<const Tile> tiles)> tiles;
+};
 
 struct CleanOptions {
   /// Size of the picture that is asked for; a cleaner that enlarges is brought to it.
@@ -30,8 +36,8 @@ struct CleanOptions {
 
 /// Stage 1 (DiffBIR paper, section 3.2; behaviour.md 2.3): removes the degradation, promises no detail.
 /// lq: of the output size for cleaners of scale 1 and as it came for those that enlarge -> condition
-/// image [1,3,H',W'] of the output size, or larger where the short edge has to be. Not clamped. Throws Error(numeric)
-/// when the network's answer is not finite.
-Tensor clean(const Cleaner& cleaner, const Image& lq, const CleanOptions& options, CancellationToken& token);
+/// image [1,3,H',W'] of the output size, or larger where the short edge has to be, on the device of the tiles. Not
+/// clamped. Throws Error(numeric) when the network's answer is not finite.
+Tensor clean(const Cleaner& cleaner, const PictureSource& lq, const CleanOptions& options, CancellationToken& token);
 
 }  // namespace diffbir

@@ -12,8 +12,8 @@
 #include "core/error.h"
 #include "diffusion/cfg.h"
 #include "diffusion/sampler.h"
-#include "imaging/kernels.h"
 #include "imaging/pad.h"
+#include "imaging/pixels.h"
 #include "imaging/tiling.h"
 #include "pipeline/restoration_guidance.h"
 
@@ -40,7 +40,7 @@ TileSource signed_and_padded(const Tensor& cond_img, std::int64_t alignment, Pad
   const auto grown = [&](std::int64_t side) { return (side + alignment - 1) / alignment * alignment; };
   return {grown(cond_img.dim(2)), grown(cond_img.dim(3)), [&cond_img, padding](const Tile& tile) {
             Tensor image = cut_padded(cond_img, tile, padding);
-            for (float& value : image.values()) value = to_signed(value);
+            to_signed(image);
             return image;
           }};
 }
@@ -76,9 +76,10 @@ Stage2Tiling tiling_of(const RestoreJob& job, const Tensor& cond_img, const Prog
 }
 
 /// A prompt's embedding [1,n,C]; one zero token where the model has no text encoder, as it was trained.
-Tensor embed(Stage2Networks& networks, std::span<const std::int32_t> tokens, CancellationToken& token) {
+Tensor embed(Stage2Networks& networks, std::span<const std::int32_t> tokens, const std::shared_ptr<Device>& device,
+             CancellationToken& token) {
   if (networks.text_encoder) return (*networks.text_encoder)(tokens, token);
-  return Tensor({1, 1, networks.context_width});
+  return Tensor({1, 1, networks.context_width}, device);
 }
 
 /// Two prompts' embeddings [1,n,C] -> [2,n,C].
@@ -135,8 +136,8 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   const Stage2Tiling tiling = tiling_of(job, cond_img, on_progress);
 
   // Condition: the prompts' embeddings and the stage-1 latent. Both prompts share the latent, so it is encoded once.
-  const Tensor c_txt = embed(networks, job.positive_tokens, token);
-  const Tensor uncond_c_txt = embed(networks, job.negative_tokens, token);
+  const Tensor c_txt = embed(networks, job.positive_tokens, cond_img.device(), token);
+  const Tensor uncond_c_txt = embed(networks, job.negative_tokens, cond_img.device(), token);
   if (networks.text_encoder && !job.keep_networks) networks.text_encoder->close();
   const bool tiled_up_to_latent = tiling.encoder || tiling.diffusion;
   const std::int64_t alignment = tiled_up_to_latent ? latent_cell : latent_cell * latent_alignment;

@@ -32,7 +32,7 @@ class Trace {
 
 /// Stage 2 (DiffBIR paper, section 3.3 and 3.4; behaviour.md 2.4): real detail by the diffusion prior, steered by the
 /// condition image. cond_img [1,3,H,W] nominally in 0..1, -> sample of the same size, nominally
-/// in -1..1, not clamped.
+/// in -1..1, not clamped. Everything lies where cond_img lies; so must what comes from noise.
 Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJob& job, NoiseSource& noise,
                CancellationToken& token, const ProgressCallback& on_progress, Trace& trace);
 

@@ -1,8 +1,11 @@
 #include "runtime/device_runs.h"
 
+#include <optional>
 #include <utility>
 
+#include "core/device_memory.h"
 #include "core/error.h"
+#include "core/guarded_device.h"
 #include "runtime/provider/provider.h"
 
 namespace diffbir::runtime {
@@ -15,6 +18,8 @@ constexpr std::size_t most_prepared = 8;
 /// Of the provider: which recorded graph a run plays.
 constexpr const char* graph_option = "gpu_graph_id";
 constexpr const char* no_graph = "-1";
+/// Of ONNX Runtime: a run does not wait for its device at the end.
+constexpr const char* no_wait_option = "disable_synchronize_execution_providers";
 
 std::vector<Shape> sizes_of(std::span<const Ort::Value> values) {
   std::vector<Shape> sizes;
@@ -22,14 +27,18 @@ std::vector<Shape> sizes_of(std::span<const Ort::Value> values) {
   return sizes;
 }
 
-bool is_on_gpu(const Ort::Value& value) {
-  return value.GetTensorMemoryInfo().GetDeviceType() == OrtMemoryInfoDeviceType_GPU;
-}
-
 // A Device counts in floats, of which every type of our graphs' ports has a whole number.
 std::size_t floats_of(const Ort::Value& value) { return value.GetTensorSizeInBytes() / sizeof(float); }
 const float* from(const Ort::Value& value) { return static_cast<const float*>(value.GetTensorRawData()); }
 float* into(Ort::Value& value) { return static_cast<float*>(value.GetTensorMutableRawData()); }
+
+/// A tensor like `value` over memory of somebody else's.
+Ort::Value same_at(const Ort::Value& value, const Ort::MemoryInfo& where, float* memory) {
+  const auto info = value.GetTensorTypeAndShapeInfo();
+  const Shape shape = info.GetShape();
+  return Ort::Value::CreateTensor(where, memory, value.GetTensorSizeInBytes(), shape.data(), shape.size(),
+                                  info.GetElementType());
+}
 
 Ort::Value tensor_like(const Ort::Value& value, OrtAllocator* allocator) {
   const auto info = value.GetTensorTypeAndShapeInfo();
@@ -62,6 +71,10 @@ std::vector<Ort::Value> DeviceRuns::run(std::span<const Ort::Value> inputs, std:
   }
   const std::lock_guard lock(mutex_);
   token.check();
+  std::optional<GuardedDevice::Access> access;
+  if (auto* const guarded = dynamic_cast<GuardedDevice*>(device_.get())) access.emplace(*guarded);
+  // What comes home has been waited for; what stays is used on the same stream.
+  if (device_ && kept >= output_names_.size()) options.AddConfigEntry(no_wait_option, "1");
   if (!has_graphs_) return run_plainly(inputs, kept, options);
   Sizes sizes = sizes_of(inputs);
   if (const auto found = prepared_.find(sizes); found != prepared_.end()) {
@@ -79,7 +92,17 @@ std::vector<Ort::Value> DeviceRuns::run_plainly(std::span<const Ort::Value> inpu
                                                 const Ort::RunOptions& options) {
   const Ort::MemoryInfo host = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault);
   Ort::IoBinding binding(session_);
-  for (std::size_t i = 0; i < inputs.size(); ++i) binding.BindInput(input_names_[i], inputs[i]);
+  std::vector<DeviceMemory> uploaded;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!device_ || !device_->cuda_index() || is_on_gpu(inputs[i])) {
+      binding.BindInput(input_names_[i], inputs[i]);
+      continue;
+    }
+    // ONNX Runtime would upload on another stream, into memory that an earlier run may still compute in.
+    const DeviceMemory& memory = uploaded.emplace_back(device_, floats_of(inputs[i]));
+    device_->upload(from(inputs[i]), memory.data(), memory.size());
+    binding.BindInput(input_names_[i], same_at(inputs[i], memory_, memory.data()));
+  }
   for (std::size_t i = 0; i < output_names_.size(); ++i) {
     binding.BindOutput(output_names_[i], i < kept ? memory_ : host);
   }

@@ -104,10 +104,15 @@ std::string shrunk_arenas(const NetworkOptions& options) {
 
 Ort::MemoryInfo cpu_memory() { return Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault); }
 
+Ort::MemoryInfo memory_of(const Tensor& tensor) {
+  const std::optional<int> gpu = tensor.device() ? tensor.device()->cuda_index() : std::nullopt;
+  return gpu ? gpu_memory(*gpu) : cpu_memory();
+}
+
 }  // namespace
 
 Ort::Value view(const Tensor& tensor) {
-  return Ort::Value::CreateTensor<float>(cpu_memory(), const_cast<float*>(tensor.data()), tensor.size(),
+  return Ort::Value::CreateTensor<float>(memory_of(tensor), const_cast<float*>(tensor.data()), tensor.size(),
                                          tensor.shape().data(), tensor.shape().size());
 }
 
@@ -121,10 +126,16 @@ Ort::Value view(const std::int64_t& number) {
   return Ort::Value::CreateTensor<std::int64_t>(cpu_memory(), const_cast<std::int64_t*>(&number), 1, &one, 1);
 }
 
-Tensor to_tensor(const Ort::Value& value) {
-  Tensor tensor(value.GetTensorTypeAndShapeInfo().GetShape());
+Tensor to_tensor(const Ort::Value& value, const std::shared_ptr<Device>& device) {
+  Tensor tensor(value.GetTensorTypeAndShapeInfo().GetShape(), device);
   const float* data = value.GetTensorData<float>();
-  std::copy(data, data + tensor.size(), tensor.data());
+  if (!device) {
+    std::copy_n(data, tensor.size(), tensor.data());
+  } else if (is_on_gpu(value)) {
+    device->copy(data, tensor.data(), tensor.size());
+  } else {
+    device->upload(data, tensor.data(), tensor.size());
+  }
   return tensor;
 }
 
@@ -228,6 +239,10 @@ std::vector<Ort::Value> Network::run(std::span<const Ort::Value> inputs, Cancell
     token.check();
     throw Error(code_of(error), "ONNX Runtime failed in the network of " + source() + ": " + error.what());
   }
+}
+
+Tensor Network::run_to_tensor(std::span<const Ort::Value> inputs, CancellationToken& token) {
+  return to_tensor(run(inputs, token, device_ ? all : 0).back(), device_);
 }
 
 }  // namespace diffbir::runtime

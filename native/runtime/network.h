@@ -17,15 +17,16 @@ namespace diffbir::runtime {
 
 class DeviceRuns;
 
-/// An ONNX Runtime value that looks at the tensor's memory; the tensor must outlive it.
+/// An ONNX Runtime value that looks at the tensor's memory, the host's or a device's; the tensor must outlive it.
 Ort::Value view(const Tensor& tensor);
 Ort::Value view(std::span<const std::int32_t> ids, const Shape& shape);
 
 /// A one-element int64 tensor.
 Ort::Value view(const std::int64_t& number);
 
-/// Copies a float32 result out of ONNX Runtime's memory.
-Tensor to_tensor(const Ort::Value& value);
+/// Copies a float32 result out of ONNX Runtime's memory to that of a device, or of the host where it is null. What lies
+/// on a GPU needs the device that it lies on.
+Tensor to_tensor(const Ort::Value& value, const std::shared_ptr<Device>& device = nullptr);
 
 /// What a network computes with.
 enum class Weights {
@@ -105,6 +106,12 @@ class Network {
   /// networks that run there too; the others are in host memory, where to_tensor() can read them.
   std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, CancellationToken& token, std::size_t kept = 0);
   static constexpr std::size_t all = static_cast<std::size_t>(-1);
+
+  /// The last output of a run, on the network's device where it has one. All outputs stay there.
+  Tensor run_to_tensor(std::span<const Ort::Value> inputs, CancellationToken& token);
+
+  /// NetworkOptions::device.
+  const std::shared_ptr<Device>& device() const noexcept { return device_; }
 
  private:
   struct CustomOps;

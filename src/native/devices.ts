@@ -15,6 +15,8 @@ export interface ExecutionSpec {
   readonly memoryLimit?: number;
   /** Whether runs are recorded as CUDA graphs and played again (native/runtime/device_runs.h). */
   readonly cudaGraphs?: boolean;
+  /** For tests, on the CPU: no code but kernels can touch what lies between the networks (core/guarded_device.h). */
+  readonly guarded?: boolean;
 }
 
 /** What native/cuda/probe.h found. A machine without a GPU is an answer, not an error. */

@@ -19,6 +19,9 @@ struct Execution {
   /// it from then on. Every operator must run on the device.
   bool cuda_graphs = false;
 
+  /// For tests, on the CPU: what lies between the networks is in guarded memory (core/guarded_device.h).
+  bool guarded = false;
+
   bool on_cpu() const noexcept { return provider == graph::Provider::cpu; }
   bool operator==(const Execution&) const = default;
 };

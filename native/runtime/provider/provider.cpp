@@ -153,9 +153,15 @@ void append_provider(Ort::SessionOptions& options, const Execution& execution, c
   }
 }
 
+Ort::MemoryInfo gpu_memory(int index) { return {"Cuda", OrtDeviceAllocator, index, OrtMemTypeDefault}; }
+
+bool is_on_gpu(const Ort::Value& value) {
+  return value.GetTensorMemoryInfo().GetDeviceType() == OrtMemoryInfoDeviceType_GPU;
+}
+
 Ort::MemoryInfo device_memory(const Execution& execution) {
   if (execution.on_cpu()) return Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault);
-  return Ort::MemoryInfo("Cuda", OrtDeviceAllocator, execution.device, OrtMemTypeDefault);
+  return gpu_memory(execution.device);
 }
 
 }  // namespace diffbir::runtime

@@ -21,6 +21,11 @@ struct ProviderSettings {
 /// as before then.
 void append_provider(Ort::SessionOptions& options, const Execution& execution, const ProviderSettings& settings);
 
+/// The memory of a GPU, by CUDA's number.
+Ort::MemoryInfo gpu_memory(int index);
+
+bool is_on_gpu(const Ort::Value& value);
+
 /// Where the outputs and inputs of a session lie that runs on the execution's device.
 Ort::MemoryInfo device_memory(const Execution& execution);
 

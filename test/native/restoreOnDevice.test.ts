@@ -1,0 +1,86 @@
+/**
+ * Whole pictures with everything between the networks in the memory of a device: guarded host memory, which crashes
+ * whoever touches it outside a kernel. The same functions as on a GPU, and the same bits as without a device.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ModelSpec, NativeModel, NetworkSpec, RestoreJob } from '../../src/native/binding';
+import { loadBinding } from '../../src/native/loadBinding';
+import { goldenSpec, jobOf } from '../lifecycle/model';
+
+const binding = loadBinding();
+const WIDTH = 80;
+const HEIGHT = 72;
+const image = {
+  data: Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => (i * 7 + (i >> 5) * 31) % 256),
+  width: WIDTH,
+  height: HEIGHT,
+};
+const usual: RestoreJob = { ...jobOf({ stage: 2, steps: 2 }), image, trace: true };
+const weighted = { ...usual.guidance, loss: 'w_mse', scale: 0.5 } as const;
+const halves = { tile: 64, stride: 32 };
+
+let models: { host: NativeModel; device: NativeModel };
+let withSmallWeights: { host: NativeModel; device: NativeModel };
+
+async function pair(spec: ModelSpec) {
+  const guarded = { ...spec.execution, guarded: true };
+  return {
+    host: await binding.createModel(spec, () => {}).promise,
+    device: await binding.createModel({ ...spec, execution: guarded }, () => {}).promise,
+  };
+}
+
+beforeAll(async () => {
+  const spec = await goldenSpec({ stage: 2 });
+  if (!spec.stage2) throw new Error('no stage 2');
+  const stage2 = { ...spec.stage2, minShortEdge: 64 };
+  const inBytes = (network: NetworkSpec): NetworkSpec => ({ ...network, precision: 'int8' });
+  models = await pair({ ...spec, stage2 });
+  const { unet, controlnet } = stage2;
+  withSmallWeights = await pair({
+    ...spec,
+    stage2: { ...stage2, unet: inBytes(unet), controlnet: inBytes(controlnet) },
+  });
+});
+afterAll(async () => {
+  for (const { host, device } of [models, withSmallWeights]) await Promise.all([host.dispose(), device.dispose()]);
+});
+
+const cases: [string, Partial<RestoreJob>][] = [
+  ['as they come', {}],
+  ['enlarged', { upscale: 1.3 }],
+  ['with two prompts', { cfgScale: 3, rescaleCfg: true }],
+  ['from the condition with noise on it', { startPoint: 'cond', noiseAug: 20 }],
+  ['guided where there are no edges', { guidance: weighted }],
+  ['guided through the decoder', { guidance: { ...weighted, space: 'rgb' } }],
+  ['near to the condition', { fidelity: 0.5 }],
+  ['with means and deviations of colours', { colorFix: 'adain', padding: 'zero' }],
+  [
+    'in tiles of the cleaner and of the diffusion model',
+    { tiling: { ...usual.tiling, cleaner: halves, diffusion: halves, batch: 2 }, upscale: 2 },
+  ],
+  [
+    'in tiles of the autoencoder',
+    { tiling: { ...usual.tiling, encoder: 64, decoder: 64, encoderAtOnce: false, decoderAtOnce: false }, upscale: 2 },
+  ],
+  ['with features of earlier steps', { reuse: 'deep', reuseInterval: 2, steps: 5 }],
+  ['by another sampler', { sampler: 'edm_dpm++_3m_sde', steps: 3 }],
+  ["with the noise of torch's CUDA generator", { rng: 'cuda' }],
+  ['with the rounding of the reference', { parity: true }],
+  ['of stage 1 alone', { stage: 1, upscale: 2 }],
+];
+
+test.skipIf(process.platform === 'win32').each(cases)('%s', async (_, changes) => {
+  const job = { ...usual, ...changes };
+  expect(await models.device.restore(job, () => {}).promise).toMatchObject(
+    withoutTimes(await models.host.restore(job, () => {}).promise),
+  );
+});
+
+test.skipIf(process.platform === 'win32')('in eight bits', async () => {
+  const job = { ...usual, cfgScale: 3 };
+  const expected = await withSmallWeights.host.restore(job, () => {}).promise;
+  expect(await withSmallWeights.device.restore(job, () => {}).promise).toMatchObject(withoutTimes(expected));
+});
+
+const withoutTimes = ({ times: _, ...rest }: Awaited<ReturnType<NativeModel['restore']>['promise']>) => rest;
