@@ -56,13 +56,15 @@ export interface Tiling {
   cleanerStride?: number | undefined;
   /**
    * Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where
-   * not all tiles fit at once, that takes several times as long. A multiple of 8 from 0 to 16384.
+   * not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole. A multiple of
+   * 8 from 0 to 16384.
    * @default 0
    */
   encoder?: number | undefined;
   /**
    * Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where
-   * not all tiles fit at once, that takes several times as long. A multiple of 8 from 0 to 16384.
+   * not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole. A multiple of
+   * 8 from 0 to 16384.
    * @default 0
    */
   decoder?: number | undefined;
@@ -79,9 +81,10 @@ export interface Tiling {
    */
   diffusionStride?: number | undefined;
   /**
-   * Tiles of stage 1 or of the diffusion model that go through their networks in one call. Each needs memory of its
-   * own; on a CPU the time hardly changes. An integer from 1 to 64.
-   * @default 1
+   * Tiles of stage 1 or of the diffusion model that go through their networks in one call; 0: one on the CPU, where
+   * more hardly change the time, and on a GPU up to 8, as `memoryBudget` allows. Each needs memory of its own. An
+   * integer from 0 to 64.
+   * @default 0
    */
   batch?: number | undefined;
 }
@@ -116,15 +119,15 @@ export interface RestoreOptions {
   /**
    * What the networks run on. `auto`: the first GPU that can be used where the GPU libraries are installed (`npx
    * diffbir install-cuda`), else the CPU; `restorer.device` says which, and why. The others are an error where they
-   * cannot be used. Networks do not run on a GPU yet. 'auto', 'cpu', 'cuda', 'cuda:N', 'tensorrt' or 'tensorrt:N'
-   * with N from 0 to 99.
+   * cannot be used. Pictures are spread over several GPUs, which should be alike: `cuda:0,1`. 'auto', 'cpu',
+   * 'cuda', 'cuda:N', 'tensorrt' or 'tensorrt:N', with N from 0 to 99, or several as in 'cuda:0,1', each once.
    * @default 'auto'
    */
   device?: Device | undefined;
   /**
-   * How many pictures a Restorer works on at once, as far as `memoryBudget` allows: each is restored as if it were
-   * alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that
-   * one alone is faster; together they use cores that one leaves idle. An integer from 1 to 64.
+   * How many pictures a Restorer works on at once on each device, as far as `memoryBudget` allows: each is restored
+   * as if it were alone, and one that does not fit beside the others waits for them. They share networks and
+   * `threads`, so that one alone is faster; together they use cores that one leaves idle. An integer from 1 to 64.
    * @default 1
    */
   concurrency?: number | undefined;
@@ -154,11 +157,11 @@ export interface RestoreOptions {
   nativeBinding?: string | undefined;
   /**
    * What the networks of stage 2 compute with. `float16`, on GPUs alone and for the cleaner and the text encoder
-   * too: weights and activations of 16 bits. `int8`: weights and activations of 8 bits, on processors with AVX-512
-   * VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with
-   * the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice the time. Not with
-   * `parity`.
-   * @default 'float32'
+   * too: weights and activations of 16 bits. `int8`, on the CPU alone: weights and activations of 8 bits, on
+   * processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs
+   * little (above 50 dB with the embedded model). Without AVX-512 VNNI it saves memory alone, and takes about twice
+   * the time. Not with `parity`.
+   * @default `float16` on a GPU, `float32` on the CPU and with `parity`
    */
   precision?: 'float32' | 'float16' | 'int8' | undefined;
   /**
@@ -319,11 +322,12 @@ export interface RestoreOptions {
   tiling?: Tiling | undefined;
   /**
    * Memory for the restorations of a Restorer in MiB: pictures (about 29 bytes for each pixel) and the work of the
-   * networks. Tiles are as large as it allows, up to the picture whole. Weights and Node.js itself (about 150 MiB
-   * with the embedded model) come on top; where the weights of all networks that have to be copied do not fit
-   * beside the picture, each stage opens its networks and closes them again, which takes the time of loading for
-   * every picture. An integer from 1 to 16777216.
-   * @default half of the memory of the machine or container
+   * networks. Tiles are as large as it allows, up to the picture whole. On a GPU it is of its memory, of each where
+   * there are several, and weights are a part of it. On the CPU weights and Node.js itself (about 150 MiB with the
+   * embedded model) come on top; where the weights of all networks that have to be copied do not fit beside the
+   * picture, each stage opens its networks and closes them again, which takes the time of loading for every
+   * picture. An integer from 1 to 16777216.
+   * @default half of the memory of the machine or container; on a GPU, what is free of its memory when the Restorer is created, but 768 MiB
    */
   memoryBudget?: number | undefined;
   /**
