@@ -72,17 +72,12 @@ export interface Estimate {
     readonly peak: number;
   };
   /** What the times stand on: GFLOP/s of a product of large matrices, measured just before. Undefined on a GPU. */
-  readonly speed: Speed | undefined;
+  readonly speed: { readonly gflops: number; readonly threads: number } | undefined;
   /**
    * Time of the restoration without loading the model. What else the machine does changes it, and small networks. Undefined
    * on a GPU, whose speed is not measured.
    */
   readonly seconds: number | undefined;
-}
-
-interface Speed {
-  readonly gflops: number;
-  readonly threads: number;
 }
 
 export interface StageEstimate extends Omit<StageWork, 'type'> {
@@ -135,7 +130,7 @@ export function estimateWith(
   model: OpenModel,
   { width, height }: Size,
   options: ResolvedOptions,
-  speed: Speed | undefined,
+  speed: Estimate['speed'],
 ): Estimate {
   const stage = options.stage ?? model.stages;
   if (stage === 1 && !model.hasStage1) throw noStage1(model.name);
@@ -171,7 +166,7 @@ export async function measure(
   { layers, gpuWeights }: OpenModel,
   { loadBinding }: Internals,
   { signal }: Pick<RestoreOptions, 'signal'>,
-): Promise<Speed | undefined> {
+): Promise<Estimate['speed']> {
   if (gpuWeights) return undefined;
   const { threads, nativeBinding } = resolveOptions(...layers);
   const gflops = await runTask(() => loadBinding(nativeBinding).measureSpeed(threads), undefined, signal);

@@ -1,10 +1,10 @@
 import type { Provider } from '../native/devices';
 
-/** GPUs of one provider: the first that can be used, one, or several: `cuda`, `cuda:1`, `cuda:0,1`. */
-type Gpus<P extends string> = P | `${P}:${number}` | `${P}:${number},${string}`;
-
 /** The option `device`. */
-export type Device = 'auto' | 'cpu' | Gpus<'cuda'> | Gpus<'tensorrt'>;
+export type Device =
+  | ('auto' | 'cpu')
+  | ('cuda' | `cuda:${number}` | `cuda:${number},${string}`)
+  | ('tensorrt' | `tensorrt:${number}` | `tensorrt:${number},${string}`);
 
 /** An option `device`, taken apart. */
 export interface DeviceRequest {
