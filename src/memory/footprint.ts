@@ -1,6 +1,6 @@
 import type { ModelSpec, NetworkSpec } from '../native/binding';
 import type { Provider } from '../native/devices';
-import { attentionBytes, GPU_FACTOR, MOST_VALUES, valueBytes } from './gpu';
+import { attentionBytes, MOST_VALUES, workShare } from './gpu';
 
 /**
  * Bytes that the networks need while they run, for each pixel that they work on. Estimated from the widths in the
@@ -49,7 +49,6 @@ const PARSER_LOGITS = 4;
 const FACE_PIXELS = 512 ** 2;
 /** In floats for each channel of the widest concatenation; the skip connections and their controls come on top. */
 const UNET_FACTOR = 6;
-const FLOAT = 4;
 /** Pixels of a latent cell. */
 export const CELL_PIXELS = 8 * 8;
 /** What a checkpoint is taken for that has none of the known keys: building its network will fail, with a better message. */
@@ -58,18 +57,18 @@ const UNKNOWN_WIDTH = 64;
 /** Of networks, where they run. */
 export function footprintOf(spec: Pick<ModelSpec, 'cleaner' | 'stage2' | 'execution'>): Footprint {
   const { cleaner, stage2, execution } = spec;
-  const scaled = scaleOf(execution.provider);
+  const share = ({ precision }: NetworkSpec) => workShare(precision, execution.provider);
   if (!stage2) {
     const none = { encoder: 0, decoder: 0, diffusion: 0, features: { encoder: 0, deep: 0 }, gradient: 0 };
-    return { ...cleanerFootprint(cleaner, scaled(cleaner)), ...none };
+    return { ...cleanerFootprint(cleaner, share(cleaner)), ...none };
   }
   const { vaeEncoder, vaeDecoder, unet } = stage2;
   const [encoder, decoder] = [widest(vaeEncoder, 'encoder.down'), widest(vaeDecoder, 'decoder.up')];
   return {
-    ...cleanerFootprint(cleaner, scaled(cleaner)),
-    encoder: AUTOENCODER_FACTOR * encoder * scaled(vaeEncoder),
-    decoder: AUTOENCODER_FACTOR * decoder * scaled(vaeDecoder),
-    ...unetFootprint(unet, promptsAtOnce(stage2), scaled(unet)),
+    ...cleanerFootprint(cleaner, share(cleaner)),
+    encoder: AUTOENCODER_FACTOR * encoder * share(vaeEncoder),
+    decoder: AUTOENCODER_FACTOR * decoder * share(vaeDecoder),
+    ...unetFootprint(unet, promptsAtOnce(stage2), share(unet)),
     gradient: GRADIENT_FACTOR * AUTOENCODER_FACTOR * decoder,
     ...wholeFootprint(Math.max(encoder, decoder), execution.provider),
   };
@@ -80,24 +79,18 @@ function wholeFootprint(width: number, provider: Provider): Pick<Footprint, 'who
   return { whole: { mostPixels: Math.floor(MOST_VALUES / width), perPair: attentionBytes(provider) } };
 }
 
-/** What a network needs in that of the same network in float32 on the CPU. */
-function scaleOf(provider: Provider): (network: NetworkSpec) => number {
-  if (provider === 'cpu') return () => 1;
-  return ({ precision }) => (GPU_FACTOR * valueBytes(precision, provider)) / FLOAT;
-}
-
 export function faceFootprintOf(spec: ModelSpec): FaceFootprint | undefined {
   const { faces } = spec;
   if (!faces) return undefined;
-  const scaled = scaleOf(spec.execution.provider);
+  const share = ({ precision }: NetworkSpec) => workShare(precision, spec.execution.provider);
   // The first convolution works at a quarter of the area, the first layer at a sixteenth.
   const first = (shapesOf(faces.detector)('body.conv1')?.[0] ?? UNKNOWN_WIDTH) / 4;
   const second = (shapesOf(faces.detector)('body.layer1.0.conv3')?.[0] ?? 4 * UNKNOWN_WIDTH) / 16;
   const parser = shapesOf(faces.parser)('encoder.0.conv2d')?.[0] ?? UNKNOWN_WIDTH;
   return {
-    restoration: { ...footprintOf(spec), ...cleanerFootprint(faces.cleaner, scaled(faces.cleaner)) },
-    detector: DETECTOR_FACTOR * Math.max(first, second) * scaled(faces.detector),
-    parser: PARSER_FACTOR * (parser + PARSER_LOGITS) * FACE_PIXELS * scaled(faces.parser),
+    restoration: { ...footprintOf(spec), ...cleanerFootprint(faces.cleaner, share(faces.cleaner)) },
+    detector: DETECTOR_FACTOR * Math.max(first, second) * share(faces.detector),
+    parser: PARSER_FACTOR * (parser + PARSER_LOGITS) * FACE_PIXELS * share(faces.parser),
   };
 }
 
@@ -142,7 +135,7 @@ function unetFootprint(unet: NetworkSpec, prompts: number, scale: number): Pick<
   for (const [block, area] of areas.reverse().entries()) {
     widestInput = Math.max(widestInput, (shape(`output_blocks.${block}.0.in_layers.2`)?.[1] ?? 0) * area);
   }
-  const bytes = (floats: number) => (FLOAT * floats) / CELL_PIXELS;
+  const bytes = (floats: number) => (4 * floats) / CELL_PIXELS;
   const inside = bytes(skips + UNET_FACTOR * widestInput || UNKNOWN_WIDTH * CELL_PIXELS);
   return {
     diffusion: prompts * (scale * inside + bytes(skips)),

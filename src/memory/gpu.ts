@@ -7,7 +7,6 @@ import type { Provider } from '../native/devices';
 
 const MIB = 2 ** 20;
 const FLOAT = 4;
-const HALF = 2;
 
 /**
  * Bytes of a GPU's memory that no plan counts: handles of cuBLAS for each of seven sessions (32 MiB on Hopper), kernels that
@@ -17,7 +16,7 @@ const HALF = 2;
 export const GPU_RESERVE = 768 * MIB;
 
 /** Of the work of networks: workspaces of convolutions, and what is lost to fragments between the tensors of an arena. */
-export const GPU_FACTOR = 1.25;
+const GPU_FACTOR = 1.25;
 
 /** Tiles in one call, at most: of 512 pixels, two keep every multiprocessor of a large GPU busy. */
 export const MOST_TILES_AT_ONCE = 8;
@@ -28,9 +27,10 @@ export const MOST_VALUES = 2 ** 31 - 1;
 /** Copies of the autoencoder's attention weights: TensorRT gets products and a softmax, CUDA a kernel that keeps none. */
 const LOGITS = 2;
 
-/** Bytes of an activation. What TensorRT computes in float16 it decides itself, so it is not relied upon. */
-export function valueBytes(precision: Precision | undefined, provider: Provider): number {
-  return precision === 'float16' && provider === 'cuda' ? HALF : FLOAT;
+/** What a network needs for its work, in that of the same network in float32 on the CPU. */
+export function workShare(precision: Precision | undefined, provider: Provider): number {
+  if (provider === 'cpu') return 1;
+  return precision === 'float16' ? GPU_FACTOR / 2 : GPU_FACTOR;
 }
 
 /** Bytes for each pair of positions that the autoencoder's attention looks at. */

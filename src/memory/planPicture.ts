@@ -3,7 +3,7 @@ import type { RestoreJob } from '../native/binding';
 import type { ResolvedOptions } from '../options/resolve';
 import { reuseOf } from '../speed';
 import type { Size } from '../workSize';
-import { featuresFit, type PlannedModel, type PlanOptions, peakBytes, planTiles } from './planTiles';
+import { featuresFit, type PlannedModel, type PlanOptions, peakBytes, planTiles, TRAINED } from './planTiles';
 import { keepsNetworks } from './weights';
 
 /** What a picture is restored with so that it fits `memoryBudget`, and the bytes that it then needs. */
@@ -16,9 +16,6 @@ export interface PicturePlan extends Pick<RestoreJob, 'tiling' | 'reuse' | 'reus
 type Model = PlannedModel & { readonly copied: number };
 type Options = ResolvedOptions & Pick<PlanOptions, 'held'>;
 
-/** Of the weights of v2.1: smaller tiles show the diffusion model too little, so that networks rather make room for them. */
-const LEAST_TILE = 512;
-
 /** The plan for one way of a picture through the stages. Throws as planTiles does. */
 export function planPicture(size: Size, stage: 1 | 2, model: Model, options: Options): PicturePlan {
   const kept = keptPlan(size, stage, model, options);
@@ -30,9 +27,11 @@ function keptPlan(size: Size, stage: 1 | 2, model: Model, options: Options): Pic
   if (!model.gpuWeights || options.parity) return plan(size, stage, model, options);
   try {
     const kept = plan(size, stage, model, options);
-    const { tile } = kept.tiling.diffusion;
-    const isSmall = options.tiling.diffusion === 0 && tile > 0 && tile < LEAST_TILE;
-    return kept.keepNetworks && !isSmall ? kept : undefined;
+    const isSmall = (part: 'cleaner' | 'diffusion') => {
+      const { tile } = kept.tiling[part];
+      return options.tiling[part] === 0 && tile > 0 && tile < TRAINED;
+    };
+    return kept.keepNetworks && !isSmall('cleaner') && !isSmall('diffusion') ? kept : undefined;
   } catch (error) {
     if (error instanceof InvalidOptionError && error.option === 'memoryBudget') return undefined;
     throw error;

@@ -13,6 +13,8 @@ const MIB = 2 ** 20;
 const PIXELS = 64; // tiles are multiples of this: what every network takes
 const SMALLEST = 128;
 const LARGEST = 4096;
+/** Pixels of the pictures that the weights of v2.1 were trained with: in less they see too little. */
+export const TRAINED = 512;
 /**
  * Networks with attention over all positions work on the picture whole up to this many pixels, also where more would fit:
  * the time of attention grows with the square.
@@ -79,8 +81,8 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
     return { cleaner, ...none, batch: stages.planBatch({ cleaner }), ...AT_ONCE };
   }
   if (options.guidance.scale !== 0 && options.guidance.space === 'rgb') stages.requireGradient();
-  const [encoder, encoderAtOnce] = stages.autoencoder('encoder');
   const [decoder, decoderAtOnce] = stages.autoencoder('decoder');
+  const [encoder, encoderAtOnce] = stages.autoencoder('encoder');
   const diffusion = stages.pairOf('diffusion');
   stages.retain(diffusion.tile);
   const cleaner = stages.pairOf('cleaner');
@@ -184,9 +186,11 @@ class Stages {
 
   private tile(part: 'cleaner' | 'diffusion'): number {
     const bytes = (tile: number) => this.needed(part, tile);
-    return part === 'cleaner'
-      ? this.largest(this.seen, this.room(part), LARGEST, WHOLE, bytes)
-      : this.largest(this.work, this.room(part), LARGEST_ATTENDED, MOST_ATTENDED, bytes);
+    const isCleaner = part === 'cleaner';
+    const size = isCleaner ? this.seen : this.work;
+    const [limit, mostWhole] = isCleaner ? [LARGEST, WHOLE] : [LARGEST_ATTENDED, MOST_ATTENDED];
+    const tile = this.largest(size, this.room(part), limit, mostWhole, bytes);
+    return this.model.gpuWeights ? evened(size, tile, this.options.tiling[`${part}Stride`]) : tile;
   }
 
   /** Tiles in one call, as they were given or, on a GPU, as many as fit: it has more to do at a time then. */
@@ -371,13 +375,26 @@ function windows({ width, height }: Size, { tile, stride }: Tiles['cleaner']): n
   return tile > 0 && Math.max(width, height) > tile ? along(width) * along(height) : 1;
 }
 
+/** The smallest tile of which no more cover the picture: of 1024 pixels four of 960 would be nearly four times the work. */
+function evened(size: Size, tile: number, stride: number): number {
+  const count = (side: number) => windows(size, { tile: side, stride: stride || strideOf(side) });
+  let even = tile;
+  while (even - PIXELS >= TRAINED && even - PIXELS >= stride && count(even - PIXELS) === count(tile)) even -= PIXELS;
+  return even;
+}
+
+/** Of a planned tile. */
+function strideOf(tile: number): number {
+  return (tile * 3) / 4;
+}
+
 /**
  * A tile and its stride. Left open, the stride is half of a tile that was given, as in the reference, and three quarters
  * of a planned one: Gaussian weights blend over a tenth of the tile, and what lies beyond is context.
  */
 function pair(tiling: ResolvedOptions['tiling'], name: 'cleaner' | 'diffusion', planned?: number): Tiles['cleaner'] {
   const tile = planned ?? tiling[name];
-  const stride = tiling[`${name}Stride`] || (planned === undefined ? tile / 2 : (tile * 3) / 4);
+  const stride = tiling[`${name}Stride`] || (planned === undefined ? tile / 2 : strideOf(tile));
   if (planned === 0) return { tile: 0, stride: 1 };
   if (stride <= tile) return { tile, stride: Math.max(Math.floor(stride), 1) };
   throw new InvalidOptionError(

@@ -1,0 +1,266 @@
+/** Plans for the memory of a GPU, with the sizes of v2.1. */
+import { describe, expect, it } from 'vitest';
+import { CLEANERS, swinirLayout } from '../../bench/full-size/cleaners';
+import type { Layout } from '../../bench/full-size/layout';
+import { controlnetLayout, SD21, textLayout, unetLayout, vaeLayout } from '../../bench/full-size/stableDiffusion';
+import { InvalidOptionError } from '../../src/errors';
+import { defaultMemoryBudget } from '../../src/memory/budget';
+import { faceFootprintOf, footprintOf } from '../../src/memory/footprint';
+import { GPU_RESERVE, gpuMemoryBudget } from '../../src/memory/gpu';
+import { planDetector } from '../../src/memory/planFaces';
+import { planPicture } from '../../src/memory/planPicture';
+import { gpuWeights, weightMemory } from '../../src/memory/weights';
+import type { ModelSpec, NetworkSpec, Precision } from '../../src/native/binding';
+import type { Provider } from '../../src/native/devices';
+import type { RestoreOptions } from '../../src/options/RestoreOptions';
+import { resolveOptions } from '../../src/options/resolve';
+import { planned } from '../full-size/planned';
+
+const MIB = 2 ** 20;
+
+type Fill = (layout: Layout) => void;
+const swinir: Fill = (layout) => swinirLayout(layout, CLEANERS.swinir);
+const vae: Fill = (layout) => vaeLayout(layout, SD21.vae);
+const text: Fill = (layout) => textLayout(layout, SD21.text);
+const unet: Fill = (layout) => unetLayout(layout, SD21.unet);
+const controlnet: Fill = (layout) => controlnetLayout(layout, SD21.unet);
+
+function v21(provider: Provider, precision: Precision = 'float16'): ModelSpec {
+  const network = (type: NetworkSpec['type'], fill: Fill) => ({ ...planned(type, fill), precision });
+  return {
+    cleaner: network('swinir', swinir),
+    stage2: {
+      vaeEncoder: network('vae_encoder', vae),
+      vaeDecoder: network('vae_decoder', vae),
+      textEncoder: network('clip_text', text),
+      unet: network('unet', unet),
+      controlnet: network('controlnet', controlnet),
+      schedule: { timesteps: 2, linearStart: 0, linearEnd: 1, zeroSnr: false, parameterization: 'v' },
+      latentScaleFactor: 1,
+      minShortEdge: 512,
+    },
+    faces: null,
+    threads: 1,
+    keepNetworks: true,
+    execution: { provider, device: 0 },
+  };
+}
+
+const SPECS = { float16: v21('cuda'), float32: v21('cuda', 'float32'), tensorrt: v21('tensorrt') };
+type Name = keyof typeof SPECS;
+
+function modelOf(spec: ModelSpec) {
+  const { copied } = weightMemory(spec);
+  return { footprint: footprintOf(spec), minShortEdge: 512, gpuWeights: gpuWeights(spec), copied };
+}
+
+const MODELS = Object.fromEntries(Object.entries(SPECS).map(([name, spec]) => [name, modelOf(spec)]));
+
+function plan(side: number, options: RestoreOptions, name: Name = 'float16', stage: 1 | 2 = 2) {
+  const model = MODELS[name] as ReturnType<typeof modelOf>;
+  return planPicture({ width: side, height: side }, stage, model, resolveOptions(options));
+}
+
+/** Of a budget that is too small. */
+function refusal(side: number, memoryBudget: number): InvalidOptionError | undefined {
+  try {
+    plan(side, { memoryBudget });
+  } catch (error) {
+    return error as InvalidOptionError;
+  }
+  return undefined;
+}
+
+describe('the weights', () => {
+  const parameters = 865_910_724 + 363_153_280 + 83_653_863 + 15_792_587 + 354_032_641;
+
+  it('lie in the memory of the GPU, all of them, in 16 bits or in 32', () => {
+    // Of text encoder and SwinIR a few numbers are not parameters of the network.
+    for (const [name, bytes] of [
+      ['float16', 2],
+      ['float32', 4],
+    ] as const) {
+      const { mapped, copied } = weightMemory(SPECS[name]);
+      expect(mapped).toBe(0);
+      expect(copied / (bytes * parameters)).toBeCloseTo(1, 2);
+    }
+    expect(weightMemory(v21('cpu', 'float32')).mapped).toBeGreaterThan(4000 * MIB);
+    expect(gpuWeights(v21('cpu', 'float32'))).toBeUndefined();
+  });
+
+  it('are those of one stage where each opens its own; face networks stay in 32 bits', () => {
+    const weights = gpuWeights(SPECS.float16);
+    expect(weights?.diffusion).toBe(2 * (865_910_724 + 363_153_280));
+    expect(weights?.all).toBe(weightMemory(SPECS.float16).copied);
+    const tensor = { name: 'w', shape: [MIB], dtype: 'float32' as const, strides: [1], offset: 0, end: 0 };
+    const weigh = { file: 'f', fileSize: 0, tensors: [tensor] };
+    const network = (type: NetworkSpec['type'], precision?: Precision) =>
+      ({ type, weights: weigh, prefix: '', config: {}, ...(precision && { precision }) }) as NetworkSpec;
+    const faces = {
+      cleaner: network('swinir', 'float16'),
+      detector: network('retinaface'),
+      parser: network('parsenet'),
+    };
+    const withFaces = gpuWeights({ ...SPECS.float16, faces });
+    expect((withFaces?.all ?? 0) - (weights?.all ?? 0)).toBe((2 + 4 + 4) * MIB);
+    // The face detector works beside all of them.
+    const model = { faces: faceFootprintOf({ ...SPECS.float16, faces }), gpuWeights: withFaces };
+    const options = { upscale: 1, parity: false, memoryBudget: 8000 };
+    const size = { width: 4000, height: 3000 };
+    const more = planDetector(size, { ...model, gpuWeights: undefined }, options);
+    expect(planDetector(size, model, options)).toBeLessThan(more / 1.5);
+  });
+});
+
+describe('the work of networks', () => {
+  it('is half as much in float16, and in a GPU no less than on the CPU for float32', () => {
+    const [float16, float32, cpu] = [
+      footprintOf(SPECS.float16),
+      footprintOf(SPECS.float32),
+      footprintOf(v21('cpu', 'float32')),
+    ];
+    for (const part of ['cleaner', 'encoder', 'decoder'] as const) {
+      expect(float16[part]).toBe(float32[part] / 2);
+      expect(float32[part]).toBeGreaterThanOrEqual(cpu[part]);
+    }
+    // Two prompts at once, of which the controls are in float32.
+    expect(float16.diffusion).toBeGreaterThan(float32.diffusion);
+    expect(float16.diffusion).toBeLessThan(2 * float32.diffusion);
+    expect(float16.features).toEqual(float32.features);
+  });
+});
+
+describe('a plan', () => {
+  const budgets = [2500, 4000, 6000, 9000, 15_000, 23_000, 47_000, 79_000];
+  const sides = [512, 768, 1024, 1536, 2048, 2560];
+
+  it.each(Object.keys(SPECS) as Name[])('%s: needs no more than the budget, with the weights that are open', (name) => {
+    const { gpuWeights: weights } = MODELS[name] as ReturnType<typeof modelOf>;
+    let plans = 0;
+    for (const memoryBudget of budgets) {
+      for (const side of sides) {
+        try {
+          const { work, keepNetworks, tiling } = plan(side, { memoryBudget }, name);
+          const open = keepNetworks ? weights?.all : weights?.cleaner;
+          expect(work + (open ?? 0)).toBeLessThanOrEqual(memoryBudget * MIB);
+          expect([tiling.encoder, tiling.decoder]).toEqual([0, 0]);
+          plans++;
+        } catch (error) {
+          if (!(error instanceof InvalidOptionError)) throw error;
+        }
+      }
+    }
+    expect(plans).toBeGreaterThan(10);
+  });
+
+  it('of a picture of 512 x 512 takes less than 6 GB, everything open and whole', () => {
+    const { work, keepNetworks, tiling } = plan(512, { memoryBudget: 23_000 });
+    expect([keepNetworks, tiling.cleaner.tile, tiling.diffusion.tile, tiling.batch]).toEqual([true, 0, 0, 1]);
+    expect(work + weightMemory(SPECS.float16).copied + GPU_RESERVE).toBeLessThan(6e9);
+  });
+
+  it('has the decoder beside what the diffusion model keeps, for which that has tiles', () => {
+    const size = { memoryBudget: 39_000 };
+    const { tiling, keepNetworks, work } = plan(2048, size, 'float32');
+    const { footprint } = MODELS.float32 as ReturnType<typeof modelOf>;
+    expect(keepNetworks).toBe(true);
+    expect(tiling.diffusion.tile).toBe(832);
+    expect(work).toBeGreaterThan(footprint.decoder * 2048 ** 2 + tiling.batch * footprint.diffusion * 832 ** 2);
+    expect(plan(2048, { memoryBudget: 79_000 }, 'float32').tiling.diffusion.tile).toBe(0);
+  });
+
+  it('has tiles of which no smaller ones cover the picture: four of 960 pixels would be four times the work', () => {
+    const { keepNetworks, tiling } = plan(1024, { memoryBudget: 7600 });
+    expect([keepNetworks, tiling.diffusion]).toEqual([true, { tile: 640, stride: 480 }]);
+    const stride = plan(1024, { memoryBudget: 7600, tiling: { diffusionStride: 512 } }).tiling.diffusion;
+    expect(stride).toEqual({ tile: 512, stride: 512 });
+  });
+
+  it('closes networks that leave the others too little', () => {
+    expect(plan(1024, { memoryBudget: 5000 }).keepNetworks).toBe(false);
+    expect(plan(1024, { memoryBudget: 9000 }).keepNetworks).toBe(true);
+    // Also where all would fit, beside tiles in which the diffusion model sees too little; not if they are asked for.
+    const [few, more] = [
+      plan(1024, { memoryBudget: 7250 }),
+      plan(1024, { memoryBudget: 7250, tiling: { diffusion: 256 } }),
+    ];
+    expect([few.keepNetworks, few.tiling.diffusion.tile]).toEqual([false, 0]);
+    expect([more.keepNetworks, more.tiling.diffusion.tile]).toEqual([true, 256]);
+  });
+
+  it('has as many tiles in one call as fit, at most 8, or as many as the caller says', () => {
+    const batch = (memoryBudget: number, options: RestoreOptions = {}) =>
+      plan(2560, { memoryBudget, ...options }).tiling.batch;
+    expect([29_000, 30_000, 79_000].map((memoryBudget) => batch(memoryBudget))).toEqual([2, 3, 8]);
+    expect(batch(79_000, { tiling: { batch: 3 } })).toBe(3);
+    expect(plan(2560, { memoryBudget: 79_000, tiling: { diffusion: 2048, diffusionStride: 1024 } }).tiling.batch).toBe(
+      4,
+    );
+    expect(plan(6000, { memoryBudget: 34_000 }, 'float16', 1).tiling).toMatchObject({
+      cleaner: { tile: 3456 },
+      batch: 2,
+    });
+  });
+
+  it('of features that are kept counts the weights beside them', () => {
+    const { footprint, gpuWeights: weights } = MODELS.float16 as ReturnType<typeof modelOf>;
+    const reuse = (memoryBudget: number) =>
+      plan(512, { speed: 'fast', tiling: { diffusion: 512 }, memoryBudget: Math.ceil(memoryBudget) }).reuse;
+    const perPixel = 3 + 20 + footprint.diffusion + 2 * footprint.features.deep;
+    const needed = ((weights?.diffusion ?? 0) + perPixel * 512 ** 2) / MIB;
+    expect([reuse(needed - 1), reuse(needed)]).toEqual(['none', 'deep']);
+  });
+
+  it("with parity is the caller's", () => {
+    const { tiling, keepNetworks } = plan(1024, { parity: true, memoryBudget: 1, tiling: { cleaner: 512 } });
+    expect([tiling.cleaner.tile, tiling.diffusion.tile, tiling.batch, keepNetworks]).toEqual([512, 0, 1, true]);
+  });
+});
+
+describe('what a GPU cannot do is refused by name', () => {
+  it.each(['encoder', 'decoder'] as const)('tiles of the %s, with parity too', (half) => {
+    for (const parity of [false, true]) {
+      const refused = () => plan(1024, { memoryBudget: 79_000, parity, tiling: { [half]: 512 } });
+      expect(refused).toThrow(
+        expect.objectContaining({ option: `tiling.${half}`, message: expect.stringContaining("device: 'cpu'") }),
+      );
+    }
+    expect(plan(1024, { memoryBudget: 79_000, tiling: { [half]: 1024 } }).tiling[half]).toBe(1024);
+  });
+
+  it('a budget in which the autoencoder does not fit whole; as much as the message says does', () => {
+    const error = refusal(2048, 5000);
+    expect(error).toMatchObject({
+      option: 'memoryBudget',
+      message: expect.stringContaining("in tiles with device: 'cpu'"),
+    });
+    const needed = Number(/at least (\d+) MiB/.exec(error?.message ?? '')?.[1]);
+    expect(refusal(2048, needed)).toBeUndefined();
+    expect(refusal(2048, needed - 1)).toBeInstanceOf(InvalidOptionError);
+  });
+
+  it('more pixels than its normalisations count, with parity too; not in stage 1', () => {
+    const options = { memoryBudget: 16_000_000 };
+    expect(plan(2880, options).tiling.decoder).toBe(0);
+    const refused = expect.objectContaining({
+      code: 'DIFFBIR_IMAGE_TOO_LARGE',
+      message: expect.stringContaining('8388607'),
+    });
+    for (const parity of [false, true]) expect(() => plan(2944, { ...options, parity })).toThrow(refused);
+    expect(() => plan(2944, options, 'float16', 1)).not.toThrow();
+  });
+
+  it('the gradient of guidance, for which the machine itself has too little memory', () => {
+    const guidance = { scale: 1, space: 'rgb' } as const;
+    const host = defaultMemoryBudget() * MIB;
+    const side = 64 * Math.ceil(Math.sqrt(host / 5000) / 64);
+    if (side ** 2 > 8388607) return; // more memory than pictures can take
+    expect(() => plan(side, { memoryBudget: 16_000_000, guidance })).toThrow('memory of the machine');
+    expect(() => plan(512, { memoryBudget: 5000, guidance: { ...guidance, scale: 0 } })).not.toThrow();
+  });
+});
+
+it('the budget is what the fullest of the GPUs has free, but a reserve', () => {
+  expect(gpuMemoryBudget([80_000 * MIB, 24_000 * MIB])).toBe(24_000 - 768);
+  expect(gpuMemoryBudget([100 * MIB])).toBe(1);
+});
