@@ -2,10 +2,18 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { shownEstimate } from '../../src/cli/estimate';
+import { estimateWith, measure, openOn } from '../../src/estimate';
 import { type EstimateOptions, estimate, inspectModel } from '../../src/index';
+import { internals as rooms } from '../../src/internals';
 import { embeddedModel } from '../../src/loadModel';
+import { GPU_RESERVE } from '../../src/memory/gpu';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { RestoreOptions } from '../../src/options/RestoreOptions';
+import { resolveOptions } from '../../src/options/resolve';
+import { validateOptions } from '../../src/options/validate';
 import { runFake } from '../cli/runFake';
+import { onGpus } from '../device/gpus';
 import { fakeNative, temporaryFolder } from '../facade/fakes';
 
 const folder = temporaryFolder();
@@ -93,6 +101,41 @@ describe('estimate()', () => {
     await expect(large).rejects.toMatchObject({ code: 'DIFFBIR_IMAGE_TOO_LARGE' });
     const signal = AbortSignal.abort();
     await expect(estimate(size, { signal })).rejects.toMatchObject({ code: 'DIFFBIR_ABORTED' });
+  });
+});
+
+describe('on a GPU', () => {
+  const estimateOn = async (options: RestoreOptions = {}) => {
+    const { internals } = onGpus({ ...fakeNative(), internals: rooms }, { free: [24_000] });
+    const model = await openOn(validateOptions(options), internals);
+    return estimateWith(model, size, resolveOptions(...model.layers), await measure(model, internals, {}));
+  };
+
+  it('says memory of the GPU, in 16 bits, and no time', async () => {
+    const [gpu, float32, cpu] = [await estimateOn(), await estimateOn({ precision: 'float32' }), await estimate(size)];
+    expect(gpu.device).toMatchObject({ provider: 'cuda', index: 0 });
+    expect(cpu.device.provider).toBe('cpu');
+    expect([gpu.speed, gpu.seconds, gpu.stages[0]?.seconds]).toEqual([undefined, undefined, undefined]);
+    expect(gpu.stages.map(({ flop }) => flop)).toEqual(cpu.stages.map(({ flop }) => flop));
+    expect(gpu.memory).toMatchObject({ mapped: 0, copied: 2 * 9_594_177, base: GPU_RESERVE });
+    expect(float32.memory.copied).toBe(4 * 9_594_177);
+    expect(gpu.memory.peak).toBe(gpu.memory.copied + gpu.memory.work + gpu.memory.base);
+    const printed = shownEstimate(gpu);
+    expect(printed).toMatch(
+      /memory of cuda:0 at most about \d+ MiB: 19 MiB weights, \d+ MiB work, 768 MiB libraries\n/,
+    );
+    expect(printed).toMatch(/no estimate of time/);
+    expect(printed).not.toMatch(/NaN|undefined|together/);
+  });
+
+  it('is asked for by --device, which is an error where there is none', async () => {
+    for (const words of [
+      ['estimate', '128x96'],
+      ['inspect', 'model', embeddedModel()],
+    ]) {
+      const { code, stderr } = await runFake(fakeNative(), ...words, '--device', 'cuda');
+      expect([code, stderr]).toEqual([1, expect.stringContaining("The device 'cuda' cannot be used")]);
+    }
   });
 });
 

@@ -6,17 +6,19 @@ import type { NativeModel } from '../../src/native/binding';
 const untimed = { signal: undefined, paused: <T>(wait: () => Promise<T>) => wait() };
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-function setup({ places = 3, copied = 10, form = undefined as Demand['form'] } = {}) {
+/** Models are counted over all devices: of two with three places each, the second has 3, 4 and 5. */
+function setup({ devices = 1, places = 3, copied = 10, form = undefined as Demand['form'] } = {}) {
   const closed: number[] = [];
   const natives = Array.from(
-    { length: places },
+    { length: devices * places },
     (_, i) =>
       ({
         closeNetworks: async () => void closed.push(i),
         dispose: async () => {},
       }) as unknown as NativeModel,
   );
-  const admission = new Admission([natives], copied, form);
+  const own = Array.from({ length: devices }, (_, k) => natives.slice(k * places, (k + 1) * places));
+  const admission = new Admission(own, copied, form);
   const running = new Map<string, () => void>();
   const used = new Map<string, number>();
   /** Runs until `end` is called for it. */
@@ -173,5 +175,49 @@ describe('Admission', () => {
     for (const refused of [waiting, enter('c', {})]) {
       await expect(refused).rejects.toMatchObject({ code: 'DIFFBIR_DISPOSED' });
     }
+  });
+});
+
+describe('Admission to several devices', () => {
+  it('each has a budget of its own', async () => {
+    const { admission, enter, end, names, used } = setup({ devices: 2, places: 2 });
+    expect(admission.size).toBe(4);
+    enter('a', { work: 60 });
+    enter('b', { work: 70 });
+    enter('c', { work: 30 });
+    enter('d', { work: 30 });
+    expect(await names()).toEqual(['a', 'b', 'c']); // 60 + 30 + 10, and 70 + 30 + 10 is too much
+    const deviceOf = (name: string) => Math.floor((used.get(name) as number) / 2);
+    expect(deviceOf('a')).not.toBe(deviceOf('b'));
+    expect(deviceOf('c')).toBe(deviceOf('a'));
+    expect(await end('b')).toEqual(['a', 'c', 'd']);
+    expect(deviceOf('d')).toBe(deviceOf('b'));
+  });
+
+  it('the one with least to do is taken', async () => {
+    const { enter, names, used } = setup({ devices: 3, places: 2 });
+    for (const name of ['a', 'b', 'c', 'd']) enter(name, { work: 1 });
+    await names();
+    const devices = ['a', 'b', 'c', 'd'].map((name) => Math.floor((used.get(name) as number) / 2));
+    expect(devices).toEqual([0, 1, 2, 0]);
+  });
+
+  it('networks of the others stay open', async () => {
+    const { enter, end, names, closed, used } = setup({ devices: 2, places: 1, form: 'none' });
+    enter('a', {});
+    enter('by stages', { form: undefined });
+    expect(await names()).toEqual(['a', 'by stages']);
+    await end('a');
+    await end('by stages');
+    enter('deep', { form: 'deep' });
+    await names();
+    expect([closed, used.get('deep')]).toEqual([[], 0]);
+  });
+
+  it('dispose() frees the models of all', async () => {
+    let disposed = 0;
+    const native = { dispose: async () => void disposed++ } as unknown as NativeModel;
+    await new Admission([[native, native], [native]], 0, undefined).dispose();
+    expect(disposed).toBe(3);
   });
 });
