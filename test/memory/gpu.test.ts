@@ -1,6 +1,6 @@
 /** Plans for the memory of a GPU, with the sizes of v2.1. */
 import { describe, expect, it } from 'vitest';
-import { CLEANERS, swinirLayout } from '../../bench/full-size/cleaners';
+import { CLEANERS, rrdbnetLayout, swinirLayout } from '../../bench/full-size/cleaners';
 import type { Layout } from '../../bench/full-size/layout';
 import { controlnetLayout, SD21, textLayout, unetLayout, vaeLayout } from '../../bench/full-size/stableDiffusion';
 import { InvalidOptionError } from '../../src/errors';
@@ -46,7 +46,10 @@ function v21(provider: Provider, precision: Precision = 'float16'): ModelSpec {
   };
 }
 
-const SPECS = { float16: v21('cuda'), float32: v21('cuda', 'float32'), tensorrt: v21('tensorrt') };
+/** Of v2: its cleaner is wider than the decoder. */
+const bsrnet: Fill = (layout) => rrdbnetLayout(layout, CLEANERS.rrdbnet);
+const v2: ModelSpec = { ...v21('cuda'), cleaner: { ...planned('rrdbnet', bsrnet), precision: 'float16' } };
+const SPECS = { bsrnet: v2, float16: v21('cuda'), float32: v21('cuda', 'float32'), tensorrt: v21('tensorrt') };
 type Name = keyof typeof SPECS;
 
 function modelOf(spec: ModelSpec) {
@@ -167,6 +170,11 @@ describe('a plan', () => {
     expect(tiling.diffusion.tile).toBe(832);
     expect(work).toBeGreaterThan(footprint.decoder * 2048 ** 2 + tiling.batch * footprint.diffusion * 832 ** 2);
     expect(plan(2048, { memoryBudget: 79_000 }, 'float32').tiling.diffusion.tile).toBe(0);
+  });
+
+  it('has a wide cleaner beside that too', () => {
+    const { tiling, keepNetworks } = plan(1024, { memoryBudget: 24_500 }, 'bsrnet');
+    expect([tiling.cleaner.tile, keepNetworks]).toEqual([640, true]);
   });
 
   it('has tiles of which no smaller ones cover the picture: four of 960 pixels would be four times the work', () => {

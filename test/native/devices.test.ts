@@ -39,11 +39,12 @@ describe.runIf(built)('a build with CUDA', () => {
       expect(answer.error.name).toMatch(/^cudaError/);
       expect(answer.error.message).toMatch(/^cuda\w+.*: ./);
     }
-    for (const { index, name, computeCapability, totalBytes, freeBytes, multiprocessors } of answer.devices) {
+    for (const { index, name, computeCapability, totalBytes, freeBytes, ...processors } of answer.devices) {
       expect([index, name]).toEqual([expect.any(Number), expect.stringMatching(/./)]);
       expect(computeCapability).toMatch(/^\d+\.\d$/);
       expect(totalBytes).toBeGreaterThanOrEqual(freeBytes);
-      expect(multiprocessors).toBeGreaterThan(0);
+      expect(processors.multiprocessors).toBeGreaterThan(0);
+      expect(processors.maxThreadsPerMultiprocessor).toBeGreaterThanOrEqual(1024);
     }
   });
 
