@@ -269,8 +269,11 @@ export interface NativeError extends Error {
 export interface NativeBinding {
   /** Opens ONNX Runtime by absolute path, once per process; later calls with the same path are free. Returns its version. */
   openRuntime(path: string): string;
-  /** The GPUs of this machine. Never throws for want of one; asking a GPU for its free memory wakes it up. */
-  devices(): NativeDevices;
+  /**
+   * The GPUs of this machine; an addon from before there was CUDA does not have it. Never throws for want of one; asking a
+   * GPU for its free memory wakes it up.
+   */
+  devices?(): NativeDevices;
   createModel(spec: ModelSpec, onProgress: (progress: NativeProgress) => void): NativeTask<NativeModel>;
   /** What a recipe of `src/degradation` does to a picture; the same size comes out. Rejects with DIFFBIR_INVALID_IMAGE for a picture too small for the recipe. */
   degrade(job: {
@@ -490,14 +493,18 @@ export interface SampleOptions {
 
 export interface NativeNetwork {
   run(inputs: NetworkInputs): Record<string, NativeTensor>;
-  /** Seconds of each of `runs` runs, without the way of inputs and outputs from and to JavaScript. */
+  /** Seconds of each of `runs` runs, without the way of inputs and outputs from and to JavaScript and the device. */
   timeRuns(inputs: NetworkInputs, runs: number): Float64Array;
   /** One run after the other; the outputs are read behind the last. The first `kept` of them stay on the device. */
   runAll(inputs: readonly NetworkInputs[], kept: number): Record<string, NativeTensor>[];
   /** Runs on another thread until it is cancelled, after so long: the code of its error, and how long that took. */
   cancelRuns(inputs: NetworkInputs, milliseconds: number): { readonly code: string; readonly milliseconds: number };
-  /** Which of ONNX Runtime's providers runs how many nodes. Not of createLayer and createAttention. */
-  assignment(): { readonly provider: string; readonly nodes: number }[];
+  /** Which of ONNX Runtime's providers runs how many nodes, and of which types. Not of createLayer and createAttention. */
+  assignment(): {
+    readonly provider: string;
+    readonly nodes: number;
+    readonly operators: Readonly<Record<string, number>>;
+  }[];
   /** How many sets of input sizes have runs that are recorded as CUDA graphs. */
   preparedRuns(): number;
   /** Ends the recording of `profile` and returns the name of its file. */
