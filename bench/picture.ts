@@ -3,6 +3,7 @@ import type { RestoreResult } from '../src/restoreResult';
 import { Restorer } from '../src/restorer';
 import { highestOf, type Memory, PeakMemory } from './memory';
 import { median, sum } from './statistics';
+import { testPicture } from './testPicture';
 
 /** What one picture takes, from the file to the pixels. */
 export interface PictureRun {
@@ -63,15 +64,6 @@ export async function measurePicture(options: RestoreOptions, size: number, runs
 
 /** Of a stage that was over before anybody looked. */
 const NOWHERE: Memory = { resident: 0, anonymous: 0, mapped: 0 };
-
-/** Smooth colours with some texture; the content does not change the time. */
-function testPicture(size: number) {
-  const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => {
-    const [x, y] = [Math.floor(i / 3) % size, Math.floor(i / 3 / size)];
-    return (x * 255) / size / 2 + (y * 127) / size + ((x * 7 + y * 13 + i) % 5);
-  });
-  return { data, width: size, height: size, channels: 3 as const };
-}
 
 function secondsOf(result: RestoreResult, name: string): number {
   const own = result.times.filter(({ stage }) => stage === name);

@@ -15,6 +15,7 @@
 #include "nets/window_attention.h"
 #include "pipeline/network_store.h"
 #include "pipeline/networks.h"
+#include "pipeline/open_device.h"
 #include "runtime/network.h"
 
 namespace diffbir {
@@ -47,8 +48,8 @@ struct Inputs {
   std::vector<Ort::Value> values;
 };
 
-/// Inputs by name; an Int32Array of n ids is an input of shape [1, n].
-Inputs to_inputs(Napi::Value value, const runtime::Network& network) {
+/// Inputs by name; an Int32Array of n ids is an input of shape [1, n]. Tensors go to a device where there is one.
+Inputs to_inputs(Napi::Value value, const runtime::Network& network, const std::shared_ptr<Device>& device = nullptr) {
   const Napi::Object given = to_object(value, "inputs");
   Inputs inputs;
   for (const std::string& name : network.input_names()) {
@@ -61,7 +62,7 @@ Inputs to_inputs(Napi::Value value, const runtime::Network& network) {
       const auto& ids = inputs.ids.emplace_back(to_int32s(input, name));
       inputs.values.push_back(runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())}));
     } else {
-      inputs.values.push_back(runtime::view(inputs.tensors.emplace_back(to_tensor(input, name))));
+      inputs.values.push_back(runtime::view(inputs.tensors.emplace_back(to_tensor(input, name).to(device))));
     }
   }
   return inputs;
@@ -124,24 +125,35 @@ Napi::Value cancel_runs(const Napi::CallbackInfo& info, runtime::Network& networ
 
 Napi::Value assignment_of(const Napi::CallbackInfo& info, const runtime::Network& network) {
   Napi::Array result = Napi::Array::New(info.Env());
-  for (const auto& [provider, nodes] : network.assignment()) {
+  for (const auto& [provider, nodes, operators] : network.assignment()) {
     Napi::Object entry = Napi::Object::New(info.Env());
     entry.Set("provider", provider);
     entry.Set("nodes", static_cast<double>(nodes));
+    Napi::Object types = Napi::Object::New(info.Env());
+    for (const auto& [type, count] : operators) types.Set(type, static_cast<double>(count));
+    entry.Set("operators", types);
     result[result.Length()] = entry;
   }
   return result;
 }
 
-/// timeRuns(inputs, runs): the seconds of each run, in which nothing is passed to or from JavaScript.
+/// Returns when what was queued on a network's device before is done.
+void wait(const runtime::Network& network, const Ort::Value& output) {
+  float number = 0;
+  if (network.device()) network.device()->download(output.GetTensorData<float>(), &number, 1);
+}
+
+/// timeRuns(inputs, runs): the seconds of each run, in which nothing is passed to or from JavaScript, nor to or from the
+/// network's device.
 Napi::Value time_runs(const Napi::CallbackInfo& info, runtime::Network& network) {
   using Clock = std::chrono::steady_clock;
-  const Inputs inputs = to_inputs(info[0], network);
+  const Inputs inputs = to_inputs(info[0], network, network.device());
   std::vector<double> seconds(static_cast<std::size_t>(to_integer(info[1], "runs", 1, 1'000'000)));
   CancellationToken never;
   for (double& time : seconds) {
     const auto begin = Clock::now();
-    network.run(inputs.values, never);
+    const auto outputs = network.run(inputs.values, never, network.device() ? runtime::Network::all : 0);
+    wait(network, outputs.front());
     time = std::chrono::duration<double>(Clock::now() - begin).count();
   }
   return from_doubles(info.Env(), seconds);
@@ -165,14 +177,14 @@ Napi::Object network_handle(Napi::Env env, runtime::Network built) {
   return handle;
 }
 
-/// createNetwork(spec, threads, outputs, profile?, execution?): without a device of its own, or one that is the
-/// processor.
+/// createNetwork(spec, threads, outputs, profile?, execution?): without a device of its own where there is no execution;
+/// with one on the CPU, the device is the processor.
 Napi::Value create_network(const Napi::CallbackInfo& info) {
   runtime::NetworkOptions options{.threads = static_cast<int>(to_integer(info[1], "threads", 1, 1024))};
   options.record_assignment = true;
   if (!info[4].IsUndefined()) {
     options.execution = to_execution(info[4], "execution");
-    if (options.execution.on_cpu()) options.device = std::make_shared<Processor>();
+    options.device = options.execution.on_cpu() ? std::make_shared<Processor>() : open_device(options.execution);
   }
   const NetworkSpec spec = to_network_spec(info[0], "spec", options.execution.provider);
   const Napi::Array names = to_array(info[2], "outputs");

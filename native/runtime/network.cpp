@@ -215,7 +215,11 @@ std::vector<Assignment> Network::assignment() const {
     const std::string provider = subgraph.GetEpName();
     auto found = std::ranges::find(assignments, provider, &Assignment::provider);
     if (found == assignments.end()) found = assignments.insert(found, {provider, 0});
-    found->nodes += static_cast<std::int64_t>(subgraph.GetNodes().size());
+    for (const Ort::ConstEpAssignedNode& node : subgraph.GetNodes()) {
+      const std::string domain = node.GetDomain();
+      ++found->nodes;
+      ++found->operators[domain.empty() ? node.GetOperatorType() : domain + "." + node.GetOperatorType()];
+    }
   }
   return assignments;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -65,6 +66,7 @@ struct NetworkOptions {
 struct Assignment {
   std::string provider;  // by ONNX Runtime's name, for instance CUDAExecutionProvider
   std::int64_t nodes;
+  std::map<std::string, std::int64_t> operators = {};  // how many of each type, for instance com.microsoft.GroupNorm
 };
 
 /// A network ready to run: a session over a graph, and the mapped checkpoints that the graph points into.

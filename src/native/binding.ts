@@ -490,14 +490,18 @@ export interface SampleOptions {
 
 export interface NativeNetwork {
   run(inputs: NetworkInputs): Record<string, NativeTensor>;
-  /** Seconds of each of `runs` runs, without the way of inputs and outputs from and to JavaScript. */
+  /** Seconds of each of `runs` runs, without the way of inputs and outputs from and to JavaScript and the device. */
   timeRuns(inputs: NetworkInputs, runs: number): Float64Array;
   /** One run after the other; the outputs are read behind the last. The first `kept` of them stay on the device. */
   runAll(inputs: readonly NetworkInputs[], kept: number): Record<string, NativeTensor>[];
   /** Runs on another thread until it is cancelled, after so long: the code of its error, and how long that took. */
   cancelRuns(inputs: NetworkInputs, milliseconds: number): { readonly code: string; readonly milliseconds: number };
-  /** Which of ONNX Runtime's providers runs how many nodes. Not of createLayer and createAttention. */
-  assignment(): { readonly provider: string; readonly nodes: number }[];
+  /** Which of ONNX Runtime's providers runs how many nodes, and of which types. Not of createLayer and createAttention. */
+  assignment(): {
+    readonly provider: string;
+    readonly nodes: number;
+    readonly operators: Readonly<Record<string, number>>;
+  }[];
   /** How many sets of input sizes have runs that are recorded as CUDA graphs. */
   preparedRuns(): number;
   /** Ends the recording of `profile` and returns the name of its file. */

@@ -117,7 +117,7 @@ describe('what native code gets', () => {
 });
 
 describe('the facts', () => {
-  it('have what the addon says of devices', () => {
+  it('are what the addon says of devices', () => {
     const devices = () => READY.cuda;
     expect(gatherFacts({ devices }, '1.29.0', READY.libraries)).toMatchObject({
       runtimeVersion: '1.29.0',

@@ -9,6 +9,7 @@ import type { Context, GoldenEntry, Manifest, TensorSet } from './types';
 export async function openGolden(
   folder: string,
   optimizations: readonly Optimization[] = OPTIMIZATIONS,
+  load: () => Promise<NativeBinding> = loadNative,
 ): Promise<Context> {
   const manifest = JSON.parse(await readFile(path.join(folder, 'manifest.json'), 'utf8')) as Manifest;
   const entries = new Map(manifest.files.map((entry) => [entry.file, entry]));
@@ -16,7 +17,7 @@ export async function openGolden(
   const json = cached(async (relative) => JSON.parse(await readFile(inFolder(relative), 'utf8')));
   const weights = cached((relative) => readCheckpoint(inFolder(relative)));
   const tensors = cached(async (relative) => tensorSet(relative, await readTensors(await weights(relative))));
-  const binding = cached(loadNative);
+  const binding = cached(load);
   return {
     path: inFolder,
     manifest,

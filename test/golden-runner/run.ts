@@ -1,4 +1,4 @@
-import type { Optimization } from '../../src/native/binding';
+import type { NativeBinding, Optimization } from '../../src/native/binding';
 import { handlers as allHandlers } from './cases/index';
 import { skipped } from './compare';
 import { openGolden } from './context';
@@ -16,14 +16,16 @@ export interface RunOptions {
   readonly handlers?: readonly Handler[];
   /** What networks are built with; everything if left out. */
   readonly optimizations?: readonly Optimization[] | undefined;
+  /** Another addon than the package's, or one that is changed. */
+  readonly load?: () => Promise<NativeBinding>;
   /** Called with every result as it comes. */
   readonly report?: (entry: GoldenEntry, result: CaseResult) => void;
 }
 
 /** Runs every case of a golden folder, entry by entry in the order of its manifest. */
 export async function runGolden(folder: string, options: RunOptions = {}): Promise<Totals> {
-  const { only = '', handlers = allHandlers, optimizations, report = () => {} } = options;
-  const context = await openGolden(folder, optimizations);
+  const { only = '', handlers = allHandlers, optimizations, load, report = () => {} } = options;
+  const context = await openGolden(folder, optimizations, load);
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   for (const entry of context.manifest.files) {
     if (!entry.file.includes(only)) continue;

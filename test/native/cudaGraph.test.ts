@@ -1,11 +1,6 @@
 // Graphs with the operators that ONNX Runtime's CUDA provider has. Those that the CPU provider has too run as they are;
 // the others as what they stand for ('definitions'), on the weights, layouts and attributes that the builder gives them.
-import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Layout } from '../../bench/full-size/layout';
-import { SD21, unetLayout } from '../../bench/full-size/stableDiffusion';
-import { writeTorchFile } from '../../bench/full-size/torchFile';
-import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import {
   CUDA_FUSIONS,
   type CudaFusion,
@@ -14,8 +9,7 @@ import {
   OPTIMIZATIONS,
 } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
-import { temporaryFolder } from '../checkpoint/build';
-import { type GraphCase, graphCase, graphCases, relativeError, wave } from './graphs';
+import { type GraphCase, graphCase, graphCases, relativeError, sd21Widths } from './graphs';
 
 const { primitives } = loadBinding();
 const CUDA = primitives.optimizationsFor('cuda');
@@ -24,25 +18,6 @@ const TENSORRT = primitives.optimizationsFor('tensorrt');
 const LACKING = /^com\.microsoft\.(NhwcConv|GroupNorm|SkipGroupNorm|BiasSplitGelu|BiasAdd)$/;
 const sd21 = await sd21Widths();
 const cases: [string, GraphCase][] = [...(await graphCases()), ['SD 2.1 widths', sd21]];
-
-/** One level of the full-size UNet, whose widths are those that BiasSplitGelu takes. */
-async function sd21Widths(): Promise<GraphCase> {
-  const layout = Layout.empty();
-  unetLayout(layout, { ...SD21.unet, channel_mult: [1], num_res_blocks: 1, context_dim: 32 });
-  const file = path.join(temporaryFolder(), 'unet.ckpt');
-  writeTorchFile(file, layout.tensors, { dtype: 'float16', seed: 1 });
-  const controls = [0, 1, 2].map((i) => [`control_${i}`, wave([2, 320, 8, 16], 0.3 + i)] as const);
-  return graphCase(
-    { type: 'unet', weights: await readCheckpoint(file), prefix: '', config: { num_head_channels: 64 } },
-    {
-      ...Object.fromEntries(controls),
-      x: wave([2, 4, 8, 16], 0.7),
-      t: wave([2], 300, 500),
-      context: wave([2, 7, 32], 0.2),
-      strength: wave([1], 1),
-    },
-  );
-}
 
 const nodesOf = ({ spec }: GraphCase, changes: Partial<NetworkSpec>) => primitives.countNodes({ ...spec, ...changes });
 

@@ -1,0 +1,95 @@
+import { flopsOf } from '../../src/estimate/flops';
+import type { OpenModel } from '../../src/loadModel';
+import type { NetworkInputs, NetworkSpec, Precision } from '../../src/native/binding';
+import type { RestoreOptions } from '../../src/options/RestoreOptions';
+import { sum } from '../statistics';
+
+/** Pixels a side for which the networks are measured. */
+export const SIDE = 512;
+const PROMPT_TOKENS = 77;
+
+export interface NetworkPlan {
+  readonly name: string;
+  readonly spec: NetworkSpec;
+  readonly batch: number;
+  readonly side: number;
+  readonly tokens: number;
+  readonly gflop: number;
+}
+
+type Planned = Pick<OpenModel, 'spec' | 'footprint'>;
+
+const tokensOf = ({ stage2 }: Planned['spec']) => (stage2?.textEncoder ? PROMPT_TOKENS : 1);
+
+/** Every network of a model at 512 x 512, those that run at each step first. */
+export function networkPlans({ spec, footprint }: Planned): NetworkPlan[] {
+  const { cleaner, stage2 } = spec;
+  const tokens = tokensOf(spec);
+  const plan = (name: string, network: NetworkSpec, batch = 1, side = SIDE): NetworkPlan => ({
+    ...{ name, spec: network, batch, side, tokens },
+    gflop: (batch * flopsOf(network, { width: side, height: side, tokens })) / 1e9,
+  });
+  const stages = stage2
+    ? [
+        ...[2, 1].flatMap((batch) => [
+          plan(`UNet, batch ${batch}`, stage2.unet, batch),
+          plan(`ControlNet, batch ${batch}`, stage2.controlnet, batch),
+        ]),
+        plan('VAE decoder', stage2.vaeDecoder),
+        plan('VAE encoder', stage2.vaeEncoder),
+        ...(stage2.textEncoder ? [plan('text encoder', stage2.textEncoder)] : []),
+      ]
+    : [];
+  // Those that enlarge a picture make one of the others' size.
+  const ofCleaner = plan(`cleaner (${cleaner.type})`, cleaner, 1, SIDE / footprint.cleanerScale);
+  return cleaner.type === 'none' ? stages : [...stages, ofCleaner];
+}
+
+export interface PicturePlan {
+  readonly name: string;
+  readonly side: number;
+  readonly precision: Precision;
+  readonly call: RestoreOptions;
+  /** Prompts that are predicted at each step, and parts of the picture. */
+  readonly tflop: number;
+}
+
+/** Pictures of so many pixels a side, without enlarging; `tiled`: the diffusion model on tiles of 512, half of which overlap. */
+export function picturePlan(
+  { spec }: Planned,
+  { side, steps, precision, isTiled = false }: { side: number; steps: number; precision: Precision; isTiled?: boolean },
+): PicturePlan {
+  const { cleaner, stage2 } = spec;
+  const tokens = tokensOf(spec);
+  const prompts = stage2?.textEncoder ? 2 : 1;
+  const tile = isTiled ? SIDE : side;
+  const stride = tile / 2;
+  const tiles = isTiled ? Math.ceil((side - tile) / stride + 1) ** 2 : 1;
+  const flop = (network: NetworkSpec, at: number) => flopsOf(network, { width: at, height: at, tokens });
+  const whole = [cleaner, ...(stage2 ? [stage2.vaeEncoder, stage2.vaeDecoder] : [])].map((one) => flop(one, side));
+  const step = stage2 ? tiles * prompts * (flop(stage2.unet, tile) + flop(stage2.controlnet, tile)) : 0;
+  const tiling = {
+    cleaner: side,
+    encoder: side,
+    decoder: side,
+    diffusion: tile,
+    diffusionStride: isTiled ? stride : 0,
+  };
+  return {
+    name: `${side} x ${side}, ${steps} steps${isTiled ? `, ${tiles} tiles` : ''}, ${precision}`,
+    ...{ side, precision },
+    call: { steps, ...(prompts === 2 && { cfgScale: 4 }), tiling, seed: 231n },
+    tflop: (sum(whole) + steps * step) / 1e12,
+  };
+}
+
+/** The inputs of one picture, so many times; what has no batch stays. */
+export function batched(inputs: NetworkInputs, batch: number): NetworkInputs {
+  const entries = Object.entries(inputs).map(([name, value]) => {
+    if (batch === 1 || !('shape' in value) || name === 'strength') return [name, value] as const;
+    const data = new Float32Array(batch * value.data.length);
+    for (let i = 0; i < batch; i++) data.set(value.data, i * value.data.length);
+    return [name, { shape: [batch * (value.shape[0] ?? 1), ...value.shape.slice(1)], data }] as const;
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,97 @@
+/**
+ * Items of work in a process of their own, one after the other. What crashes, hangs or leaves CUDA broken costs one item:
+ * the process is started again for those that are left.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+
+/** What a child is asked for. */
+export interface Task {
+  /** Which items, as the child knows them. */
+  readonly group: string;
+  /** Names of items that are done. */
+  readonly done: readonly string[];
+  /** As the command was given. */
+  readonly settings: Settings;
+}
+
+export interface Settings {
+  readonly device: string;
+  readonly model?: string | undefined;
+  /** Part of the names of the items that are wanted. */
+  readonly only?: string | undefined;
+  readonly isQuick?: boolean;
+}
+
+export type Message<T> =
+  | { readonly kind: 'items'; readonly names: readonly string[] }
+  | { readonly kind: 'begin'; readonly name: string }
+  | { readonly kind: 'end'; readonly name: string; readonly result?: T; readonly error?: string }
+  | { readonly kind: 'done' };
+
+export interface Answer<T> {
+  readonly group: string;
+  readonly name: string;
+  readonly result?: T | undefined;
+  /** Why there is no result. */
+  readonly error?: string | undefined;
+  readonly seconds: number;
+}
+
+export interface Hooks<T> {
+  /** performance.now() at which everything has to be over. */
+  readonly deadline: number;
+  readonly onBegin?: (name: string) => void;
+  readonly onAnswer: (answer: Answer<T>) => void;
+}
+
+export const NO_TIME = 'no time was left';
+
+/** Asks `child` (a module that calls `serve`) for the items of a group. Never rejects for what an item did. */
+export async function runGroup<T>(child: string, group: string, settings: Settings, hooks: Hooks<T>): Promise<void> {
+  const done: string[] = [];
+  while (await runOnce(child, { group, done, settings }, hooks, done)) {}
+}
+
+/** Runs one process to its end. Whether there are items left for another. */
+async function runOnce<T>(file: string, task: Task, hooks: Hooks<T>, done: string[]): Promise<boolean> {
+  const child = fork(file, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const { group } = task;
+  let names: readonly string[] = [];
+  let begun: string | undefined;
+  let isOver = false;
+  let since = performance.now();
+  const answer = (name: string, rest: { result?: T | undefined; error?: string | undefined }) => {
+    done.push(name);
+    begun = undefined;
+    hooks.onAnswer({ group, name, ...rest, seconds: (performance.now() - since) / 1000 });
+  };
+  child.on('message', (message: Message<T>) => {
+    if (message.kind === 'items') names = message.names;
+    if (message.kind === 'begin') {
+      begun = message.name;
+      since = performance.now();
+      hooks.onBegin?.(begun);
+    }
+    if (message.kind === 'end') answer(message.name, message);
+    if (message.kind === 'done') isOver = true;
+  });
+  let isLate = false;
+  const stop = setTimeout(
+    () => {
+      isLate = true;
+      child.kill('SIGKILL');
+    },
+    Math.max(0, hooks.deadline - performance.now()),
+  );
+  child.send(task);
+  const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
+  clearTimeout(stop);
+  if (isOver) return false;
+  const reason = isLate ? NO_TIME : `the process ended with ${signal ?? `exit code ${code}`}`;
+  if (begun !== undefined) answer(begun, { error: reason });
+  else if (names.length === 0) answer('start', { error: reason });
+  const left = names.filter((name) => !done.includes(name));
+  if (isLate) for (const name of left) answer(name, { error: NO_TIME });
+  return !isLate && left.length > 0;
+}
