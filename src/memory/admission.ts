@@ -1,3 +1,4 @@
+import { DiffBIRError } from '../errors';
 import { abortError, disposed } from '../jobQueue';
 import type { NativeModel } from '../native/binding';
 import type { Timed } from '../timeLimit';
@@ -69,7 +70,12 @@ export class Admission {
     const { place, floor } = await paused(() => this.enter(demand, signal));
     try {
       await floor.closeOtherForms();
-      return await work(place.native);
+      const result = await work(place.native);
+      floor.worked();
+      return result;
+    } catch (error) {
+      if (isOfDevice(error)) floor.failed();
+      throw error;
     } finally {
       place.running = undefined;
       this.letIn();
@@ -120,17 +126,36 @@ export class Admission {
   }
 
   private take(demand: Demand): Entered | undefined {
-    for (const floor of [...this.floors].sort((a, b) => a.running.length - b.running.length)) {
+    const rested = this.floors.filter(({ rest }) => rest === 0);
+    const floors = [...(rested.length > 0 ? rested : this.floors)];
+    for (const floor of floors.sort((a, b) => a.running.length - b.running.length)) {
       const place = floor.take(demand);
-      if (place) return { place, floor };
+      if (!place) continue;
+      for (const other of this.floors) if (other !== floor) other.rest = Math.max(0, other.rest - 1);
+      return { place, floor };
     }
     return undefined;
   }
 }
 
+/** Whether an error may be the device's, and not the picture's. */
+function isOfDevice(error: unknown): boolean {
+  return error instanceof DiffBIRError && DEVICE_ERRORS.has(error.code);
+}
+
+const DEVICE_ERRORS: ReadonlySet<string> = new Set(['DIFFBIR_RUNTIME_FAILED', 'DIFFBIR_NO_DEVICE', 'DIFFBIR_INTERNAL']);
+/** Each failure more, a device rests for so many times as many pictures of the others. */
+const BACKOFF = 4;
+
 /** A device, and the models that are open there. */
 class Floor {
   readonly places: readonly Place[];
+  /**
+   * Pictures that the others take before it is tried again: one that fails at once is always the one with least to do, and
+   * would take all that wait.
+   */
+  rest = 0;
+  private failures = 0;
 
   constructor(
     natives: readonly NativeModel[],
@@ -155,6 +180,16 @@ class Floor {
     place.running = demand;
     place.form = form;
     return place;
+  }
+
+  worked(): void {
+    this.failures = 0;
+    this.rest = 0;
+  }
+
+  failed(): void {
+    this.failures++;
+    this.rest = BACKOFF ** this.failures;
   }
 
   /** Networks that nobody runs stay open only where they are those of somebody who does: then they take no memory. */

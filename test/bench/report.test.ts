@@ -114,7 +114,8 @@ describe('the networks of v2.1', () => {
     controlnet: planned('controlnet', (layout) => controlnetLayout(layout, SD21.unet)),
   };
   const cleaner = planned('swinir', (layout) => swinirLayout(layout, CLEANERS.swinir));
-  const spec = { cleaner, stage2, faces: null, threads: 1 } as unknown as ModelSpec;
+  const execution = { provider: 'cpu', device: 0 } as const;
+  const spec = { cleaner, stage2, faces: null, threads: 1, execution } as unknown as ModelSpec;
 
   it('have the operations of performance.md, and a step those of two predictions', () => {
     const tasks = networkTasks({ spec, footprint: footprintOf(spec) });

@@ -1,5 +1,6 @@
 /** Pictures at once: never more memory than planned, nobody kept out for ever. */
 import { describe, expect, it } from 'vitest';
+import { DiffBIRError, type ErrorCode } from '../../src/errors';
 import { Admission, type Demand } from '../../src/memory/admission';
 import type { NativeModel } from '../../src/native/binding';
 
@@ -208,6 +209,36 @@ describe('Admission to several devices', () => {
     await names();
     expect(used.get('by stages')).toBe(0);
     expect(closed).toEqual([1]);
+  });
+
+  it('one that is broken takes few of many pictures, and as many as the other when it works again', async () => {
+    const natives = [0, 1].map((device) => ({ device, closeNetworks: async () => {} }) as unknown as NativeModel);
+    const admission = new Admission(
+      natives.map((native) => [native]),
+      0,
+      'none',
+    );
+    const demand = { work: 1, budget: 100, form: 'none' };
+    const restore = async (isBroken: boolean, code: ErrorCode) => {
+      const ran = [0, 0];
+      const one = async () => {
+        await admission.run(demand, untimed, async (native) => {
+          const device = natives.indexOf(native);
+          ran[device] = (ran[device] ?? 0) + 1;
+          if (device === 0 && isBroken) throw new DiffBIRError(code, 'broken');
+          await turn();
+        });
+      };
+      await Promise.allSettled(Array.from({ length: 100 }, one));
+      return ran;
+    };
+    expect((await restore(true, 'DIFFBIR_OUT_OF_MEMORY'))[0]).toBeGreaterThan(50); // those are the pictures' own
+    const [failed = 0] = await restore(true, 'DIFFBIR_RUNTIME_FAILED');
+    expect(failed).toBeGreaterThan(1);
+    expect(failed).toBeLessThan(6);
+    for (let i = 0; i < 4; i++) await restore(false, 'DIFFBIR_RUNTIME_FAILED');
+    const [worked = 0, others = 0] = await restore(false, 'DIFFBIR_RUNTIME_FAILED');
+    expect(Math.abs(worked - others)).toBeLessThan(10);
   });
 
   it('dispose() frees the models of all', async () => {
