@@ -13,7 +13,8 @@ export interface Guidance {
   loss?: 'mse' | 'w_mse' | undefined;
   /**
    * `latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three
-   * decodings more at each gradient step, and several times the memory of one.
+   * decodings more at each gradient step, and several times the memory of one. On a GPU too its gradient is
+   * computed on the CPU.
    * @default 'latent'
    */
   space?: 'latent' | 'rgb' | undefined;

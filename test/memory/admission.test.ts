@@ -239,6 +239,7 @@ describe('Admission to several devices', () => {
     for (let i = 0; i < 4; i++) await restore(false, 'DIFFBIR_RUNTIME_FAILED');
     const [worked = 0, others = 0] = await restore(false, 'DIFFBIR_RUNTIME_FAILED');
     expect(Math.abs(worked - others)).toBeLessThan(10);
+    expect((await restore(true, 'DIFFBIR_RUNTIME_FAILED'))[0]).toBeGreaterThan(1); // what was before is forgotten
   });
 
   it('dispose() frees the models of all', async () => {
