@@ -13,9 +13,10 @@ import type { RestoreResult } from './restoreResult';
 
 /**
  * A loaded model: loading takes seconds and memory, so restore many pictures with one Restorer. Calls run on native
- * threads, as many at once as `concurrency` and `memoryBudget` allow on each device; the event loop stays free. Those that wait start by
- * their `priority`, then by turns of their `caller`, then in the order they were made. Restorers of one process, also in
- * worker threads, share the networks that have the same files and `threads`; the last one that is disposed frees them.
+ * threads, as many at once as `concurrency` and `memoryBudget` allow on each device; the event loop stays free. Those that
+ * wait start by their `priority`, then by turns of their `caller`, then in the order they were made. Restorers of one
+ * process, also in worker threads, share the networks that have the same files, device and `threads`; the last one that is
+ * disposed frees them.
  * @example
  * await using restorer = await Restorer.create({ model: './my-model', stage: 1 });
  * for (const file of files) await (await restorer.restore(file)).toFile(`out/${path.basename(file)}`);

@@ -254,13 +254,14 @@ class Stages {
     const free = memoryBudget * MIB - this.held('decoder') - (this.options.held ?? 0);
     if (bytes <= free) return;
     const needed = Math.ceil(memoryBudget + (bytes - free) / MIB);
-    const [room, given] = onGpu
-      ? ['twice as much memory of the machine', `rgb, with half of it ${memoryBudget}`]
-      : ['for memoryBudget,', `rgb and ${memoryBudget}`];
+    const reason = `its gradient takes all ${this.work.width} x ${this.work.height} pixels at once`;
     throw new InvalidOptionError(
       'guidance.space',
-      `Expected latent for guidance.space, or at least ${needed} MiB ${room} but received ${given}: ` +
-        `its gradient takes all ${this.work.width} x ${this.work.height} pixels at once`,
+      onGpu
+        ? `Expected latent for guidance.space but received rgb: ${reason}, ${needed} MiB on the CPU, and half of the memory ` +
+            `of the machine is ${memoryBudget}`
+        : `Expected latent for guidance.space, or at least ${needed} MiB for memoryBudget, but received rgb and ` +
+            `${memoryBudget}: ${reason}`,
     );
   }
 
