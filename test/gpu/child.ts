@@ -10,7 +10,7 @@ import { robustnessItems } from './robustness';
 import { twinItems } from './twins';
 
 serve<Outcome>(async (group, { device }) => {
-  const execution = await executionOn(device as Device);
+  const execution = await executionOn(device as Device, { cudaGraphs: false });
   switch (group) {
     case 'kernels':
       return twinItems();
