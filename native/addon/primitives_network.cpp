@@ -125,10 +125,13 @@ Napi::Value cancel_runs(const Napi::CallbackInfo& info, runtime::Network& networ
 
 Napi::Value assignment_of(const Napi::CallbackInfo& info, const runtime::Network& network) {
   Napi::Array result = Napi::Array::New(info.Env());
-  for (const auto& [provider, nodes] : network.assignment()) {
+  for (const auto& [provider, nodes, operators] : network.assignment()) {
     Napi::Object entry = Napi::Object::New(info.Env());
     entry.Set("provider", provider);
     entry.Set("nodes", static_cast<double>(nodes));
+    Napi::Object counts = Napi::Object::New(info.Env());
+    for (const auto& [type, count] : operators) counts.Set(type, static_cast<double>(count));
+    entry.Set("operators", counts);
     result[result.Length()] = entry;
   }
   return result;
