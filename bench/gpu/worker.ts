@@ -41,6 +41,8 @@ export interface Answer<T> {
 export interface Hooks<T> {
   /** performance.now() at which everything has to be over. */
   readonly deadline: number;
+  /** Variables of the child's environment, beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly onBegin?: (name: string) => void;
   readonly onAnswer: (answer: Answer<T>) => void;
 }
@@ -55,7 +57,12 @@ export async function runGroup<T>(child: string, group: string, settings: Settin
 
 /** Runs one process to its end. Whether there are items left for another. */
 async function runOnce<T>(file: string, task: Task, hooks: Hooks<T>, done: string[]): Promise<boolean> {
-  const child = fork(file, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(file, {
+    execArgv: ['--import', 'tsx'],
+    env: { ...process.env, ...hooks.env },
+    // What libraries print must not come into a table.
+    stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
+  });
   const { group } = task;
   let names: readonly string[] = [];
   let begun: string | undefined;

@@ -1,10 +1,10 @@
 /** Jobs that end early or fail on the device, and what is left behind. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freeBytes } from '../../bench/gpu/cards';
 import { createRestorer } from '../../bench/gpu/restorers';
 import type { Item } from '../../bench/gpu/serve';
 import { DiffBIRError } from '../../src/errors';
 import type { ExecutionSpec } from '../../src/native/devices';
-import { loadBinding } from '../../src/native/loadBinding';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import type { RestoreResult } from '../../src/restoreResult';
 import type { Restorer } from '../../src/restorer';
@@ -24,10 +24,7 @@ export function robustnessItems({ device: index }: ExecutionSpec, device: string
   const options = { device, precision: 'float32' } as RestoreOptions;
   const small = (restorer: Restorer, call: RestoreOptions = {}) =>
     restorer.restore(testPicture(WIDTH, HEIGHT), { ...CALL, ...call });
-  const free = () =>
-    loadBinding()
-      .devices()
-      .devices.find((found) => found.index === index)?.freeBytes ?? Number.NaN;
+  const free = () => freeBytes(index);
 
   return [
     {
