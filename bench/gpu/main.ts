@@ -75,6 +75,7 @@ for (const group of await wantedGroups()) {
   const env = group.startsWith('profile') ? { CUDA_LAUNCH_BLOCKING: '1' } : {};
   await runGroup<Measured>(path.join(import.meta.dirname, 'child.ts'), group, settings, {
     deadline,
+    env,
     onBegin,
     onAnswer,
   });
