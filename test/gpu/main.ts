@@ -6,7 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { cards, NO_DEVICE, whyNot } from '../../bench/gpu/cards';
+import { cards } from '../../bench/gpu/cards';
+import { NO_DEVICE, whyNot } from '../../bench/gpu/noDevice';
 import { type Answer, NO_TIME, runGroup } from '../../bench/gpu/worker';
 import { setup } from '../../bench/setup';
 import type { Device } from '../../src/device/parse';
