@@ -129,9 +129,9 @@ Napi::Value assignment_of(const Napi::CallbackInfo& info, const runtime::Network
     Napi::Object entry = Napi::Object::New(info.Env());
     entry.Set("provider", provider);
     entry.Set("nodes", static_cast<double>(nodes));
-    Napi::Object counts = Napi::Object::New(info.Env());
-    for (const auto& [type, count] : operators) counts.Set(type, static_cast<double>(count));
-    entry.Set("operators", counts);
+    Napi::Object types = Napi::Object::New(info.Env());
+    for (const auto& [type, count] : operators) types.Set(type, static_cast<double>(count));
+    entry.Set("operators", types);
     result[result.Length()] = entry;
   }
   return result;

@@ -19,8 +19,6 @@ export interface DeviceFacts {
   isInSystem(name: string): boolean;
 }
 
-const WITHOUT_CUDA: NativeDevices = { built: false, architectures: [], devices: [] };
-
 /** Asks the addon and the system. Starts CUDA where there is a driver, which takes time and memory of the device. */
 export function gatherFacts(
   binding: Pick<NativeBinding, 'devices'>,
@@ -30,7 +28,7 @@ export function gatherFacts(
   return {
     platform: PLATFORM,
     runtimeVersion,
-    cuda: binding.devices?.() ?? WITHOUT_CUDA,
+    cuda: binding.devices(),
     kernelDriver: kernelDriver(readText('/proc/driver/nvidia/version')),
     libraries,
     isInSystem: (name) => isInSystem(name, readText('/etc/ld.so.cache'), process.env.LD_LIBRARY_PATH),

@@ -269,11 +269,8 @@ export interface NativeError extends Error {
 export interface NativeBinding {
   /** Opens ONNX Runtime by absolute path, once per process; later calls with the same path are free. Returns its version. */
   openRuntime(path: string): string;
-  /**
-   * The GPUs of this machine; an addon from before there was CUDA does not have it. Never throws for want of one; asking a
-   * GPU for its free memory wakes it up.
-   */
-  devices?(): NativeDevices;
+  /** The GPUs of this machine. Never throws for want of one; asking a GPU for its free memory wakes it up. */
+  devices(): NativeDevices;
   createModel(spec: ModelSpec, onProgress: (progress: NativeProgress) => void): NativeTask<NativeModel>;
   /** What a recipe of `src/degradation` does to a picture; the same size comes out. Rejects with DIFFBIR_INVALID_IMAGE for a picture too small for the recipe. */
   degrade(job: {

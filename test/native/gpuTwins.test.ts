@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { loadBinding } from '../../src/native/loadBinding';
 
-const { built = false, devices = [] } = loadBinding().devices?.() ?? {};
+const { built, devices } = loadBinding().devices();
 const folder = path.resolve(import.meta.dirname, '../..', process.env.DIFFBIR_BUILD_DIR ?? 'build');
 
 test('gpu_twins of a build with CUDA', { skip: !built }, () => {
