@@ -77,6 +77,8 @@ for (const group of await wantedGroups()) {
   await runGroup<Measured>(path.join(import.meta.dirname, 'child.ts'), group, settings, {
     deadline,
     env,
+    // Engines take minutes to build.
+    ...(group.endsWith('TensorRT') && { patience: Number(values.limit) }),
     onBegin,
     onAnswer,
   });

@@ -10,17 +10,17 @@ import { embeddedModel, openModel } from '../../src/loadModel';
 
 const FIXTURE = path.join(import.meta.dirname, 'fixtures', 'items.ts');
 
-async function answersOf(group: string, milliseconds: number, only?: string): Promise<Answer<number>[]> {
+async function answersOf(group: string, { seconds = 60, patience = 60, only = '' } = {}): Promise<Answer<number>[]> {
   const answers: Answer<number>[] = [];
-  const deadline = performance.now() + milliseconds;
+  const deadline = performance.now() + 1000 * seconds;
   const onAnswer = (answer: Answer<number>) => answers.push(answer);
-  await runGroup<number>(FIXTURE, group, { device: 'cpu', only }, { deadline, onAnswer });
+  await runGroup<number>(FIXTURE, group, { device: 'cpu', only }, { deadline, patience, onAnswer });
   return answers;
 }
 
 describe('items in a process of their own', () => {
   test('are all done, whatever one of them does', async () => {
-    const answers = await answersOf('quick', 60_000);
+    const answers = await answersOf('quick');
     expect(answers.map(({ name, error }) => [name, error])).toEqual([
       ['first', undefined],
       ['throws', 'DIFFBIR_OUT_OF_MEMORY: It is too large'],
@@ -35,21 +35,28 @@ describe('items in a process of their own', () => {
   });
 
   test('of some names alone', async () => {
-    expect((await answersOf('quick', 60_000, 'first')).map(({ name }) => name)).toEqual(['first']);
+    expect((await answersOf('quick', { only: 'first' })).map(({ name }) => name)).toEqual(['first']);
   });
 
-  test('that take too long are stopped, and those behind them named', async () => {
-    const answers = await answersOf('slow', 6_000, 's');
-    expect(answers.slice(-2).map(({ name, error }) => [name, error])).toEqual([
+  const errorsAtEnd = async (limits: { seconds?: number; patience?: number }) =>
+    (await answersOf('slow', { ...limits, only: 's' })).slice(-2).map(({ name, error }) => [name, error]);
+
+  test('that hang cost no other', async () => {
+    expect(await errorsAtEnd({ patience: 3 })).toEqual([
+      ['hangs', 'it took more than 3 s'],
+      ['last', undefined],
+    ]);
+  });
+
+  test('for which no time is left are named', async () => {
+    expect(await errorsAtEnd({ seconds: 6 })).toEqual([
       ['hangs', NO_TIME],
       ['last', NO_TIME],
     ]);
   });
 
   test('that cannot be made are an answer, too', async () => {
-    expect(await answersOf('broken', 60_000)).toMatchObject([
-      { name: 'start', error: 'the process ended with exit code 1' },
-    ]);
+    expect(await answersOf('broken')).toMatchObject([{ name: 'start', error: 'the process ended with exit code 1' }]);
   });
 });
 
