@@ -6,7 +6,7 @@ import type { ExecutionSpec } from '../../src/native/devices';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import type { Restorer } from '../../src/restorer';
 import { type Measured, measureNetwork, measurePicture, type Patience, profileNetwork } from './measure';
-import { networkPlans, picturePlan } from './plan';
+import { networkPlans, type PictureSize, picturePlan } from './plan';
 import { createRestorer, executionOn } from './restorers';
 import { type Item, serve } from './serve';
 
@@ -27,7 +27,7 @@ serve<Measured>(async (group, settings) => {
   const opened = await openModel({ model }, internals);
   const create = loadedOnce({ model, device, precision } as RestoreOptions, changes);
   return pictures(kind, isQuick).map((size): Item<Measured> => {
-    const plan = picturePlan(opened, { ...size, precision: precision as Precision });
+    const plan = picturePlan(opened, size);
     return {
       name: plan.name,
       run: async () => {
@@ -57,11 +57,11 @@ function networkItems(
 }
 
 /** Sizes and steps of a group of pictures. */
-function pictures(kind: string, isQuick: boolean): { side: number; steps: number; isTiled?: boolean }[] {
+function pictures(kind: string, isQuick: boolean): PictureSize[] {
   const steps = isQuick ? [10] : [50, 10];
   if (kind === 'tiled pictures') return [{ side: isQuick ? 1024 : 2048, steps: 10, isTiled: true }];
-  const sides = kind === 'small pictures' ? [512] : [1024];
-  return sides.flatMap((side) => steps.map((count) => ({ side, steps: count })));
+  const side = kind === 'small pictures' ? 512 : 1024;
+  return steps.map((count) => ({ side, steps: count }));
 }
 
 function loadedOnce(options: RestoreOptions, changes: { cudaGraphs: boolean }) {

@@ -1,4 +1,4 @@
-import { loadBinding } from '../../src/native/loadBinding';
+import { freeBytes } from './cards';
 
 /** Often enough for a picture of a few hundred milliseconds. */
 const SAMPLE_MS = 20;
@@ -10,29 +10,21 @@ export class DeviceMemory {
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly index: number) {
-    this.before = this.free();
+    this.before = freeBytes(this.index);
     this.lowest = this.before;
     this.timer = setInterval(() => {
-      this.lowest = Math.min(this.lowest, this.free());
+      this.lowest = Math.min(this.lowest, freeBytes(this.index));
     }, SAMPLE_MS);
   }
 
   /** Most bytes beyond those of the beginning since the last call. */
   take(): number {
-    const most = this.before - Math.min(this.lowest, this.free());
+    const most = this.before - Math.min(this.lowest, freeBytes(this.index));
     this.lowest = Number.POSITIVE_INFINITY;
     return most;
   }
 
   stop(): void {
     clearInterval(this.timer);
-  }
-
-  private free(): number {
-    return (
-      loadBinding()
-        .devices()
-        .devices.find(({ index }) => index === this.index)?.freeBytes ?? Number.NaN
-    );
   }
 }

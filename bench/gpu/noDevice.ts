@@ -5,7 +5,7 @@ import { DiffBIRError } from '../../src/errors';
 /** Exit code of a command that needs a GPU where there is none. */
 export const NO_DEVICE = 77;
 
-/** Why a GPU cannot be used; undefined where it can. */
+/** Why a device cannot be used; undefined where it can. */
 export async function whyNot(device: Device): Promise<string | undefined> {
   try {
     await resolveDevices(device);

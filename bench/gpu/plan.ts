@@ -1,6 +1,6 @@
 import { flopsOf } from '../../src/estimate/flops';
 import type { OpenModel } from '../../src/loadModel';
-import type { NetworkInputs, NetworkSpec, Precision } from '../../src/native/binding';
+import type { NetworkInputs, NetworkSpec } from '../../src/native/binding';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import { sum } from '../statistics';
 
@@ -48,17 +48,19 @@ export function networkPlans({ spec, footprint }: Planned): NetworkPlan[] {
 export interface PicturePlan {
   readonly name: string;
   readonly side: number;
-  readonly precision: Precision;
   readonly call: RestoreOptions;
-  /** Prompts that are predicted at each step, and parts of the picture. */
   readonly tflop: number;
 }
 
-/** Pictures of so many pixels a side, without enlarging; `tiled`: the diffusion model on tiles of 512, half of which overlap. */
-export function picturePlan(
-  { spec }: Planned,
-  { side, steps, precision, isTiled = false }: { side: number; steps: number; precision: Precision; isTiled?: boolean },
-): PicturePlan {
+export interface PictureSize {
+  readonly side: number;
+  readonly steps: number;
+  /** The diffusion model on tiles of 512, half of which overlap. */
+  readonly isTiled?: boolean;
+}
+
+/** A picture of `side` x `side` pixels that is not enlarged, with two prompts where the model reads them. */
+export function picturePlan({ spec }: Planned, { side, steps, isTiled = false }: PictureSize): PicturePlan {
   const { cleaner, stage2 } = spec;
   const tokens = tokensOf(spec);
   const prompts = stage2?.textEncoder ? 2 : 1;
@@ -76,8 +78,8 @@ export function picturePlan(
     diffusionStride: isTiled ? stride : 0,
   };
   return {
-    name: `${side} x ${side}, ${steps} steps${isTiled ? `, ${tiles} tiles` : ''}, ${precision}`,
-    ...{ side, precision },
+    name: `${side} x ${side}, ${steps} steps${isTiled ? `, ${tiles} tiles` : ''}`,
+    side,
     call: { steps, ...(prompts === 2 && { cfgScale: 4 }), tiling, seed: 231n },
     tflop: (sum(whole) + steps * step) / 1e12,
   };

@@ -12,15 +12,20 @@ export interface Result {
 
 const MIB = 2 ** 20;
 
+/** Without the kind of the group, which the name tells. */
+function titleOf(group: string, name: string): string {
+  return [name, ...group.split(', ').slice(1)].join(', ');
+}
+
 function row(name: string, ...cells: readonly string[]): string {
-  return (name.padEnd(62) + cells.map((cell) => cell.padStart(10)).join('')).trimEnd();
+  return (name.padEnd(48) + cells.map((cell) => cell.padStart(10)).join('')).trimEnd();
 }
 
 export const HEAD = row('', 'best s', 'median s', 'runs', 'TFLOP', 'TFLOP/s', 'of peak', 'MiB', 'load s');
 
 /** `peak` in TFLOP/s: of the best run, in float32 as well. */
 export function rowOf({ group, name, measured, error, bytes }: Result, peak: number | undefined): string {
-  const title = `${name}, ${group}`;
+  const title = titleOf(group, name);
   if (!measured) return `${title}: FAILED: ${error}`;
   const rate = measured.tflop / measured.best;
   return row(
@@ -39,5 +44,5 @@ export function rowOf({ group, name, measured, error, bytes }: Result, peak: num
 export function stagesOf({ group, name, measured }: Result): string[] {
   if (!measured?.stages) return [];
   const times = Object.entries(measured.stages).map(([stage, seconds]) => `${stage} ${seconds.toFixed(4)}`);
-  return [`${`${name}, ${group}`.padEnd(62)}  ${times.join('  ')}`];
+  return [`${titleOf(group, name).padEnd(48)}  ${times.join('  ')}`];
 }

@@ -1,4 +1,5 @@
 /** The child's side of worker.ts. */
+import { collectGarbage } from '../collectGarbage';
 import type { Message, Settings, Task } from './worker';
 
 export interface Item<T> {
@@ -20,7 +21,9 @@ export function serve<T>(itemsOf: (group: string, settings: Settings) => Promise
       if (done.includes(name)) continue;
       await send<T>({ kind: 'begin', name });
       try {
-        await send<T>({ kind: 'end', name, result: await run() });
+        const result = await run();
+        await collectGarbage(); // a network lives as long as its handle
+        await send<T>({ kind: 'end', name, result });
       } catch (error) {
         await send<T>({ kind: 'end', name, error: inWords(error) });
         process.exit(SPOILT);

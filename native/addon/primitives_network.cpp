@@ -143,8 +143,8 @@ void wait(const runtime::Network& network, const Ort::Value& output) {
   if (network.device()) network.device()->download(output.GetTensorData<float>(), &number, 1);
 }
 
-/// timeRuns(inputs, runs): the seconds of each run, in which nothing is passed to or from JavaScript, nor to or from the
-/// network's device.
+/// timeRuns(inputs, runs): the seconds of each run, in which nothing is passed to or from JavaScript, nor to or from
+/// the network's device.
 Napi::Value time_runs(const Napi::CallbackInfo& info, runtime::Network& network) {
   using Clock = std::chrono::steady_clock;
   const Inputs inputs = to_inputs(info[0], network, network.device());
@@ -177,8 +177,8 @@ Napi::Object network_handle(Napi::Env env, runtime::Network built) {
   return handle;
 }
 
-/// createNetwork(spec, threads, outputs, profile?, execution?): without a device of its own where there is no execution;
-/// with one on the CPU, the device is the processor.
+/// createNetwork(spec, threads, outputs, profile?, execution?): without a device of its own where there is no
+/// execution; with one on the CPU, the device is the processor.
 Napi::Value create_network(const Napi::CallbackInfo& info) {
   runtime::NetworkOptions options{.threads = static_cast<int>(to_integer(info[1], "threads", 1, 1024))};
   options.record_assignment = true;

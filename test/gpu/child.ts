@@ -5,12 +5,13 @@ import { goldenItems } from './golden';
 import { networkItems, recordedItems } from './networks';
 import type { Outcome } from './outcome';
 import { pictureItems } from './pictures';
+import { promptItems } from './prompts';
 import { rngItems } from './rng';
 import { robustnessItems } from './robustness';
 import { twinItems } from './twins';
 
 serve<Outcome>(async (group, { device }) => {
-  const execution = await executionOn(device as Device);
+  const execution = await executionOn(device as Device, { cudaGraphs: false });
   switch (group) {
     case 'kernels':
       return twinItems();
@@ -19,7 +20,7 @@ serve<Outcome>(async (group, { device }) => {
     case 'golden':
       return goldenItems(execution);
     case 'pictures':
-      return pictureItems(device);
+      return [...promptItems(execution), ...pictureItems(device)];
     case 'networks, float16':
       return networkItems(execution, 'float16');
     case 'CUDA graphs, float32':

@@ -6,11 +6,11 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { cards } from '../../bench/gpu/cards';
 import { NO_DEVICE, whyNot } from '../../bench/gpu/noDevice';
 import { type Answer, NO_TIME, runGroup } from '../../bench/gpu/worker';
 import { setup } from '../../bench/setup';
 import type { Device } from '../../src/device/parse';
-import { loadBinding } from '../../src/native/loadBinding';
 import type { Outcome } from './outcome';
 
 /** The most telling first: the time may not be enough for all. */
@@ -37,10 +37,8 @@ if (reason !== undefined) {
 
 const begin = performance.now();
 const deadline = begin + 1000 * Number(values.limit);
-const head = `${await setup()}\n${loadBinding()
-  .devices()
-  .devices.map(({ index, name, computeCapability }) => `GPU ${index}: ${name}, ${computeCapability}`)
-  .join('\n')}`;
+const names = cards().map(({ index, name, computeCapability }) => `GPU ${index}: ${name}, ${computeCapability}`);
+const head = [await setup(), ...names].join('\n');
 console.error(head);
 
 interface Row extends Outcome {

@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Item } from '../../bench/gpu/serve';
-import type { NativeTensor, NetworkInputs, Precision } from '../../src/native/binding';
+import type { NativeNetwork, NativeTensor, NetworkInputs, Precision } from '../../src/native/binding';
 import type { ExecutionSpec } from '../../src/native/devices';
 import { loadBinding } from '../../src/native/loadBinding';
 import { type GraphCase, graphCases, relativeError, sd21Widths, type Tensors } from '../native/graphCases';
@@ -39,12 +39,15 @@ const { primitives } = loadBinding();
 
 export async function networkItems(execution: ExecutionSpec, precision: Precision): Promise<Item<Outcome>[]> {
   return (await cases()).flatMap(([name, { spec, inputs, run }]) => {
-    const open = () =>
-      primitives.createNetwork({ ...spec, precision }, THREADS, [], undefined, { ...execution, cudaGraphs: false });
+    let opened: NativeNetwork | undefined;
+    const network = () => {
+      opened ??= primitives.createNetwork({ ...spec, precision }, THREADS, [], undefined, execution);
+      return opened;
+    };
     const tolerance = precision === 'float32' ? FLOAT32 : (FLOAT16[name] ?? OTHERS);
     return [
-      { name, run: () => atMost(relativeError(open().run(inputs) as Tensors, run()), tolerance) },
-      { name: `${name}: nodes`, run: () => nodesOf(open().assignment()) },
+      { name, run: () => atMost(relativeError(network().run(inputs) as Tensors, run()), tolerance) },
+      { name: `${name}: nodes`, run: () => nodesOf(network().assignment()) },
     ];
   });
 }

@@ -1,6 +1,7 @@
 /** Whole pictures of the embedded model on the device, against those of the processor. */
 import { createRestorer, type ExecutionChanges } from '../../bench/gpu/restorers';
 import type { Item } from '../../bench/gpu/serve';
+import type { NativeImage } from '../../src/native/binding';
 import { SAMPLERS } from '../../src/options/choices';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import type { RestoreResult } from '../../src/restoreResult';
@@ -71,7 +72,7 @@ async function restored(restorer: Get, options: RestoreOptions): Promise<Restore
   return (await restorer()).restore(testPicture(WIDTH, HEIGHT), { ...CALL, ...options });
 }
 
-export function compared(got: RestoreResult, want: RestoreResult, least: number): Outcome {
+export function compared(got: NativeImage, want: NativeImage, least: number): Outcome {
   if (got.width !== want.width || got.height !== want.height) {
     return { status: 'FAIL', note: `${got.width}x${got.height} instead of ${want.width}x${want.height}` };
   }
