@@ -107,6 +107,7 @@ NetworkSpec to_network_spec(const Napi::Object& object, const std::string& name,
   spec.prefix = field(object, name, "prefix", to_text);
   spec.config = field(object, name, "config", to_network_config);
   if (!object.Get("precision").IsUndefined()) spec.precision = field(object, name, "precision", to_precision);
+  if (spec.precision == graph::Precision::float32) spec.optimizations.fusions.keep_nchw();
   if (object.Has("optimizations")) spec.optimizations = field(object, name, "optimizations", to_optimizations);
   return spec;
 }

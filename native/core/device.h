@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <optional>
 
+#include "core/philox.h"
+
 namespace diffbir {
 
 /// The memory of a device, as far as core/ knows it. Work is queued on one stream and done in order; only download()
@@ -32,6 +34,12 @@ class Device {
 
   /// CUDA's number of it; none where its memory can be read by the host.
   virtual std::optional<int> cuda_index() const noexcept { return {}; }
+
+  /// What torch's CUDA generator knows of it; none where it is no GPU.
+  virtual std::optional<PhiloxCard> philox_card() const { return {}; }
+
+  /// After a run that failed while its kernels were recorded: the stream works again.
+  virtual void abandon_recording() noexcept {}
 
   /// What kernels are launched on: a cudaStream_t, whose device becomes the calling thread's by this call.
   virtual void* stream() = 0;

@@ -68,6 +68,25 @@ void* Context::stream() {
   return stream_;
 }
 
+std::optional<PhiloxCard> Context::philox_card() const {
+  int multiprocessors = 0;
+  int threads = 0;
+  DIFFBIR_CUDA_CHECK(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, index_));
+  DIFFBIR_CUDA_CHECK(cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerMultiProcessor, index_));
+  return PhiloxCard{multiprocessors, threads};
+}
+
+void Context::abandon_recording() noexcept {
+  // Errors here are those of the recording, of which the caller knows.
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  if (cudaStreamIsCapturing(stream_of(stream_), &status) == cudaSuccess && status != cudaStreamCaptureStatusNone) {
+    cudaGraph_t graph = nullptr;
+    cudaStreamEndCapture(stream_of(stream_), &graph);
+    if (graph) cudaGraphDestroy(graph);
+  }
+  cudaGetLastError();
+}
+
 void Context::synchronize() { DIFFBIR_CUDA_CHECK(cudaStreamSynchronize(stream_of(stream()))); }
 
 float* Context::allocate(std::size_t count) {

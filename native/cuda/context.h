@@ -20,6 +20,8 @@ class Context final : public Device {
   /// As given to open().
   int index() const noexcept { return index_; }
   std::optional<int> cuda_index() const noexcept override { return index_; }
+  std::optional<PhiloxCard> philox_card() const override;
+  void abandon_recording() noexcept override;
 
   /// Waits for everything that was queued.
   void synchronize();

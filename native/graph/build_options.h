@@ -51,6 +51,9 @@ struct Fusions {
   /// come from diffbir.GroupNorm, which is an operator of the CPU.
   bool separate_tiles = false;
 
+  /// Without NHWC: for float32, of which cuDNN has convolutions in NHWC for tensor cores alone, that is in TF32.
+  void keep_nchw() noexcept { nhwc = nhwc_group_norm = skip_group_norm = false; }
+
   bool operator==(const Fusions&) const = default;
 };
 

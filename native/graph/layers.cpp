@@ -18,6 +18,10 @@ constexpr const char* microsoft = "com.microsoft";
 constexpr const char* diffbir = "diffbir";
 constexpr std::int64_t to_the_end = INT64_MAX;
 
+/// Of a head: MultiHeadAttention of the CUDA provider asks for more shared memory than a multiprocessor has beyond it.
+constexpr std::int64_t widest_attention = 256;
+constexpr std::size_t attention_parts = 8;
+
 /// Those that the kernel of BiasSplitGelu takes.
 constexpr std::array<std::int64_t, 5> bias_split_gelu_widths{2560, 5120, 6144, 10240, 12288};
 
@@ -166,6 +170,12 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
   if (fusions.attention && fusions.vector_kernels && is_vector && is_float32(q)) {
     const bool in_bytes = options_.precision == Precision::int8 && has_avx512_vnni() && has_avx512_vbmi();
     return op("Attention", {q, k, v}, {{"width", width}, {"bytes", std::int64_t{in_bytes}}}, diffbir);
+  }
+  if (fuses(&Fusions::packed_attention) && (width == 0 || width > widest_attention) && !causal) {
+    // Part by part: all logits at once would be 17 GB for a picture of 2048 x 2048.
+    std::vector<Value> parts = split(q, attention_parts, 1);
+    for (Value& part : parts) part = plain_attention(*this, part, k, v, heads, causal);
+    return op("Concat", parts, {{"axis", std::int64_t{1}}});
   }
   const Value y = fusions.attention ? op("MultiHeadAttention", {q, k, v},
                                          {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft)

@@ -48,31 +48,29 @@ std::uint8_t* bytes_in(const DeviceMemory& memory) { return reinterpret_cast<std
 #ifdef DIFFBIR_CUDA
 #define DIFFBIR_KERNELS(...) [&](void* stream) { __VA_ARGS__; }
 #else
-#define DIFFBIR_KERNELS(...) \
-  [&](void*) { throw Error(ErrorCode::internal, "This build has no kernels for a device"); }
+#define DIFFBIR_KERNELS(...) [&](void*) { throw Error(ErrorCode::internal, "This build has no kernels for a device"); }
 #endif
 
 Tensor cut(const Tensor& x, std::span<const Tile> tiles, PadMode mode) {
   const std::int64_t count = std::ssize(tiles);
   Tensor out({count * x.dim(0), x.dim(1), tiles.front().height, tiles.front().width}, x.device());
-  launch(
-      x.device(),
-      DIFFBIR_KERNELS(cuda::cut_tiles(x.data(), planes_of(x), size_of(x), tiles.data(), count, mode, out.data(), stream)),
-      [&](const auto& on_host) {
-        bodies::cut_tiles(on_host, x.data(), planes_of(x), size_of(x), tiles.data(), count, mode, out.data());
-      });
+  launch(x.device(),
+         DIFFBIR_KERNELS(
+             cuda::cut_tiles(x.data(), planes_of(x), size_of(x), tiles.data(), count, mode, out.data(), stream)),
+         [&](const auto& on_host) {
+           bodies::cut_tiles(on_host, x.data(), planes_of(x), size_of(x), tiles.data(), count, mode, out.data());
+         });
   return out;
 }
 
 void paste(Tensor& whole, const Tensor& part, std::int64_t y, std::int64_t x) {
   const Tile own{0, 0, part.dim(2), part.dim(3)};
-  launch(
-      whole.device(),
-      DIFFBIR_KERNELS(cuda::paste(part.data(), size_of(part), own, whole.data(), size_of(whole), y, x, planes_of(part),
-                                  stream)),
-      [&](const auto& on_host) {
-        bodies::paste(on_host, part.data(), size_of(part), own, whole.data(), size_of(whole), y, x, planes_of(part));
-      });
+  launch(whole.device(),
+         DIFFBIR_KERNELS(
+             cuda::paste(part.data(), size_of(part), own, whole.data(), size_of(whole), y, x, planes_of(part), stream)),
+         [&](const auto& on_host) {
+           bodies::paste(on_host, part.data(), size_of(part), own, whole.data(), size_of(whole), y, x, planes_of(part));
+         });
 }
 
 Blend::Blend(const Tensor& first, std::int64_t count, std::span<const float> weights, Size output)
@@ -82,14 +80,13 @@ Blend::Blend(const Tensor& first, std::int64_t count, std::span<const float> wei
 
 void Blend::add(const Tensor& outputs, std::span<const Tile> tiles, std::int64_t scale) {
   const std::int64_t count = std::ssize(tiles);
-  launch(
-      sum_.device(),
-      DIFFBIR_KERNELS(cuda::add_tiles(outputs.data(), weights_.data(), tiles.data(), count, scale, sum_.data(),
-                                      weight_sum_.data(), planes_of(sum_), size_of(sum_), stream)),
-      [&](const auto& on_host) {
-        bodies::add_tiles(on_host, outputs.data(), weights_.data(), tiles.data(), count, scale, sum_.data(),
-                          weight_sum_.data(), planes_of(sum_), size_of(sum_));
-      });
+  launch(sum_.device(),
+         DIFFBIR_KERNELS(cuda::add_tiles(outputs.data(), weights_.data(), tiles.data(), count, scale, sum_.data(),
+                                         weight_sum_.data(), planes_of(sum_), size_of(sum_), stream)),
+         [&](const auto& on_host) {
+           bodies::add_tiles(on_host, outputs.data(), weights_.data(), tiles.data(), count, scale, sum_.data(),
+                             weight_sum_.data(), planes_of(sum_), size_of(sum_));
+         });
 }
 
 Tensor Blend::take() && {
@@ -107,28 +104,25 @@ Tensor resize_bicubic_antialias(const Tensor& x, Size to) {
   Tensor out({x.dim(0), x.dim(1), to.height, to.width}, x.device());
   const bodies::ResizeScratch<bodies::FloatResampling> needed(nullptr, planes_of(x), from, 1, to);
   const DeviceMemory scratch = bytes_on(x.device(), needed.bytes);
-  launch(
-      x.device(),
-      DIFFBIR_KERNELS(cuda::resize_bicubic_antialias(x.data(), planes_of(x), from, out.data(), to, scratch.data(),
-                                                     stream)),
-      [&](const auto& on_host) {
-        bodies::resize_bicubic_antialias(on_host, x.data(), planes_of(x), from, out.data(), to, scratch.data());
-      });
+  launch(x.device(),
+         DIFFBIR_KERNELS(
+             cuda::resize_bicubic_antialias(x.data(), planes_of(x), from, out.data(), to, scratch.data(), stream)),
+         [&](const auto& on_host) {
+           bodies::resize_bicubic_antialias(on_host, x.data(), planes_of(x), from, out.data(), to, scratch.data());
+         });
   return out;
 }
 
 void to_signed(Tensor& x) {
   const auto count = static_cast<std::int64_t>(x.size());
-  launch(
-      x.device(), DIFFBIR_KERNELS(cuda::to_signed(x.data(), count, x.data(), stream)),
-      [&](const auto& on_host) { bodies::to_signed(on_host, x.data(), count, x.data()); });
+  launch(x.device(), DIFFBIR_KERNELS(cuda::to_signed(x.data(), count, x.data(), stream)),
+         [&](const auto& on_host) { bodies::to_signed(on_host, x.data(), count, x.data()); });
 }
 
 void to_unsigned(Tensor& x) {
   const auto count = static_cast<std::int64_t>(x.size());
-  launch(
-      x.device(), DIFFBIR_KERNELS(cuda::to_unsigned(x.data(), count, x.data(), stream)),
-      [&](const auto& on_host) { bodies::to_unsigned(on_host, x.data(), count, x.data()); });
+  launch(x.device(), DIFFBIR_KERNELS(cuda::to_unsigned(x.data(), count, x.data(), stream)),
+         [&](const auto& on_host) { bodies::to_unsigned(on_host, x.data(), count, x.data()); });
 }
 
 Tensor wavelet_reconstruction(Tensor content, const Tensor& style) {
@@ -137,8 +131,7 @@ Tensor wavelet_reconstruction(Tensor content, const Tensor& style) {
   const DeviceMemory scratch = bytes_on(content.device(), bodies::WaveletScratch(nullptr, size).bytes);
   launch(
       content.device(),
-      DIFFBIR_KERNELS(
-          cuda::wavelet_reconstruction(content.data(), style.data(), planes, size, scratch.data(), stream)),
+      DIFFBIR_KERNELS(cuda::wavelet_reconstruction(content.data(), style.data(), planes, size, scratch.data(), stream)),
       [&](const auto& on_host) {
         bodies::wavelet_reconstruction(on_host, content.data(), style.data(), planes, size, scratch.data());
       });
@@ -149,14 +142,13 @@ Tensor adaptive_instance_normalization(Tensor content, const Tensor& style) {
   const Size size = size_of(content);
   const std::int64_t planes = planes_of(content);
   const DeviceMemory scratch = bytes_on(content.device(), bodies::AdainScratch(nullptr, planes, size).bytes);
-  launch(
-      content.device(),
-      DIFFBIR_KERNELS(cuda::adaptive_instance_normalization(content.data(), style.data(), planes, size, content.data(),
-                                                            scratch.data(), stream)),
-      [&](const auto& on_host) {
-        bodies::adaptive_instance_normalization(on_host, content.data(), style.data(), planes, size, content.data(),
-                                                scratch.data());
-      });
+  launch(content.device(),
+         DIFFBIR_KERNELS(cuda::adaptive_instance_normalization(content.data(), style.data(), planes, size,
+                                                               content.data(), scratch.data(), stream)),
+         [&](const auto& on_host) {
+           bodies::adaptive_instance_normalization(on_host, content.data(), style.data(), planes, size, content.data(),
+                                                   scratch.data());
+         });
   return content;
 }
 
@@ -175,24 +167,22 @@ DevicePicture DevicePicture::resized_bicubic_pil(Size to) const {
   const bodies::ResizeScratch<bodies::PilResampling> needed(nullptr, 1, size_, 3, to);
   const DeviceMemory scratch = bytes_on(memory_.device(), needed.bytes);
   std::uint8_t* const rgb = bytes_in(out.memory_);
-  launch(
-      memory_.device(),
-      DIFFBIR_KERNELS(cuda::resize_bicubic_pil(bytes_in(memory_), size_, rgb, to, scratch.data(), stream)),
-      [&](const auto& on_host) {
-        bodies::resize_bicubic_pil(on_host, bytes_in(memory_), size_, rgb, to, scratch.data());
-      });
+  launch(memory_.device(),
+         DIFFBIR_KERNELS(cuda::resize_bicubic_pil(bytes_in(memory_), size_, rgb, to, scratch.data(), stream)),
+         [&](const auto& on_host) {
+           bodies::resize_bicubic_pil(on_host, bytes_in(memory_), size_, rgb, to, scratch.data());
+         });
   return out;
 }
 
 Tensor DevicePicture::tiles(std::span<const Tile> tiles) const {
   const std::int64_t count = std::ssize(tiles);
   Tensor out({count, 3, tiles.front().height, tiles.front().width}, memory_.device());
-  launch(
-      memory_.device(),
-      DIFFBIR_KERNELS(cuda::image_to_tensor(bytes_in(memory_), size_, tiles.data(), count, out.data(), stream)),
-      [&](const auto& on_host) {
-        bodies::image_to_tensor(on_host, bytes_in(memory_), size_, tiles.data(), count, out.data());
-      });
+  launch(memory_.device(),
+         DIFFBIR_KERNELS(cuda::image_to_tensor(bytes_in(memory_), size_, tiles.data(), count, out.data(), stream)),
+         [&](const auto& on_host) {
+           bodies::image_to_tensor(on_host, bytes_in(memory_), size_, tiles.data(), count, out.data());
+         });
   return out;
 }
 
@@ -200,9 +190,8 @@ Image tensor_to_image(const Tensor& x, std::int64_t batch, Rounding rounding) {
   const Size size = size_of(x);
   const float* const item = x.data() + batch * 3 * size.height * size.width;
   const DeviceMemory memory = bytes_on(x.device(), bytes_of(size));
-  launch(
-      x.device(), DIFFBIR_KERNELS(cuda::tensor_to_image(item, size, rounding, bytes_in(memory), stream)),
-      [&](const auto& on_host) { bodies::tensor_to_image(on_host, item, size, rounding, bytes_in(memory)); });
+  launch(x.device(), DIFFBIR_KERNELS(cuda::tensor_to_image(item, size, rounding, bytes_in(memory), stream)),
+         [&](const auto& on_host) { bodies::tensor_to_image(on_host, item, size, rounding, bytes_in(memory)); });
   std::vector<float> bytes(memory.size());
   x.device()->download(memory.data(), bytes.data(), bytes.size());
   Image image{size.width, size.height, std::vector<std::uint8_t>(bytes_of(size))};

@@ -112,7 +112,10 @@ Tensor ControlledUNet::predict_precisely(const Inputs& inputs, CancellationToken
   if (!precise_) {
     NetworkSpec unet = unet_spec_;
     NetworkSpec controlnet = controlnet_spec_;
-    unet.precision = controlnet.precision = graph::Precision::float32;
+    for (NetworkSpec* spec : {&unet, &controlnet}) {
+      spec->precision = graph::Precision::float32;
+      spec->optimizations.fusions.keep_nchw();
+    }
     runtime::NetworkOptions options = options_;
     options.token = &token;
     precise_ = std::make_unique<ControlledUNet>(unet, controlnet, options, Opening::at_once);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -41,9 +42,12 @@ class StageClock {
   std::vector<StageTime> times_;
 };
 
-std::unique_ptr<NoiseSource> noise_source(const RestoreJob& job) {
+std::unique_ptr<NoiseSource> noise_source(const RestoreJob& job, const Device* device) {
   if (!job.noise.empty()) return std::make_unique<RecordedNoise>(job.noise);
-  if (job.rng == "cuda") return std::make_unique<CudaNoise>(job.seed, h100);
+  if (job.rng == "cuda") {
+    const auto card = device ? device->philox_card() : std::nullopt;
+    return std::make_unique<CudaNoise>(job.seed, card.value_or(h100));
+  }
   return std::make_unique<TorchNoise>(job.seed);
 }
 
@@ -140,7 +144,7 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
 
   Tensor result;
   if (job.stage == 2) {
-    const auto drawn = noise_source(job);
+    const auto drawn = noise_source(job, networks.device.get());
     NoiseOnDevice noise(*drawn, networks.device);
     result = diffuse(*networks.stage2, cond_img, job, noise, token, report, trace);
     to_unsigned(result);

@@ -34,6 +34,7 @@ runtime::Network& StageNetwork::open(CancellationToken& token) {
 StageNetwork StageNetwork::in_float32() const {
   StageNetwork other = *this;
   other.spec_.precision = graph::Precision::float32;
+  other.spec_.optimizations.fusions.keep_nchw();
   other.network_.reset();
   other.previous_.reset();
   return other;

@@ -40,6 +40,28 @@ Ort::Value same_at(const Ort::Value& value, const Ort::MemoryInfo& where, float*
                                   info.GetElementType());
 }
 
+/// The memory of a Device for ONNX Runtime's values.
+class DeviceAllocator final : public OrtAllocator {
+ public:
+  DeviceAllocator(std::shared_ptr<Device> device, Ort::MemoryInfo info)
+      : OrtAllocator{}, device_(std::move(device)), info_(std::move(info)) {
+    version = ORT_API_VERSION;
+    Alloc = [](OrtAllocator* self, std::size_t bytes) -> void* {
+      return static_cast<DeviceAllocator*>(self)->device_->allocate((bytes + sizeof(float) - 1) / sizeof(float));
+    };
+    Free = [](OrtAllocator* self, void* memory) {
+      if (memory) static_cast<DeviceAllocator*>(self)->device_->release(static_cast<float*>(memory));
+    };
+    Info = [](const OrtAllocator* self) -> const OrtMemoryInfo* {
+      return static_cast<const DeviceAllocator*>(self)->info_;
+    };
+  }
+
+ private:
+  std::shared_ptr<Device> device_;
+  Ort::MemoryInfo info_;
+};
+
 Ort::Value tensor_like(const Ort::Value& value, OrtAllocator* allocator) {
   const auto info = value.GetTensorTypeAndShapeInfo();
   const Shape shape = info.GetShape();
@@ -56,7 +78,9 @@ DeviceRuns::DeviceRuns(Ort::Session& session, std::span<const char* const> input
       has_graphs_(execution.cuda_graphs && device != nullptr),
       device_(std::move(device)),
       memory_(device_memory(execution)),
-      allocator_(session, memory_) {}
+      allocator_(session, memory_) {
+  if (has_graphs_) handed_out_allocator_ = std::make_shared<DeviceAllocator>(device_, device_memory(execution));
+}
 
 std::size_t DeviceRuns::prepared() const {
   const std::lock_guard lock(mutex_);
@@ -78,14 +102,18 @@ std::vector<Ort::Value> DeviceRuns::run(std::span<const Ort::Value> inputs, std:
   if (!has_graphs_) return run_plainly(inputs, kept, options);
   Sizes sizes = sizes_of(inputs);
   if (const auto found = prepared_.find(sizes); found != prepared_.end()) {
-    return run_prepared(found->second, inputs, kept, options);
+    try {
+      return run_prepared(found->second, inputs, kept, options);
+    } catch (...) {
+      device_->abandon_recording();
+      if (!found->second.is_recorded) prepared_.erase(found);  // half of it may have been
+      throw;
+    }
   }
   options.AddConfigEntry(graph_option, no_graph);
-  if (prepared_.size() == most_prepared) return run_plainly(inputs, kept, options);
-  std::vector<Ort::Value> outputs = run_plainly(inputs, output_names_.size(), options);
-  prepared_.emplace(std::move(sizes), prepare(inputs, outputs));
-  for (std::size_t i = kept; i < outputs.size(); ++i) outputs[i] = brought_home(outputs[i]);
-  return outputs;
+  const std::vector<Ort::Value> outputs = run_plainly(inputs, output_names_.size(), options);
+  if (prepared_.size() < most_prepared) prepared_.emplace(std::move(sizes), prepare(inputs, outputs));
+  return handed_out(outputs, kept);
 }
 
 std::vector<Ort::Value> DeviceRuns::run_plainly(std::span<const Ort::Value> inputs, std::size_t kept,
@@ -121,7 +149,7 @@ DeviceRuns::Prepared DeviceRuns::prepare(std::span<const Ort::Value> inputs, std
     prepared.outputs.push_back(room_for(outputs[i]));
     prepared.binding.BindOutput(output_names_[i], prepared.outputs.back());
   }
-  prepared.graph = std::to_string(prepared_.size() + 1);  // the provider has 0 for itself
+  prepared.graph = std::to_string(++graphs_);  // the provider has 0 for itself
   return prepared;
 }
 
@@ -137,16 +165,21 @@ std::vector<Ort::Value> DeviceRuns::run_prepared(Prepared& prepared, std::span<c
   }
   options.AddConfigEntry(graph_option, prepared.graph.c_str());
   session_.Run(options, prepared.binding);
-  std::vector<Ort::Value> outputs;
-  for (std::size_t i = 0; i < prepared.outputs.size(); ++i) {
+  prepared.is_recorded = true;
+  return handed_out(prepared.outputs, kept);
+}
+
+std::vector<Ort::Value> DeviceRuns::handed_out(std::span<const Ort::Value> outputs, std::size_t kept) {
+  std::vector<Ort::Value> values;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (i >= kept) {
-      outputs.push_back(brought_home(prepared.outputs[i]));
+      values.push_back(brought_home(outputs[i]));
       continue;
     }
-    Ort::Value& copy = outputs.emplace_back(room_for(prepared.outputs[i]));
-    device_->copy(from(prepared.outputs[i]), into(copy), floats_of(copy));
+    Ort::Value& copy = values.emplace_back(tensor_like(outputs[i], handed_out_allocator_.get()));
+    device_->copy(from(outputs[i]), into(copy), floats_of(copy));
   }
-  return outputs;
+  return values;
 }
 
 Ort::Value DeviceRuns::room_for(const Ort::Value& value) { return tensor_like(value, allocator_); }

@@ -42,6 +42,7 @@ class DeviceRuns {
     std::vector<Ort::Value> inputs;
     std::vector<Ort::Value> outputs;
     std::string graph;  // its name for the provider
+    bool is_recorded = false;
   };
 
   std::vector<Ort::Value> run_plainly(std::span<const Ort::Value> inputs, std::size_t kept,
@@ -50,6 +51,7 @@ class DeviceRuns {
                                        Ort::RunOptions& options);
   Prepared prepare(std::span<const Ort::Value> inputs, std::span<const Ort::Value> outputs);
   Ort::Value room_for(const Ort::Value& value);
+  std::vector<Ort::Value> handed_out(std::span<const Ort::Value> outputs, std::size_t kept);
   Ort::Value brought_home(const Ort::Value& value);
 
   Ort::Session& session_;
@@ -59,7 +61,10 @@ class DeviceRuns {
   std::shared_ptr<Device> device_;
   Ort::MemoryInfo memory_;
   Ort::Allocator allocator_;
+  /// Of what is handed out: the session's own would give memory that recorded kernels write to.
+  std::shared_ptr<OrtAllocator> handed_out_allocator_;
   mutable std::mutex mutex_;
+  int graphs_ = 0;  // that were ever recorded or tried to be
   std::map<Sizes, Prepared> prepared_;
 };
 

@@ -22,13 +22,14 @@ namespace {
 using Options = std::unordered_map<std::string, std::string>;
 
 /// What both doors to the CUDA provider take.
-Options cuda_options(const Execution& execution) {
+Options cuda_options(const Execution& execution, bool float16) {
   Options options{
       {"device_id", std::to_string(execution.device)},
       {"do_copy_in_default_stream", "1"},
       {"arena_extend_strategy", "kSameAsRequested"},
-      // Ten bits of a factor, and the reference's numbers are in float32.
-      {"use_tf32", "0"},
+      // Ten bits of a factor, and the reference's numbers are in float32. In float16 it has to be on: without it the
+      // provider takes no plan with tensor cores for a convolution, whatever its type.
+      {"use_tf32", float16 ? "1" : "0"},
       // The best algorithm would be tried out for each size of each convolution.
       {"cudnn_conv_algo_search", "HEURISTIC"},
       {"cudnn_conv_use_max_workspace", "1"},
@@ -44,7 +45,7 @@ Options cuda_options(const Execution& execution) {
 
 void append_cuda(Ort::SessionOptions& options, const Execution& execution, const ProviderSettings& settings) {
   Ort::CUDAProviderOptions cuda;
-  cuda.Update(cuda_options(execution));
+  cuda.Update(cuda_options(execution, settings.float16));
   if (settings.stream != nullptr) cuda.UpdateWithValue("user_compute_stream", settings.stream);
   options.AppendExecutionProvider_CUDA_V2(*cuda);
 }
@@ -67,7 +68,7 @@ void append_plugin(Ort::SessionOptions& options, const Execution& execution, con
                         std::to_string(execution.device) + " was asked for",
                     run_doctor);
   }
-  Options given = cuda_options(execution);
+  Options given = cuda_options(execution, settings.float16);
   given.erase("device_id");
   if (settings.stream != nullptr) {
     given["user_compute_stream"] = std::to_string(reinterpret_cast<std::uintptr_t>(settings.stream));

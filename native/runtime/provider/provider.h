@@ -9,7 +9,7 @@ namespace diffbir::runtime {
 struct ProviderSettings {
   /// The stream (cudaStream_t) on which the provider works; null: one of its own.
   void* stream = nullptr;
-  /// Whether TensorRT may compute in float16.
+  /// Whether the network is one of float16: TensorRT may then compute in it, and CUDA in TF32 where it is float32.
   bool float16 = false;
   /// What the network's engines are kept under, below Execution::cache: TensorRT does not look at weights when it looks
   /// for an engine.
