@@ -35,6 +35,9 @@ class Device {
   /// CUDA's number of it; none where its memory can be read by the host.
   virtual std::optional<int> cuda_index() const noexcept { return {}; }
 
+  /// Waits for everything that was queued.
+  virtual void synchronize() {}
+
   /// What torch's CUDA generator knows of it; none where it is no GPU.
   virtual std::optional<PhiloxCard> philox_card() const { return {}; }
 

@@ -23,8 +23,7 @@ class Context final : public Device {
   std::optional<PhiloxCard> philox_card() const override;
   void abandon_recording() noexcept override;
 
-  /// Waits for everything that was queued.
-  void synchronize();
+  void synchronize() override;
 
   float* allocate(std::size_t count) override;
   void release(float* memory) noexcept override;

@@ -82,6 +82,14 @@ DeviceRuns::DeviceRuns(Ort::Session& session, std::span<const char* const> input
   if (has_graphs_) handed_out_allocator_ = std::make_shared<DeviceAllocator>(device_, device_memory(execution));
 }
 
+DeviceRuns::~DeviceRuns() {
+  try {
+    if (device_) device_->synchronize();
+  } catch (const Error&) {
+    // Of the work before, whose own caller hears of it.
+  }
+}
+
 std::size_t DeviceRuns::prepared() const {
   const std::lock_guard lock(mutex_);
   return prepared_.size();

@@ -27,6 +27,11 @@ class DeviceRuns {
   DeviceRuns(Ort::Session& session, std::span<const char* const> inputs, std::span<const char* const> outputs,
              const Execution& execution, std::shared_ptr<Device> device);
 
+  /// Waits: what ONNX Runtime frees behind a run it frees on the stream, and the session must be there until then.
+  ~DeviceRuns();
+  DeviceRuns(const DeviceRuns&) = delete;
+  DeviceRuns& operator=(const DeviceRuns&) = delete;
+
   /// The first `kept` outputs stay on the device. The outputs are the caller's, whatever runs come after. Throws
   /// Error(aborted) when the token was cancelled while it waited for its turn, and Ort::Exception.
   std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, std::size_t kept, Ort::RunOptions& options,
