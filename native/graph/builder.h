@@ -48,6 +48,8 @@ struct AttentionOptions {
   /// C / heads where it is known: the processor may have faster kernels for it.
   std::int64_t width = 0;
   bool causal = false;
+  /// C / heads for GPUs alone, where `width` is not given.
+  std::int64_t width_on_gpu = 0;
 };
 
 /// Linear layers without bias that make queries, keys and values.

@@ -163,7 +163,7 @@ Value Builder::batch_norm(const Value& x, const Module& m, float eps) {
 }
 
 Value Builder::attention(const Value& q, const Value& k, const Value& v, const AttentionOptions& options) {
-  const auto [heads, width, causal] = options;
+  const auto [heads, width, causal, width_on_gpu] = options;
   const Fusions& fusions = options_.fusions;
   // The widths that runtime::attention::takes().
   const bool is_vector = !causal && (width == 16 || width == 32 || width == 64) && has_avx512();
@@ -171,10 +171,11 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
     const bool in_bytes = options_.precision == Precision::int8 && has_avx512_vnni() && has_avx512_vbmi();
     return op("Attention", {q, k, v}, {{"width", width}, {"bytes", std::int64_t{in_bytes}}}, diffbir);
   }
-  if (fuses(&Fusions::packed_attention) && (width == 0 || width > widest_attention) && !causal) {
+  const std::int64_t on_gpu = width_on_gpu > 0 ? width_on_gpu : width;
+  if (fuses(&Fusions::packed_attention) && on_gpu > widest_attention && !causal) {
     // Part by part: all logits at once would be 17 GB for a picture of 2048 x 2048.
     std::vector<Value> parts = split(q, attention_parts, 1);
-    for (Value& part : parts) part = plain_attention(*this, part, k, v, heads, causal);
+    for (Value& part : parts) part = plain_attention(*this, part, k, v, heads, causal, on_gpu);
     return op("Concat", parts, {{"axis", std::int64_t{1}}});
   }
   const Value y = fusions.attention ? op("MultiHeadAttention", {q, k, v},

@@ -1,5 +1,6 @@
 #include "graph/plain_attention.h"
 
+#include <cmath>
 #include <limits>
 
 namespace diffbir::graph {
@@ -18,13 +19,17 @@ Value causal_mask(Builder& b, const Value& logits) {
 
 }  // namespace
 
-Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal) {
+Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal,
+                      std::int64_t width) {
   const auto split = [&](const Value& x, const std::vector<std::int64_t>& order) {
     return b.transpose(b.reshape(x, {as_it_is, as_it_is, heads, rest}), order);
   };
   const Value per_head = b.to_float32(split(q, {0, 2, 1, 3}));
   const Value keys = b.to_float32(split(k, {0, 2, 3, 1}));
-  Value logits = b.matmul(b.mul(per_head, inverse_sqrt_width(b, per_head)), keys);
+  const Value scale = width == 0
+                          ? inverse_sqrt_width(b, per_head)
+                          : b.constant(Tensor({1}, {1.0F / std::sqrt(static_cast<float>(width))}), Element::float32);
+  Value logits = b.matmul(b.mul(per_head, scale), keys);
   if (causal) logits = b.add(logits, causal_mask(b, logits));
   const Value attended = b.matmul(b.to_working(b.softmax(logits)), split(v, {0, 2, 1, 3}));
   return b.reshape_like(b.transpose(attended, {0, 2, 1, 3}), q);

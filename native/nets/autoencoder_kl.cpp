@@ -27,7 +27,7 @@ Value attn_block(Builder& b, const Module& m, const Value& x) {
   const Value q = b.to_tokens(b.conv(h, m["q"]));
   const Value k = b.to_tokens(b.conv(h, m["k"]));
   const Value v = b.to_tokens(b.conv(h, m["v"]));
-  const Value attended = b.to_image(b.attention(q, k, v, {.heads = 1}), x);
+  const Value attended = b.to_image(b.attention(q, k, v, {.heads = 1, .width_on_gpu = m["q"].size("weight", 0)}), x);
   return b.mark(m, b.add(x, b.conv(attended, m["proj_out"])), 4);
 }
 
