@@ -58,6 +58,7 @@ export default defineConfig({
           { text: 'The official models', link: '/models/official' },
           { text: 'Models of your own', link: '/models/own' },
           { text: 'Evaluation', link: '/results/evaluation' },
+          { text: 'On a GPU', link: '/results/gpu' },
         ],
       },
       {

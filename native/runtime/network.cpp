@@ -151,7 +151,8 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
       has_assignment_(options.record_assignment),
       device_(options.device) {
   Ort::SessionOptions session_options;
-  session_options.SetIntraOpNumThreads(options.threads);
+  // On a GPU the processor computes sizes of tensors: threads that wait for work would only take cores from it.
+  session_options.SetIntraOpNumThreads(options.execution.on_cpu() ? options.threads : 1);
   // The last level turns the weights of convolutions into blocks, and packing copies matrices into panels.
   const bool is_mapped = options.weights == Weights::mapped;
   session_options.SetGraphOptimizationLevel(!options.optimize_graph ? GraphOptimizationLevel::ORT_DISABLE_ALL
