@@ -17,6 +17,7 @@ import type { ImageInput, Metadata, Picture } from './image/types';
 import { abortError } from './jobQueue';
 import { type LoadedModel, type ModelInUse, noStage1 } from './loadModel';
 import type { Demand } from './memory/admission';
+import { type Attempt, withLessMemory } from './memory/lessMemory';
 import { DETECTOR_SHORT_SIDE } from './memory/planFaces';
 import { planPicture } from './memory/planPicture';
 import { keepsNetworks } from './memory/weights';
@@ -172,11 +173,25 @@ async function runStages(
   const { signal, onProgress } = options;
   const footprint = isFace ? model.faces?.restoration : undefined;
   const planned = footprint ? { ...model, footprint } : model;
-  const { job, warnings } = toJob(picture, { ...options, held }, stage, planned, isFace);
   const progress = onProgress && withFraction(stage, onProgress, from, to);
-  const result = await runTask((report) => model.native.restore(job, report), progress, signal);
-  const { tiling, reuse, reuseInterval } = job;
-  return { ...result, warnings, planned: { tiling, reuse, reuseInterval } };
+  const retries: string[] = [];
+  const attempt: Attempt<ReturnType<typeof toJob>, NativeRun> = {
+    plan: (memoryBudget) => toJob(picture, { ...options, memoryBudget, held }, stage, planned, isFace),
+    difference: ({ job: { tiling, reuse, keepNetworks } }) => ({ tiling, reuse, keepNetworks }),
+    run: async ({ job, warnings }) => {
+      const result = await runTask((report) => model.native.restore(job, report), progress, signal);
+      const { tiling, reuse, reuseInterval } = job;
+      return { ...result, warnings: [...warnings, ...retries], planned: { tiling, reuse, reuseInterval } };
+    },
+    // Their arenas are as large as the largest picture before.
+    retreat: async (memoryBudget) => {
+      retries.push(`the device was out of memory: planned anew for a memoryBudget of ${memoryBudget}`);
+      await model.native.closeNetworks();
+    },
+  };
+  // On the CPU the budget is not what there is but what was allowed; the reference has no plans.
+  if (!model.gpuWeights || options.parity) return attempt.run(attempt.plan(options.memoryBudget));
+  return withLessMemory(options.memoryBudget, attempt);
 }
 
 /**

@@ -24,8 +24,10 @@ export const MOST_TILES_AT_ONCE = 8;
 /** ONNX Runtime's GroupNorm counts the values of a picture in 32 bits. */
 export const MOST_VALUES = 2 ** 31 - 1;
 
-/** Copies of the autoencoder's attention weights: TensorRT gets products and a softmax, CUDA a kernel that keeps none. */
+/** Copies of the autoencoder's attention weights. TensorRT gets all at once; CUDA eight parts, one after the other, of
+ * which there is one in float16 as well (native/graph/layers.cpp). */
 const LOGITS = 2;
+const CUDA_ATTENTION = (LOGITS * FLOAT + 2) / 8;
 
 /** What a network needs for its work, in that of the same network in float32 on the CPU. */
 export function workShare(precision: Precision | undefined, provider: Provider): number {
@@ -35,7 +37,8 @@ export function workShare(precision: Precision | undefined, provider: Provider):
 
 /** Bytes for each pair of positions that the autoencoder's attention looks at. */
 export function attentionBytes(provider: Provider): number {
-  return provider === 'tensorrt' ? LOGITS * FLOAT : 0;
+  if (provider === 'cpu') return 0;
+  return provider === 'tensorrt' ? LOGITS * FLOAT : CUDA_ATTENTION;
 }
 
 /** The default of `memoryBudget` in MiB: what the fullest of the GPUs has free, so that they all make the same plans. */
