@@ -18,7 +18,7 @@ constexpr const char* microsoft = "com.microsoft";
 constexpr const char* diffbir = "diffbir";
 constexpr std::int64_t to_the_end = INT64_MAX;
 
-/// Of a head: MultiHeadAttention of the CUDA provider asks for more shared memory than a multiprocessor has beyond it.
+/// Of a head: beyond it MultiHeadAttention of the CUDA provider is reported to want more shared memory than there is.
 constexpr std::int64_t widest_attention = 256;
 constexpr std::size_t attention_parts = 8;
 
