@@ -199,9 +199,14 @@ Napi::Value create_network(const Napi::CallbackInfo& info) {
   return network_handle(info.Env(), build_network(spec, options, marks));
 }
 
-/// countNodes(spec): how many nodes of each type the network's graph has; no session is made of it.
+graph::Provider to_provider_or_cpu(Napi::Value value) {
+  return value.IsUndefined() ? graph::Provider::cpu : to_provider(value, "provider");
+}
+
+/// countNodes(spec, provider?): how many nodes of each type the network's graph for a provider has; no session is made
+/// of it.
 Napi::Value count_nodes(const Napi::CallbackInfo& info) {
-  const graph::Graph graph = build_graph(to_network_spec(info[0], "spec"));
+  const graph::Graph graph = build_graph(to_network_spec(info[0], "spec", to_provider_or_cpu(info[1])));
   Napi::Object counts = Napi::Object::New(info.Env());
   for (const auto& [type, count] : graph.nodes) counts.Set(type, static_cast<double>(count));
   return counts;
@@ -235,12 +240,14 @@ Napi::Value create_layer(const Napi::CallbackInfo& info) {
   return network_handle(info.Env(), runtime::Network(b.finish(), {.threads = threads}));
 }
 
-/// createAttention(heads, width, precision, threads): attention alone, of q, k and v.
+/// createAttention(heads, width, precision, threads, provider?): attention alone, of q, k and v, in the form for a
+/// provider. It runs on the CPU, which takes it in operators of the ONNX standard alone.
 Napi::Value create_attention(const Napi::CallbackInfo& info) {
   const graph::AttentionOptions options{to_integer(info[0], "heads", 1, 1024), to_integer(info[1], "width", 1, 1024)};
   const auto threads = static_cast<int>(to_integer(info[3], "threads", 1, 1024));
 
-  graph::Builder b({.precision = to_precision(info[2], "precision")});
+  graph::Builder b({.fusions = graph::fusions_for(to_provider_or_cpu(info[4])),
+                    .precision = to_precision(info[2], "precision")});
   const Shape tokens{-1, -1, options.heads * options.width};
   const graph::Value q = b.input("q", tokens);
   const graph::Value k = b.input("k", tokens);

@@ -5,7 +5,7 @@
  */
 
 import type { BlurKernel, BlurKernelSpec, DegradationOperation, Recipe } from './degradation';
-import type { ExecutionSpec, NativeDevices } from './devices';
+import type { ExecutionSpec, NativeDevices, Provider } from './devices';
 import type { FacePrimitives, FindFacesJob, FoundFaces, PasteFacesJob } from './faces';
 import type { KernelPrimitives } from './kernels';
 import type { NativeComparison, NiqeModel, NiqePatches } from './metrics';
@@ -412,16 +412,22 @@ export interface Primitives extends FacePrimitives {
     execution?: ExecutionSpec,
   ): NativeNetwork;
   /** What networks are built with for a provider (graph::fusions_for). */
-  optimizationsFor(provider: 'cpu' | 'cuda' | 'tensorrt'): (Optimization | CudaFusion)[];
+  optimizationsFor(provider: Provider): (Optimization | CudaFusion)[];
   /** How many nodes of each type the graph of a network has, for instance `com.microsoft.GroupNorm`. */
-  countNodes(spec: NetworkSpec): Record<string, number>;
+  countNodes(spec: NetworkSpec, provider?: Provider): Record<string, number>;
   /**
    * One layer without bias on the input `x`, output `out`: a matrix product for a weight [in, out], for [out, in, kh, kw]
    * a convolution that keeps the size.
    */
   createLayer(weight: NativeTensor, threads: number): NativeNetwork;
   /** Attention alone on the inputs `q` [B,L,C], `k` and `v` [B,S,C] of `heads` heads that are `width` wide, output `out`. */
-  createAttention(heads: number, width: number, precision: Precision, threads: number): NativeNetwork;
+  createAttention(
+    heads: number,
+    width: number,
+    precision: Precision,
+    threads: number,
+    provider?: Provider,
+  ): NativeNetwork;
   /** How many networks are open in the process, those of createNetwork aside. */
   openNetworks(): number;
   /** The autoencoder working on tiles, with latents as they leave the network (scale factor 1). */
