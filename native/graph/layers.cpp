@@ -173,7 +173,8 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
   }
   const std::int64_t on_gpu = width_on_gpu > 0 ? width_on_gpu : width;
   if (fuses(&Fusions::packed_attention) && on_gpu > widest_attention && !causal) {
-    // Part by part: all logits at once would be 17 GB for a picture of 2048 x 2048.
+    // Part by part: all logits at once would be 17 GB for a picture of 2048 x 2048. Split refuses some numbers of
+    // queries below 50, of pictures below 64 x 64 in v2.1.
     std::vector<Value> parts = split(q, attention_parts, 1);
     for (Value& part : parts) part = plain_attention(*this, part, k, v, heads, causal, on_gpu);
     return op("Concat", parts, {{"axis", std::int64_t{1}}});

@@ -131,3 +131,14 @@ test('in a batch each picture is what it is alone', () => {
     ).toBeLessThan(1e-3);
   }
 });
+
+test.each(cases)(
+  '%s: in float32 the feature maps stay in NCHW, where cuDNN has convolutions without TF32',
+  (_, { spec }) => {
+    const { optimizations: _own, ...bare } = spec;
+    const nodes = primitives.countNodes({ ...bare, precision: 'float32' }, 'cuda');
+    expect(Object.keys(nodes).filter((type) => /NhwcConv|GroupNorm$/.test(type) && type.startsWith('com.'))).toEqual(
+      [],
+    );
+  },
+);
