@@ -246,8 +246,8 @@ Napi::Value create_attention(const Napi::CallbackInfo& info) {
   const graph::AttentionOptions options{to_integer(info[0], "heads", 1, 1024), to_integer(info[1], "width", 1, 1024)};
   const auto threads = static_cast<int>(to_integer(info[3], "threads", 1, 1024));
 
-  graph::Builder b({.fusions = graph::fusions_for(to_provider_or_cpu(info[4])),
-                    .precision = to_precision(info[2], "precision")});
+  graph::Builder b(
+      {.fusions = graph::fusions_for(to_provider_or_cpu(info[4])), .precision = to_precision(info[2], "precision")});
   const Shape tokens{-1, -1, options.heads * options.width};
   const graph::Value q = b.input("q", tokens);
   const graph::Value k = b.input("k", tokens);

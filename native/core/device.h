@@ -8,7 +8,8 @@
 namespace diffbir {
 
 /// The memory of a device, as far as core/ knows it. Work is queued on one stream and done in order; only download(),
-/// all_finite() and synchronize() wait. Everything throws Error(runtime_failed) for what the device reports, and Error(out_of_memory).
+/// all_finite() and synchronize() wait. Everything throws Error(runtime_failed) for what the device reports, and
+/// Error(out_of_memory).
 class Device {
  public:
   Device() = default;
