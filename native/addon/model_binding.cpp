@@ -1,6 +1,7 @@
 #include "addon/model_binding.h"
 
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -33,6 +34,8 @@ class ModelTask : public Job {
 
  private:
   void run(CancellationToken& token, const ProgressCallback& on_progress) override {
+    std::optional<Turns::Turn> turn;
+    if (const auto& device = handle_->model->networks().device) turn.emplace(device->turns, token);
     result_ = compute_(*handle_->model, std::move(args_), token, on_progress);
   }
   Napi::Value result(Napi::Env env) override { return convert_(env, result_); }

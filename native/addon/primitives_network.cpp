@@ -3,6 +3,8 @@
 #include <cmath>
 #include <list>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -121,6 +123,55 @@ Napi::Value cancel_runs(const Napi::CallbackInfo& info, runtime::Network& networ
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("code", code);
   result.Set("milliseconds", std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+  return result;
+}
+
+/// takeTurns(count): so many threads queue for a turn, of which the second is cancelled while it waits. Gives the order
+/// of the others, how many had a turn at once at most, and the code of the second.
+Napi::Value take_turns(const Napi::CallbackInfo& info) {
+  const auto count = static_cast<std::size_t>(to_integer(info[0], "count", 2, 64));
+  Turns turns;
+  std::mutex mutex;
+  std::vector<std::uint32_t> order;
+  int inside = 0;
+  int most = 0;
+  std::string code;
+  std::vector<CancellationToken> tokens(count);
+  const auto wait_until = [&](std::size_t queued) {
+    while (turns.queued() != queued) std::this_thread::yield();
+  };
+  {
+    CancellationToken never;
+    std::optional<Turns::Turn> first(std::in_place, turns, never);
+    std::vector<std::jthread> threads;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      threads.emplace_back([&, i] {
+        try {
+          const Turns::Turn turn(turns, tokens[i]);
+          {
+            const std::lock_guard lock(mutex);
+            order.push_back(i);
+            most = std::max(most, ++inside);
+          }
+          std::this_thread::yield();
+          const std::lock_guard lock(mutex);
+          --inside;
+        } catch (const Error& error) {
+          code = to_string(error.code());
+        }
+      });
+      wait_until(i + 2);
+    }
+    tokens[1].cancel();
+    wait_until(count);
+    first.reset();
+  }
+  Napi::Object result = Napi::Object::New(info.Env());
+  Napi::Array list = Napi::Array::New(info.Env(), order.size());
+  for (std::uint32_t i = 0; i < order.size(); ++i) list[i] = Napi::Number::New(info.Env(), order[i]);
+  result.Set("order", list);
+  result.Set("most", most);
+  result.Set("code", code);
   return result;
 }
 
@@ -308,6 +359,7 @@ void add_network_primitives(Napi::Object primitives) {
   set_function(primitives, "openNetworks", [](const Napi::CallbackInfo& info) -> Napi::Value {
     return Napi::Number::New(info.Env(), static_cast<double>(open_networks()));
   });
+  set_function(primitives, "takeTurns", take_turns);
   set_function(primitives, "shiftedWindowMask", shifted_window_mask);
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <mutex>
 #include <optional>
 
 #include "core/philox.h"
+#include "core/turns.h"
 
 namespace diffbir {
 
@@ -47,6 +49,11 @@ class Device {
 
   /// What kernels are launched on: a cudaStream_t, whose device becomes the calling thread's by this call.
   virtual void* stream() = 0;
+
+  /// Of jobs, whose work is queued on the one stream: what one of them queued while another records would be recorded.
+  Turns turns;
+  /// Held while a run is recorded, and by those who open or close a session, which uses the stream, without a turn.
+  std::mutex recording;
 };
 
 }  // namespace diffbir

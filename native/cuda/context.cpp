@@ -64,6 +64,13 @@ Context::~Context() {
 }
 
 void* Context::stream() {
+  // Else this thread could take no memory while another one records, on whatever device.
+  thread_local const bool ignores_recordings = [] {
+    cudaStreamCaptureMode mode = cudaStreamCaptureModeThreadLocal;
+    DIFFBIR_CUDA_CHECK(cudaThreadExchangeStreamCaptureMode(&mode));
+    return true;
+  }();
+  static_cast<void>(ignores_recordings);
   DIFFBIR_CUDA_CHECK(cudaSetDevice(index_));
   return stream_;
 }

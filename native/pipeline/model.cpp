@@ -31,8 +31,11 @@ const char* to_string(Stage stage) noexcept {
 Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCallback& on_progress)
     : networks_(std::make_unique<Networks>()) {
   networks_->device = open_device(spec.execution);
-  const runtime::NetworkOptions options{
+  runtime::NetworkOptions options{
       .threads = spec.threads, .token = &token, .execution = spec.execution, .device = networks_->device};
+  const runtime::NetworkOptions of_steps = options;
+  // Others run once a picture, and what is recorded keeps the memory that it computes in.
+  options.execution.cuda_graphs = false;
   const Opening opening = spec.keep_networks ? Opening::at_once : Opening::on_demand;
   const int steps = (!spec.stage2 ? 1 : spec.stage2->text_encoder ? 4 : 3) + (spec.faces ? 3 : 0);
   int step = 0;
@@ -68,7 +71,7 @@ Model::Model(const ModelSpec& spec, CancellationToken& token, const ProgressCall
   }
   Autoencoder autoencoder(s.vae_encoder, s.vae_decoder, s.latent_scale_factor, options, opening);
   loaded();
-  ControlledUNet controlled_unet(s.unet, s.controlnet, options, opening);
+  ControlledUNet controlled_unet(s.unet, s.controlnet, of_steps, opening);
   loaded();
   networks_->stage2.emplace(std::move(text_encoder), context_width(s.unet), std::move(autoencoder),
                             std::move(controlled_unet), NoiseSchedule(s.schedule), s.min_short_edge);

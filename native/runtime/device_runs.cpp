@@ -79,7 +79,9 @@ DeviceRuns::DeviceRuns(Ort::Session& session, std::span<const char* const> input
       device_(std::move(device)),
       memory_(device_memory(execution)),
       allocator_(session, memory_) {
-  if (has_graphs_) handed_out_allocator_ = std::make_shared<DeviceAllocator>(device_, device_memory(execution));
+  if (!has_graphs_) return;
+  handed_out_allocator_ = std::make_shared<DeviceAllocator>(device_, device_memory(execution));
+  thread_.emplace();
 }
 
 DeviceRuns::~DeviceRuns() {
@@ -110,10 +112,12 @@ std::vector<Ort::Value> DeviceRuns::run(std::span<const Ort::Value> inputs, std:
   if (!has_graphs_) return run_plainly(inputs, kept, options);
   Sizes sizes = sizes_of(inputs);
   if (const auto found = prepared_.find(sizes); found != prepared_.end()) {
+    std::unique_lock recording(device_->recording, std::defer_lock);
+    if (!found->second.is_recorded) recording.lock();
     try {
       return run_prepared(found->second, inputs, kept, options);
     } catch (...) {
-      device_->abandon_recording();
+      thread_->run([&] { device_->abandon_recording(); });
       if (!found->second.is_recorded) prepared_.erase(found);  // half of it may have been
       throw;
     }
@@ -142,8 +146,16 @@ std::vector<Ort::Value> DeviceRuns::run_plainly(std::span<const Ort::Value> inpu
   for (std::size_t i = 0; i < output_names_.size(); ++i) {
     binding.BindOutput(output_names_[i], i < kept ? memory_ : host);
   }
-  session_.Run(options, binding);
+  run_session(options, binding);
   return binding.GetOutputValues();
+}
+
+void DeviceRuns::run_session(const Ort::RunOptions& options, const Ort::IoBinding& binding) {
+  if (!thread_) return session_.Run(options, binding);
+  thread_->run([&] {
+    device_->stream();  // makes the thread one that ignores what other devices record
+    session_.Run(options, binding);
+  });
 }
 
 DeviceRuns::Prepared DeviceRuns::prepare(std::span<const Ort::Value> inputs, std::span<const Ort::Value> outputs) {
@@ -172,7 +184,7 @@ std::vector<Ort::Value> DeviceRuns::run_prepared(Prepared& prepared, std::span<c
     }
   }
   options.AddConfigEntry(graph_option, prepared.graph.c_str());
-  session_.Run(options, prepared.binding);
+  run_session(options, prepared.binding);
   prepared.is_recorded = true;
   return handed_out(prepared.outputs, kept);
 }

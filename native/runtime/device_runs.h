@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "core/tensor.h"
 #include "graph/ort.h"
 #include "runtime/provider/execution.h"
+#include "runtime/run_thread.h"
 
 namespace diffbir::runtime {
 
@@ -55,6 +57,7 @@ class DeviceRuns {
   std::vector<Ort::Value> run_prepared(Prepared& prepared, std::span<const Ort::Value> inputs, std::size_t kept,
                                        Ort::RunOptions& options);
   Prepared prepare(std::span<const Ort::Value> inputs, std::span<const Ort::Value> outputs);
+  void run_session(const Ort::RunOptions& options, const Ort::IoBinding& binding);
   Ort::Value room_for(const Ort::Value& value);
   std::vector<Ort::Value> handed_out(std::span<const Ort::Value> outputs, std::size_t kept);
   Ort::Value brought_home(const Ort::Value& value);
@@ -71,6 +74,7 @@ class DeviceRuns {
   mutable std::mutex mutex_;
   int graphs_ = 0;  // that were ever recorded or tried to be
   std::map<Sizes, Prepared> prepared_;
+  std::optional<RunThread> thread_;  // with CUDA graphs
 };
 
 }  // namespace diffbir::runtime

@@ -176,6 +176,8 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   if (has_assignment_) session_options.AddConfigEntry("session.record_ep_graph_assignment_info", "1");
   // As a path, since ONNX Runtime wants wide characters on Windows.
   if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
+  std::unique_lock<std::mutex> recording;
+  if (device_) recording = std::unique_lock(device_->recording);
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   try {
@@ -201,9 +203,13 @@ std::string Network::end_profiling() {
   return session_->EndProfilingAllocated(allocator).get();
 }
 
-Network::~Network() = default;
+Network::~Network() {
+  if (!device_) return;  // or moved from
+  const std::lock_guard recording(device_->recording);
+  device_runs_.reset();
+  session_.reset();
+}
 Network::Network(Network&&) noexcept = default;
-Network& Network::operator=(Network&&) noexcept = default;
 
 TileRegistry& Network::tiles() { return custom_ops_->tiles; }
 

@@ -76,7 +76,6 @@ class Network {
   Network(graph::Graph graph, const NetworkOptions& options);
   ~Network();
   Network(Network&&) noexcept;
-  Network& operator=(Network&&) noexcept;
 
   const std::vector<std::string>& input_names() const noexcept { return inputs_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }

@@ -430,6 +430,8 @@ export interface Primitives extends FacePrimitives {
   ): NativeNetwork;
   /** How many networks are open in the process, those of createNetwork aside. */
   openNetworks(): number;
+  /** Threads that queue for a turn, the second of which is cancelled: who had one, how many at once, what the second got. */
+  takeTurns(count: number): { readonly order: readonly number[]; readonly most: number; readonly code: string };
   /** The autoencoder working on tiles, with latents as they leave the network (scale factor 1). */
   createAutoencoder(encoder: NetworkSpec, decoder: NetworkSpec, threads: number): NativeAutoencoder;
 }

@@ -97,6 +97,7 @@ describe('what native code gets', () => {
       provider: 'cuda',
       device: 3,
       libraries: '/l',
+      cudaGraphs: true,
     });
     expect(resolved({ provider: 'tensorrt', index: 0, reason: '' }, '/l', '/c').execution).toEqual({
       provider: 'tensorrt',

@@ -30,7 +30,7 @@ describe('a Restorer', () => {
     };
     const restorer = await fakeRestorer({ ...fake, internals }, { device: 'cuda:1', nativeBinding: '/a.node' });
     expect(asked).toEqual([['cuda:1', '/a.node']]);
-    expect(fake.specs[0]?.execution).toEqual({ provider: 'cuda', device: 1, libraries: '/libraries' });
+    expect(fake.specs[0]?.execution).toMatchObject({ provider: 'cuda', device: 1, libraries: '/libraries' });
     expect(restorer.device).toEqual(device);
     await fakeRestorer({ ...fake, internals });
     expect(asked[1]).toEqual(['auto', undefined]);

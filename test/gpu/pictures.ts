@@ -49,6 +49,7 @@ export function pictureItems(device: string): Item<Outcome>[] {
     ['spaced', {}],
     ['edm_dpm++_3m_sde', { sampler: 'edm_dpm++_3m_sde' }],
     ['tiles', { tiling: TILES }],
+    ['features used again', { speed: 'fast', steps: 8 }],
   ];
   return [
     ...[...samplers, ...OTHERS].map((one) => item(one, float32, onCpu, SAME)),
