@@ -138,12 +138,18 @@ Napi::Value take_turns(const Napi::CallbackInfo& info) {
   std::string code;
   std::vector<CancellationToken> tokens(count);
   const auto wait_until = [&](std::size_t queued) {
-    while (turns.queued() != queued) std::this_thread::yield();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (turns.queued() != queued) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        throw Error(ErrorCode::internal, "Expected " + std::to_string(queued) + " in the queue");
+      }
+      std::this_thread::yield();
+    }
   };
   {
     CancellationToken never;
-    std::optional<Turns::Turn> first(std::in_place, turns, never);
     std::vector<std::jthread> threads;
+    std::optional<Turns::Turn> first(std::in_place, turns, never);
     for (std::uint32_t i = 0; i < count; ++i) {
       threads.emplace_back([&, i] {
         try {
