@@ -183,6 +183,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   try {
     session_ = std::make_unique<Ort::Session>(empty_session(session_options));
     session_->FinalizeModelEditorSession(graph.model, session_options);
+    pinned_ = pinned_memory(*session_, execution);
     if (!execution.on_cpu() || options.device) {
       device_runs_ =
           std::make_unique<DeviceRuns>(*session_, input_pointers_, output_pointers_, execution, options.device);
@@ -208,6 +209,11 @@ Network::~Network() {
   const std::lock_guard recording(device_->recording);
   device_runs_.reset();
   session_.reset();
+  try {
+    device_->synchronize();  // before pinned_ goes
+  } catch (const Error&) {
+    // Of the work before, whose own caller hears of it.
+  }
 }
 Network::Network(Network&&) noexcept = default;
 

@@ -129,6 +129,7 @@ class Network {
   std::string shrunk_arenas_;  // after each run, as ONNX Runtime names them
   bool has_assignment_;
   std::shared_ptr<Device> device_;  // the session works on its stream
+  Ort::Allocator pinned_{nullptr};
   std::unique_ptr<Ort::Session> session_;
   std::unique_ptr<DeviceRuns> device_runs_;  // null on the CPU
 };

@@ -156,6 +156,12 @@ void append_provider(Ort::SessionOptions& options, const Execution& execution, c
 
 Ort::MemoryInfo gpu_memory(int index) { return {"Cuda", OrtDeviceAllocator, index, OrtMemTypeDefault}; }
 
+Ort::Allocator pinned_memory(const Ort::Session& session, const Execution& execution) {
+  if (execution.on_cpu()) return Ort::Allocator(nullptr);
+  constexpr int of_all_gpus = 0;
+  return {session, Ort::MemoryInfo("CudaPinned", OrtDeviceAllocator, of_all_gpus, OrtMemTypeCPUOutput)};
+}
+
 bool is_on_gpu(const Ort::Value& value) {
   return value.GetTensorMemoryInfo().GetDeviceType() == OrtMemoryInfoDeviceType_GPU;
 }

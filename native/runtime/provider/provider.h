@@ -26,6 +26,11 @@ Ort::MemoryInfo gpu_memory(int index);
 
 bool is_on_gpu(const Ort::Value& value);
 
+/// The page-locked memory that a session for a GPU copies from, to be held beyond its end: a session that ends has its
+/// device free what it copied from last, and where that is the last to know this memory, it ends the process, since
+/// nothing may be freed from there. Null on the CPU.
+Ort::Allocator pinned_memory(const Ort::Session& session, const Execution& execution);
+
 /// Where the outputs and inputs of a session lie that runs on the execution's device.
 Ort::MemoryInfo device_memory(const Execution& execution);
 
