@@ -15,7 +15,7 @@ const { primitives } = loadBinding();
 const CUDA = primitives.optimizationsFor('cuda');
 const TENSORRT = primitives.optimizationsFor('tensorrt');
 /** What the CPU provider has no kernel for. Attention is among them where it is packed. */
-const LACKING = /^com\.microsoft\.(NhwcConv|GroupNorm|SkipGroupNorm|BiasSplitGelu|BiasAdd)$/;
+const LACKING = /^com\.microsoft\.(NhwcConv( with bias)?|GroupNorm|SkipGroupNorm|BiasSplitGelu|BiasAdd)$/;
 const sd21 = await sd21Widths();
 const cases: [string, GraphCase][] = [...(await graphCases()), ['SD 2.1 widths', sd21]];
 
@@ -68,16 +68,20 @@ describe.each(cases)('%s', (_, network) => {
 test('nothing is left that the CUDA provider has an operator for', () => {
   const nodes = nodesOf(sd21, { precision: 'float16', optimizations: CUDA });
   const without = nodesOf(sd21, { precision: 'float16', optimizations: TENSORRT });
-  const [inputs, outputs, transformers, resBlocks] = [4, 1, 4, 5];
+  const [inputs, outputs, transformers, resBlocks, controls] = [4, 1, 4, 5, 3];
+  const [firstConv, lastConv, timeEmbedding] = [1, 1, 2];
+  const beforeConcat = 2; // transformers whose sum with their input is not normalised alone
   expect(without).toMatchObject({ GroupNormalization: 2 * resBlocks + transformers + 1 });
   expect(nodes).toMatchObject({
     Transpose: inputs + outputs,
     LayerNormalization: transformers,
-    'com.microsoft.NhwcConv': without.Conv as number,
+    'com.microsoft.NhwcConv': (without.Conv as number) - firstConv - lastConv,
+    'com.microsoft.NhwcConv with bias': firstConv + lastConv,
+    Add: timeEmbedding + transformers + controls,
     'com.microsoft.GroupNorm': 3,
     'com.microsoft.SkipGroupNorm': 2 * resBlocks + transformers + 1 - 3,
     'com.microsoft.SkipLayerNormalization': 2 * transformers,
-    'com.microsoft.BiasAdd': transformers,
+    'com.microsoft.BiasAdd': transformers + beforeConcat,
     'com.microsoft.BiasSplitGelu': transformers,
     'com.microsoft.MultiHeadAttention': 2 * transformers,
   });
