@@ -9,6 +9,7 @@ import {
   OPTIMIZATIONS,
 } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import { inOwnForm } from '../gpu/onDevice';
 import { type GraphCase, graphCase, graphCases, relativeError, sd21Widths } from './graphs';
 
 const { primitives } = loadBinding();
@@ -110,6 +111,13 @@ test.each([
   expect(relativeError(sd21.run(form([...others, name])), sd21.run())).toBeLessThan(1e-5);
 });
 
+test.each(cases)('%s: where its provider chooses the form, no operator of the CPU is left', (_, { spec }) => {
+  for (const precision of ['float32', 'float16'] as const) {
+    const nodes = primitives.countNodes({ ...inOwnForm(spec), precision }, 'cuda');
+    expect(Object.keys(nodes).filter((type) => type.startsWith('diffbir.'))).toEqual([]);
+  }
+});
+
 /** The inputs of one picture of the batch; what has no batch stays. */
 function ofItem(inputs: GraphCase['inputs'], item: number): GraphCase['inputs'] {
   const entries = Object.entries(inputs).map(([name, value]) => {
@@ -139,8 +147,7 @@ test('in a batch each picture is what it is alone', () => {
 test.each(cases)(
   '%s: in float32 the feature maps stay in NCHW, where cuDNN has convolutions without TF32',
   (_, { spec }) => {
-    const { optimizations: _own, ...bare } = spec;
-    const nodes = primitives.countNodes({ ...bare, precision: 'float32' }, 'cuda');
+    const nodes = primitives.countNodes({ ...inOwnForm(spec), precision: 'float32' }, 'cuda');
     expect(Object.keys(nodes).filter((type) => /NhwcConv|GroupNorm$/.test(type) && type.startsWith('com.'))).toEqual(
       [],
     );
