@@ -12,9 +12,9 @@ import type { Device } from '../../src/device/parse';
 import { profileTable } from '../full/report';
 import { setup } from '../setup';
 import { cards } from './cards';
+import { beginOn, OPTIONS, whyNot } from './command';
 import { DeviceMemory } from './deviceMemory';
 import type { Measured } from './measure';
-import { NO_DEVICE, whyNot } from './noDevice';
 import { peakOf } from './peaks';
 import { HEAD, type Result, rowOf, stagesOf } from './report';
 import { executionOn } from './restorers';
@@ -31,25 +31,15 @@ const TENSORRT = ['networks, float16, TensorRT', 'small pictures, float16, Tenso
 
 const { values } = parseArgs({
   options: {
+    ...OPTIONS,
     model: { type: 'string' },
-    device: { type: 'string', default: 'cuda' },
     quick: { type: 'boolean', default: false },
-    group: { type: 'string', default: '' },
     only: { type: 'string' },
     profile: { type: 'string' },
-    limit: { type: 'string', default: '450' },
-    json: { type: 'string' },
   },
 });
 
-const reason = await whyNot(values.device as Device);
-if (reason !== undefined) {
-  console.log(`no CUDA device: ${reason}`);
-  process.exit(NO_DEVICE);
-}
-
-const begin = performance.now();
-const deadline = begin + 1000 * Number(values.limit);
+const { begin, deadline } = await beginOn(values.device, values.limit);
 const { device: index } = await executionOn(values.device as Device);
 const card = cards().find((found) => found.index === index)?.name ?? values.device;
 const peak = peakOf(card);

@@ -85,10 +85,13 @@ export function picturePlan({ spec }: Planned, { side, steps, isTiled = false }:
   };
 }
 
+/** Inputs that all pictures of a batch share: a factor, and the masks of shifted windows. */
+const SHARED = /^(strength|attn_mask.*)$/;
+
 /** The inputs of one picture, so many times; what has no batch stays. */
 export function batched(inputs: NetworkInputs, batch: number): NetworkInputs {
   const entries = Object.entries(inputs).map(([name, value]) => {
-    if (batch === 1 || !('shape' in value) || name === 'strength') return [name, value] as const;
+    if (batch === 1 || !('shape' in value) || SHARED.test(name)) return [name, value] as const;
     const data = new Float32Array(batch * value.data.length);
     for (let i = 0; i < batch; i++) data.set(value.data, i * value.data.length);
     return [name, { shape: [batch * (value.shape[0] ?? 1), ...value.shape.slice(1)], data }] as const;

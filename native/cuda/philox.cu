@@ -1,4 +1,4 @@
-#include "cuda/imaging/on_device.h"
+#include "cuda/on_device.h"
 #include "cuda/philox.h"
 
 namespace diffbir::cuda {

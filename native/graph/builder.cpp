@@ -103,7 +103,8 @@ void Builder::paired() {
 }
 
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
-  const Value y = to_float32(x);
+  // A feature map is transposed first, in the smaller type.
+  const Value y = is_float16(x.element) ? op("Cast", {x}, {{"to", onnx_float32}}) : x;
   settle(y);
   Ort::Node identity("Identity", "", fresh_name("output"), {y.name}, {name});
   graph_.AddNode(identity);
@@ -198,6 +199,11 @@ std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const s
 
 Value Builder::constant(const Tensor& values, Element element) {
   const std::string name = fresh_name("constant");
+  add_constant(name, values, element);
+  return {name, element};
+}
+
+void Builder::add_constant(const std::string& name, const Tensor& values, Element element) {
   if (is_float16(element)) {
     std::vector<Ort::Float16_t> halves;
     for (const float value : values.values()) halves.push_back(Ort::Float16_t::FromBits(float_to_half(value)));
@@ -205,7 +211,6 @@ Value Builder::constant(const Tensor& values, Element element) {
   } else {
     add_initializer(name, owned_tensor<float>(values.shape(), values.values()));
   }
-  return {name, element};
 }
 
 Value Builder::integers(const std::vector<std::int64_t>& values) {
@@ -277,7 +282,9 @@ void Builder::add_node(const std::string& type, const std::vector<Value>& inputs
   for (const Attribute& entry : attributes) ort_attributes.push_back(attribute(entry));
   Ort::Node node(type, domain, fresh_name("node"), input_names, output_names, ort_attributes);
   graph_.AddNode(node);
-  ++nodes_[domain.empty() ? type : domain + "." + type];
+  // cuDNN adds a convolution's bias in a pass of its own.
+  const bool has_pass = type == "NhwcConv" && inputs.size() == 3;
+  ++nodes_[(domain.empty() ? type : domain + "." + type) + (has_pass ? " with bias" : "")];
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (output_names[i] == outputs[i].name) continue;
     Ort::Node rounded("Rounded", "diffbir", fresh_name("node"), {output_names[i]}, {outputs[i].name});

@@ -70,7 +70,8 @@ struct Graph {
   std::vector<std::shared_ptr<const Int8Weights>> int8_weights;
   /// How many group normalisations it has of which tiles in lock-step pool their statistics.
   std::int64_t group_norms = 0;
-  /// How many nodes of each type, behind "com.microsoft." or "diffbir." where it is of that domain.
+  /// How many nodes of each type, behind "com.microsoft." or "diffbir." where it is of that domain. Those of NhwcConv
+  /// that add a bias are counted by themselves, as "com.microsoft.NhwcConv with bias".
   std::map<std::string, std::int64_t> nodes;
 };
 
@@ -216,11 +217,13 @@ class Builder {
   /// A node that is not there yet: what its output is used for decides its form.
   struct Pending {
     enum class Kind {
-      nchw,      // (in NHWC): a Transpose
-      conv,      // (x, weight, bias?): NhwcConv
-      bias,      // (x, bias of the last axis)
-      sum,       // (a, b) of feature maps in NHWC; of the second a bias may be pending
-      residual,  // the same of tokens
+      nchw,         // (in NHWC): a Transpose
+      image,        // (tokens, a feature map in NHWC): the tokens in its shape
+      conv,         // (x, weight, bias?): NhwcConv
+      bias,         // (x, bias of the last axis)
+      sum,          // (a, b) of feature maps in NHWC; of both a bias may be pending
+      per_channel,  // the same with a [B,1,1,C]
+      residual,     // the same of tokens
     } kind;
     std::vector<Value> inputs;
     std::vector<Attribute> attributes = {};
@@ -242,16 +245,23 @@ class Builder {
   Value pointwise(const Value& x, F f) {
     return is_nhwc(x) ? from_nhwc(f(to_nhwc(x))) : f(x);
   }
+  /// A bias of the checkpoint, one for each row of a weight, which becomes an initialiser where something adds it.
+  Value bias_of(const Module& m, const std::string& weight, const std::string& bias, Element element);
   /// A value without the bias that is still to be added, and that bias, with an empty name where there is none.
   std::pair<Value, Value> without_bias(const Value& x);
-  /// a + b, later.
-  Value sum(Pending::Kind kind, const Value& a, const Value& b);
-  /// Takes the pending node of a sum away, for an operator that adds by itself: what it adds, without_bias() of that
-  /// which may have one, and that bias.
+  /// The size of that bias, 0 where there is none.
+  std::int64_t pending_bias(const Value& x) const;
+  /// What without_bias() took apart, with the bias added later.
+  Value with_bias(const Value& x, const Value& bias);
+  /// What a sum adds: without_bias() of both, and the sum of their biases, with an empty name where there is none.
   struct Addends {
     Value other, value, bias;
   };
+  Addends addends(const std::vector<Value>& inputs);
+  /// Takes the pending node of a sum away, for an operator that adds by itself.
   Addends take_sum(const Value& x);
+  /// Adds the node of a sum, BiasAdd where it takes one.
+  void add_sum(Pending::Kind kind, const std::vector<Value>& inputs, const Value& x);
   Value nhwc_conv(const Value& x, const Module& m, const std::vector<Attribute>& attributes);
   Value nhwc_group_norm(const Value& x, const Module& m, float eps, Activation activation);
   Value skip_layer_norm(const Value& x, const Module& m, float eps);
@@ -268,6 +278,7 @@ class Builder {
   /// Puts a layer on the tape, if there is one. Returns its output.
   Value recorded(const Value& output, std::vector<Value> inputs, PullBack pull_back);
   void add_initializer(const std::string& name, Ort::Value tensor);
+  void add_constant(const std::string& name, const Tensor& values, Element element);
   /// What a parameter is called in the graph: in graphs of float16 some are there in float32 too.
   std::string parameter_name(const std::string& key, Element element) const;
   /// A parameter that `fill` makes of the file's, from a pointer to float or std::uint16_t (float16).
@@ -293,7 +304,8 @@ class Builder {
   const BuildOptions options_;
   std::set<std::string> parameters_;
   std::map<std::string, Pending> pending_;
-  std::map<std::string, Value> nhwc_;  // of values [B,C,H,W] by name
+  std::map<std::string, Tensor> biases_;  // of bias_of(), initialisers or not
+  std::map<std::string, Value> nhwc_;     // of values [B,C,H,W] by name
   std::map<std::string, std::int64_t> nodes_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::vector<std::shared_ptr<const Int8Weights>> int8_weights_;

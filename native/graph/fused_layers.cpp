@@ -81,7 +81,7 @@ Value Builder::interleaved_rows(const std::vector<Module>& matrices, std::int64_
 
 Value Builder::nhwc_conv(const Value& x, const Module& m, const std::vector<Attribute>& attributes) {
   std::vector<Value> inputs{to_nhwc(x), nhwc_weight(m, x.element)};
-  if (m.has("bias")) inputs.push_back(parameter(m, "bias", {m.size("weight", 0)}, x.element));
+  if (m.has("bias")) inputs.push_back(bias_of(m, "weight", "bias", x.element));
   return from_nhwc(later(Pending::Kind::conv, inputs, attributes));
 }
 
@@ -94,7 +94,8 @@ Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activ
   const Value weight = parameter(m, "weight", {-1}, Element::float32);
   const Value bias = parameter(m, "bias", {-1}, Element::float32);
   const Value image = to_nhwc(x);
-  if (!fuses(&Fusions::skip_group_norm) || !pending(image, Pending::Kind::sum)) {
+  const bool is_sum = pending(image, Pending::Kind::sum) || pending(image, Pending::Kind::per_channel);
+  if (!fuses(&Fusions::skip_group_norm) || !is_sum) {
     return from_nhwc(op("GroupNorm", {image, weight, bias}, attributes, microsoft));
   }
   const Addends sum = take_sum(image);

@@ -20,7 +20,7 @@ constexpr std::int64_t to_the_end = INT64_MAX;
 
 /// Of a head: beyond it MultiHeadAttention of the CUDA provider is reported to want more shared memory than there is.
 constexpr std::int64_t widest_attention = 256;
-constexpr std::size_t attention_parts = 8;
+constexpr std::int64_t attention_parts = 8;
 
 /// Those that the kernel of BiasSplitGelu takes.
 constexpr std::array<std::int64_t, 5> bias_split_gelu_widths{2560, 5120, 6144, 10240, 12288};
@@ -74,9 +74,9 @@ Value Builder::linear(const Value& x, const Module& m, const std::string& weight
   if (is_int8(m, weight)) return int8_linear(x, m, weight, bias, false);
   const Value y = project(x, m, weight);
   if (!m.has(bias)) return y;
-  const Value added = parameter(m, bias, {m.size(weight, 0)}, x.element);
   const bool waits = fuses(&Fusions::bias_add) || fuses(&Fusions::skip_layer_norm);
-  return waits ? later(Pending::Kind::bias, {y, added}) : add(y, added);
+  return waits ? with_bias(y, bias_of(m, weight, bias, x.element))
+               : add(y, parameter(m, bias, {m.size(weight, 0)}, x.element));
 }
 
 Value Builder::project(const Value& x, const Module& m, const std::string& weight) {
@@ -173,11 +173,14 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
   }
   const std::int64_t on_gpu = width_on_gpu > 0 ? width_on_gpu : width;
   if (fuses(&Fusions::packed_attention) && on_gpu > widest_attention && !causal) {
-    // Part by part: all logits at once would be 17 GB for a picture of 2048 x 2048. Split refuses some numbers of
-    // queries below 50, of pictures below 64 x 64 in v2.1.
-    std::vector<Value> parts = split(q, attention_parts, 1);
+    // Part by part: all logits at once would be 17 GB for a picture of 2048 x 2048. Parts are equal, with queries of
+    // zeros at the end where need be: Split refuses numbers for which its first parts leave nothing for the last.
+    const Value queries = std::get<Value>(dim(q, 1));
+    const Value missing = op("Mod", {op("Neg", {queries}), integers({attention_parts})});
+    const Value padded = op("Pad", {q, concat({integers({0, 0, 0, 0}), missing, integers({0})}, 0)});
+    std::vector<Value> parts = split(padded, attention_parts, 1);
     for (Value& part : parts) part = plain_attention(*this, part, k, v, heads, causal, on_gpu);
-    return op("Concat", parts, {{"axis", std::int64_t{1}}});
+    return op("Slice", {concat(parts, 1), integers({0}), queries, integers({1})});
   }
   const Value y = fusions.attention ? op("MultiHeadAttention", {q, k, v},
                                          {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft)
@@ -190,7 +193,7 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
 // ---- pointwise ----
 
 Value Builder::add(const Value& a, const Value& b) {
-  if (is_nhwc(a) && is_nhwc(b)) return from_nhwc(sum(Pending::Kind::sum, to_nhwc(a), to_nhwc(b)));
+  if (is_nhwc(a) && is_nhwc(b)) return from_nhwc(later(Pending::Kind::sum, {to_nhwc(a), to_nhwc(b)}));
   return recorded(op("Add", {a, b}), {a, b}, [](Builder&, const Value& gradient) {
     return std::vector{gradient, gradient};
   });
@@ -200,11 +203,14 @@ Value Builder::add_per_channel(const Value& x, const Value& v) {
   constexpr std::int64_t rest = -1;
   constexpr std::int64_t one = 1;
   if (!is_nhwc(x)) return add(x, reshape(v, {std::int64_t{0}, rest, one, one}));
-  return from_nhwc(sum(Pending::Kind::sum, reshape(v, {std::int64_t{0}, one, one, rest}), to_nhwc(x)));
+  const auto [product, bias] = without_bias(v);
+  const Value added = with_bias(reshape(product, {std::int64_t{0}, one, one, rest}), bias);
+  return from_nhwc(later(Pending::Kind::per_channel, {added, to_nhwc(x)}));
 }
 
 Value Builder::add_tokens(const Value& a, const Value& b) {
-  return fuses(&Fusions::skip_layer_norm) || fuses(&Fusions::bias_add) ? sum(Pending::Kind::residual, a, b) : add(a, b);
+  const bool waits = fuses(&Fusions::skip_layer_norm) || fuses(&Fusions::bias_add);
+  return waits ? later(Pending::Kind::residual, {a, b}) : add(a, b);
 }
 
 Value Builder::scale(const Value& x, float factor) { return scale(x, constant(Tensor({1}, {factor}), x.element)); }
@@ -342,8 +348,7 @@ Value Builder::to_tokens(const Value& image) {
 Value Builder::to_image(const Value& tokens, const Value& like) {
   if (is_nhwc(like)) {
     const auto [product, bias] = without_bias(tokens);
-    const Value image = reshape_like(product, to_nhwc(like));
-    return from_nhwc(bias.name.empty() ? image : later(Pending::Kind::bias, {image, bias}));
+    return from_nhwc(with_bias(later(Pending::Kind::image, {product, to_nhwc(like)}), bias));
   }
   return recorded(reshape_like(transpose(tokens, {0, 2, 1}), like), {tokens},
                   [](Builder& b, const Value& gradient) { return std::vector{b.to_tokens(gradient)}; });

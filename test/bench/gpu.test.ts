@@ -1,12 +1,16 @@
 // What bench:gpu and test:gpu are made of, without a GPU.
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { inputsOf } from '../../bench/full/inputs';
 import { peakOf } from '../../bench/gpu/peaks';
 import { batched, networkPlans, picturePlan } from '../../bench/gpu/plan';
 import { rowOf } from '../../bench/gpu/report';
 import { type Answer, NO_TIME, runGroup } from '../../bench/gpu/worker';
 import { internals } from '../../src/internals';
 import { embeddedModel, openModel } from '../../src/loadModel';
+import type { NativeTensor, NetworkInputs } from '../../src/native/binding';
+import { loadBinding } from '../../src/native/loadBinding';
+import { goldenSpec } from '../lifecycle/model';
 
 const FIXTURE = path.join(import.meta.dirname, 'fixtures', 'items.ts');
 
@@ -79,6 +83,19 @@ describe('what is measured', async () => {
     const x = { shape: [1, 2], data: Float32Array.of(3, 4) };
     const strength = { shape: [1], data: Float32Array.of(1) };
     expect(batched({ x, strength }, 2)).toEqual({ x: { shape: [2, 2], data: Float32Array.of(3, 4, 3, 4) }, strength });
+  });
+
+  test('a cleaner takes a batch', async () => {
+    const { spec } = await openModel({ model: embeddedModel() }, internals);
+    const { primitives } = loadBinding();
+    for (const network of [spec.cleaner, (await goldenSpec({ stage: 1 })).cleaner]) {
+      const inputs = inputsOf(network, { side: 64, tokens: 1 }, primitives);
+      const run = (given: NetworkInputs) => primitives.createNetwork(network, 2, []).run(given).out as NativeTensor;
+      const [alone, together] = [run(inputs), run(batched(inputs, 3))];
+      expect(together.shape).toEqual([3, ...alone.shape.slice(1)]);
+      const last = together.data.subarray(2 * alone.data.length);
+      expect(last.every((value, i) => Math.abs(value - (alone.data[i] as number)) < 1e-4)).toBe(true);
+    }
   });
 });
 

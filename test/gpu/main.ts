@@ -7,10 +7,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { cards } from '../../bench/gpu/cards';
-import { NO_DEVICE, whyNot } from '../../bench/gpu/noDevice';
+import { beginOn, OPTIONS } from '../../bench/gpu/command';
 import { type Answer, NO_TIME, runGroup } from '../../bench/gpu/worker';
 import { setup } from '../../bench/setup';
-import type { Device } from '../../src/device/parse';
 import type { Outcome } from './outcome';
 
 /** The most telling first: the time may not be enough for all. */
@@ -20,23 +19,10 @@ const GROUPS = [
 ];
 
 const { values } = parseArgs({
-  options: {
-    device: { type: 'string', default: 'cuda' },
-    group: { type: 'string', default: '' },
-    only: { type: 'string', default: '' },
-    limit: { type: 'string', default: '450' },
-    json: { type: 'string' },
-  },
+  options: { ...OPTIONS, only: { type: 'string', default: '' } },
 });
 
-const reason = await whyNot(values.device as Device);
-if (reason !== undefined) {
-  console.log(`no CUDA device: ${reason}`);
-  process.exit(NO_DEVICE);
-}
-
-const begin = performance.now();
-const deadline = begin + 1000 * Number(values.limit);
+const { begin, deadline } = await beginOn(values.device, values.limit);
 const names = cards().map(({ index, name, computeCapability }) => `GPU ${index}: ${name}, ${computeCapability}`);
 const head = [await setup(), ...names].join('\n');
 console.error(head);

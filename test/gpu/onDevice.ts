@@ -1,12 +1,14 @@
 import type { ModelSpec, NativeBinding, NetworkSpec, Precision } from '../../src/native/binding';
 import type { ExecutionSpec } from '../../src/native/devices';
 
+/** A network in the form that the provider which runs it takes, whatever form its spec names. */
+export function inOwnForm({ optimizations: _, ...spec }: NetworkSpec): NetworkSpec {
+  return spec;
+}
+
 /** An addon whose networks and models run on a device, in the form that its provider takes, whatever their specs say. */
 export function onDevice(binding: NativeBinding, execution: ExecutionSpec, precision?: Precision): NativeBinding {
-  const network = ({ optimizations: _, ...spec }: NetworkSpec): NetworkSpec => ({
-    ...spec,
-    ...(precision && { precision }),
-  });
+  const network = (spec: NetworkSpec): NetworkSpec => ({ ...inOwnForm(spec), ...(precision && { precision }) });
   const model = ({ cleaner, stage2, ...rest }: ModelSpec): ModelSpec => ({
     ...rest,
     cleaner: network(cleaner),

@@ -9,13 +9,14 @@ import {
   OPTIMIZATIONS,
 } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import { inOwnForm } from '../gpu/onDevice';
 import { type GraphCase, graphCase, graphCases, relativeError, sd21Widths } from './graphs';
 
 const { primitives } = loadBinding();
 const CUDA = primitives.optimizationsFor('cuda');
 const TENSORRT = primitives.optimizationsFor('tensorrt');
 /** What the CPU provider has no kernel for. Attention is among them where it is packed. */
-const LACKING = /^com\.microsoft\.(NhwcConv|GroupNorm|SkipGroupNorm|BiasSplitGelu|BiasAdd)$/;
+const LACKING = /^com\.microsoft\.(NhwcConv( with bias)?|GroupNorm|SkipGroupNorm|BiasSplitGelu|BiasAdd)$/;
 const sd21 = await sd21Widths();
 const cases: [string, GraphCase][] = [...(await graphCases()), ['SD 2.1 widths', sd21]];
 
@@ -68,16 +69,20 @@ describe.each(cases)('%s', (_, network) => {
 test('nothing is left that the CUDA provider has an operator for', () => {
   const nodes = nodesOf(sd21, { precision: 'float16', optimizations: CUDA });
   const without = nodesOf(sd21, { precision: 'float16', optimizations: TENSORRT });
-  const [inputs, outputs, transformers, resBlocks] = [4, 1, 4, 5];
+  const [inputs, outputs, transformers, resBlocks, controls] = [4, 1, 4, 5, 3];
+  const [firstConv, lastConv, timeEmbedding] = [1, 1, 2];
+  const beforeConcat = 2; // transformers whose sum with their input is not normalised alone
   expect(without).toMatchObject({ GroupNormalization: 2 * resBlocks + transformers + 1 });
   expect(nodes).toMatchObject({
     Transpose: inputs + outputs,
     LayerNormalization: transformers,
-    'com.microsoft.NhwcConv': without.Conv as number,
+    'com.microsoft.NhwcConv': (without.Conv as number) - firstConv - lastConv,
+    'com.microsoft.NhwcConv with bias': firstConv + lastConv,
+    Add: timeEmbedding + transformers + controls,
     'com.microsoft.GroupNorm': 3,
     'com.microsoft.SkipGroupNorm': 2 * resBlocks + transformers + 1 - 3,
     'com.microsoft.SkipLayerNormalization': 2 * transformers,
-    'com.microsoft.BiasAdd': transformers,
+    'com.microsoft.BiasAdd': transformers + beforeConcat,
     'com.microsoft.BiasSplitGelu': transformers,
     'com.microsoft.MultiHeadAttention': 2 * transformers,
   });
@@ -104,6 +109,13 @@ test.each([
   const form = (names: readonly CudaFusion[]) => ({ optimizations: [...names, 'definitions' as const] });
   expect(nodesOf(sd21, { optimizations: [...others, name] })).not.toEqual(nodesOf(sd21, { optimizations: others }));
   expect(relativeError(sd21.run(form([...others, name])), sd21.run())).toBeLessThan(1e-5);
+});
+
+test.each(cases)('%s: where its provider chooses the form, no operator of the CPU is left', (_, { spec }) => {
+  for (const precision of ['float32', 'float16'] as const) {
+    const nodes = primitives.countNodes({ ...inOwnForm(spec), precision }, 'cuda');
+    expect(Object.keys(nodes).filter((type) => type.startsWith('diffbir.'))).toEqual([]);
+  }
 });
 
 /** The inputs of one picture of the batch; what has no batch stays. */
@@ -135,8 +147,7 @@ test('in a batch each picture is what it is alone', () => {
 test.each(cases)(
   '%s: in float32 the feature maps stay in NCHW, where cuDNN has convolutions without TF32',
   (_, { spec }) => {
-    const { optimizations: _own, ...bare } = spec;
-    const nodes = primitives.countNodes({ ...bare, precision: 'float32' }, 'cuda');
+    const nodes = primitives.countNodes({ ...inOwnForm(spec), precision: 'float32' }, 'cuda');
     expect(Object.keys(nodes).filter((type) => /NhwcConv|GroupNorm$/.test(type) && type.startsWith('com.'))).toEqual(
       [],
     );

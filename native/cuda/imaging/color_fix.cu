@@ -1,7 +1,7 @@
 #include "cuda/imaging/bodies/adain.h"
 #include "cuda/imaging/bodies/wavelet.h"
 #include "cuda/imaging/color_fix.h"
-#include "cuda/imaging/on_device.h"
+#include "cuda/on_device.h"
 
 namespace diffbir::cuda {
 

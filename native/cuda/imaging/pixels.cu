@@ -1,6 +1,6 @@
 #include "cuda/imaging/bodies/pixels.h"
-#include "cuda/imaging/on_device.h"
 #include "cuda/imaging/pixels.h"
+#include "cuda/on_device.h"
 
 namespace diffbir::cuda {
 

@@ -1,6 +1,6 @@
 #include "cuda/imaging/bodies/resize.h"
-#include "cuda/imaging/on_device.h"
 #include "cuda/imaging/resize.h"
+#include "cuda/on_device.h"
 
 namespace diffbir::cuda {
 

@@ -1,6 +1,6 @@
 #include "cuda/imaging/bodies/tiles.h"
-#include "cuda/imaging/on_device.h"
 #include "cuda/imaging/tiles.h"
+#include "cuda/on_device.h"
 
 namespace diffbir::cuda {
 
