@@ -43,16 +43,12 @@ class Ticket {
   std::int64_t number_;
 };
 
-TileRun tile_run(TileStatistics& statistics, std::size_t number, const OverlappingTile& tile,
-                 runtime::Pooling pooling) {
-  TileRun run{&statistics, number, tile.input.height, tile.input.width, 0, 0, tile.input.height, tile.input.width};
-  if (pooling == runtime::Pooling::exact) {
-    run.top = tile.own.y - tile.input.y;
-    run.left = tile.own.x - tile.input.x;
-    run.bottom = run.top + tile.own.height;
-    run.right = run.left + tile.own.width;
-  }
-  return run;
+/// What a tile answers for in its input.
+Region own_region(const OverlappingTile& tile, runtime::Pooling pooling) {
+  if (pooling == runtime::Pooling::reference) return {0, 0, tile.input.height, tile.input.width};
+  const std::int64_t top = tile.own.y - tile.input.y;
+  const std::int64_t left = tile.own.x - tile.input.x;
+  return {top, left, top + tile.own.height, left + tile.own.width};
 }
 
 }  // namespace
@@ -65,7 +61,12 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
 
   const auto run_tile = [&](std::size_t number, const OverlappingTile& tile) {
     const Tensor input = x.cut(tile.input);
-    const Ticket ticket(network.tiles(), tile_run(statistics, number, tile, options.pooling));
+    const Ticket ticket(network.tiles(), {.statistics = &statistics,
+                                          .tile = number,
+                                          .input_height = tile.input.height,
+                                          .input_width = tile.input.width,
+                                          .own = own_region(tile, options.pooling),
+                                          .turn = network.turn()});
     const Ort::Value inputs[] = {runtime::view(input), runtime::view(ticket.number())};
     const Tensor output = network.run_to_tensor(inputs, token);
     const std::lock_guard lock(sink_mutex);

@@ -207,6 +207,8 @@ Network& Network::operator=(Network&&) noexcept = default;
 
 TileRegistry& Network::tiles() { return custom_ops_->tiles; }
 
+std::mutex* Network::turn() noexcept { return device_runs_ ? &device_runs_->turn() : nullptr; }
+
 std::string Network::source() const { return weights_.empty() ? "no checkpoint" : weights_.front()->file(); }
 
 std::vector<Assignment> Network::assignment() const {
