@@ -19,6 +19,9 @@
 #include "runtime/provider/engines.h"
 #include "runtime/provider/provider.h"
 #include "runtime/rounded_op.h"
+#ifdef DIFFBIR_CUDA
+#include "runtime/device_group_norm_op.h"
+#endif
 
 namespace diffbir::runtime {
 
@@ -33,6 +36,10 @@ struct Network::CustomOps {
   LayerNormOp layer_norm;
   GegluOp geglu;
   RoundedOp rounded;
+#ifdef DIFFBIR_CUDA
+  DeviceGroupNormOp nchw_group_norm{tiles, MapLayout::nchw};
+  DeviceGroupNormOp nhwc_group_norm{tiles, MapLayout::nhwc};
+#endif
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
     domain.Add(&group_norm);
@@ -43,6 +50,10 @@ struct Network::CustomOps {
     domain.Add(&layer_norm);
     domain.Add(&geglu);
     domain.Add(&rounded);
+#ifdef DIFFBIR_CUDA
+    domain.Add(&nchw_group_norm);
+    domain.Add(&nhwc_group_norm);
+#endif
   }
 };
 
@@ -84,10 +95,11 @@ std::vector<const char*> c_strings(const std::vector<std::string>& names) {
   return pointers;
 }
 
-/// Operators of this package are the CPU's: a graph that has one would leave the device and come back.
+/// Operators of this package are the CPU's, but for the group normalisation of tiles: a graph that has another would
+/// leave the device and come back.
 void require_device_nodes(const graph::Graph& graph) {
   for (const auto& [type, count] : graph.nodes) {
-    if (!type.starts_with("diffbir.")) continue;
+    if (!type.starts_with("diffbir.") || type.ends_with("GroupNorm")) continue;
     throw Error(ErrorCode::internal, "Expected a graph without " + type + ", an operator of the CPU: build it with " +
                                          "graph::fusions_for() the provider that runs it");
   }
