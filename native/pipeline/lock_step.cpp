@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 
+#include "core/device.h"
+#include "core/error.h"
 #include "runtime/environment.h"
 
 namespace diffbir {
@@ -43,6 +46,26 @@ class Ticket {
   std::int64_t number_;
 };
 
+/// What one tile frees the next one asks for: a device has it ready as long as this lives.
+class FreedMemory {
+ public:
+  explicit FreedMemory(const std::shared_ptr<Device>& device) : device_(device) {
+    if (device_) device_->keep_freed(true);
+  }
+  ~FreedMemory() {
+    try {
+      if (device_) device_->keep_freed(false);
+    } catch (const Error&) {
+      // Of the work before, whose own caller hears of it.
+    }
+  }
+  FreedMemory(const FreedMemory&) = delete;
+  FreedMemory& operator=(const FreedMemory&) = delete;
+
+ private:
+  std::shared_ptr<Device> device_;
+};
+
 /// What a tile answers for in its input.
 Region own_region(const OverlappingTile& tile, runtime::Pooling pooling) {
   if (pooling == runtime::Pooling::reference) return {0, 0, tile.input.height, tile.input.width};
@@ -58,6 +81,7 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
   TileStatistics statistics(tiles.size(), std::max<std::size_t>(1, options.concurrency), options.pooling,
                             !options.at_once);
   std::mutex sink_mutex;
+  const FreedMemory freed_memory(network.device());
 
   const auto run_tile = [&](std::size_t number, const OverlappingTile& tile) {
     const Tensor input = x.cut(tile.input);
