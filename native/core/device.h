@@ -9,6 +9,15 @@
 
 namespace diffbir {
 
+/// A device's memory for libraries that give such functions no argument of their own.
+struct MemoryFunctions {
+  /// Null where there is none. What the device was asked to do before is done when this returns, so that the memory may
+  /// be used on any stream.
+  void* (*allocate)(std::size_t bytes);
+  /// Gives it back once the work that was queued before is done.
+  void (*release)(void* memory);
+};
+
 /// The memory of a device, as far as core/ knows it. Work is queued on one stream and done in order; only download(),
 /// all_finite() and synchronize() wait. Everything throws Error(runtime_failed) for what the device reports, and
 /// Error(out_of_memory).
@@ -23,6 +32,12 @@ class Device {
   virtual float* allocate(std::size_t count) = 0;
   /// Gives it back once the work that was queued before is done.
   virtual void release(float* memory) noexcept = 0;
+
+  /// The same as functions; none where it has no such. They work as long as the device is there.
+  virtual std::optional<MemoryFunctions> memory_functions() { return {}; }
+  /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back what
+  /// is more than usual.
+  virtual void keep_freed(bool) {}
 
   virtual void zero(float* memory, std::size_t count) = 0;
   /// `from` is host memory, which may change as soon as this returns.

@@ -28,11 +28,13 @@ float* GuardedDevice::allocate(std::size_t count) {
   void* const memory = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw Error(ErrorCode::out_of_memory, "No memory for a guarded device");
   auto* const numbers = static_cast<float*>(memory);
+  const std::lock_guard lock(mutex_);
   bytes_.emplace(numbers, bytes);
   return numbers;
 }
 
 void GuardedDevice::release(float* memory) noexcept {
+  const std::lock_guard lock(mutex_);
   const auto entry = bytes_.find(memory);
   munmap(memory, entry->second);
   bytes_.erase(entry);
@@ -43,6 +45,17 @@ void GuardedDevice::protect(bool closed) noexcept {
 }
 
 #endif
+
+void GuardedDevice::open() noexcept {
+  const std::lock_guard lock(mutex_);
+  ++accesses_;
+  protect(false);
+}
+
+void GuardedDevice::close() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (--accesses_ == 0) protect(true);
+}
 
 void GuardedDevice::zero(float* memory, std::size_t count) {
   const Access access(*this);

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 
 #include "core/device.h"
 
 namespace diffbir {
 
 /// A device for tests: host memory whose pages nothing can read or write but the operations of a Device and each().
-/// What would touch a GPU's memory from the host crashes here, and results are those of the host. Of one thread.
+/// What would touch a GPU's memory from the host crashes here, and results are those of the host. For several threads.
 /// Not on Windows, where allocate() throws Error(internal).
 class GuardedDevice final : public Device {
  public:
@@ -16,8 +17,8 @@ class GuardedDevice final : public Device {
   /// Opens all of its memory to the host for as long as it lives.
   class Access {
    public:
-    explicit Access(GuardedDevice& device) : device_(device) { device_.protect(false); }
-    ~Access() { device_.protect(true); }
+    explicit Access(GuardedDevice& device) : device_(device) { device_.open(); }
+    ~Access() { device_.close(); }
     Access(const Access&) = delete;
     Access& operator=(const Access&) = delete;
 
@@ -36,8 +37,12 @@ class GuardedDevice final : public Device {
   void* stream() override { return nullptr; }
 
  private:
+  void open() noexcept;
+  void close() noexcept;
   void protect(bool closed) noexcept;
 
+  std::mutex mutex_;
+  int accesses_ = 0;
   std::map<float*, std::size_t> bytes_;  // of each allocation
 };
 

@@ -27,6 +27,8 @@ class Context final : public Device {
 
   float* allocate(std::size_t count) override;
   void release(float* memory) noexcept override;
+  std::optional<MemoryFunctions> memory_functions() override;
+  void keep_freed(bool keeps) override;
   void zero(float* memory, std::size_t count) override;
   void upload(const float* from, float* to, std::size_t count) override;
   void download(const float* from, float* to, std::size_t count) override;

@@ -52,7 +52,7 @@ target_link_libraries(diffbir PRIVATE CUDA::cudart_static)
 
 # Every kernel against its host twin, which needs a GPU: the addon's own objects, linked once more.
 add_executable(gpu_twins ${twin_sources}
-  "$<FILTER:$<TARGET_OBJECTS:diffbir>,INCLUDE,/native/(core|cuda|diffusion|imaging)/>")
+  "$<FILTER:$<TARGET_OBJECTS:diffbir>,INCLUDE,/native/(core|cuda|diffusion|imaging)/|/runtime/group_norm_math>")
 foreach(property INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS)
   set_property(TARGET gpu_twins PROPERTY ${property} "$<TARGET_PROPERTY:diffbir,${property}>")
 endforeach()

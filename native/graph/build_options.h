@@ -29,12 +29,12 @@ struct Fusions {
   /// ones of diffbir.Int8Linear and Int8Conv; else those that run everywhere.
   bool vector_kernels = true;
 
-  // ---- operators of com.microsoft that the CUDA provider alone has; where their kernels do not take a layer's sizes,
+  // ---- operators that the CUDA provider alone has; where their kernels do not take a layer's sizes,
   // ---- it has the form without them. Not where gradients are recorded.
   /// Feature maps lie in NHWC: NhwcConv, and all that stands between two of them; to_tokens() and to_image() are then
   /// no more than other shapes.
   bool nhwc = false;
-  /// With nhwc: GroupNorm with the activation in it.
+  /// With nhwc: GroupNorm with the activation in it, or diffbir.NhwcGroupNorm.
   bool nhwc_group_norm = false;
   /// With nhwc_group_norm: SkipGroupNorm, for a normalisation of a sum; a bias of what is added is a part of it.
   bool skip_group_norm = false;
@@ -47,8 +47,9 @@ struct Fusions {
   /// MultiHeadAttention on one product with the weights of queries, keys and values, or of keys and values.
   bool packed_attention = false;
 
-  /// Each tile has statistics of its own, also in a network that was given a Builder::tile_ticket(): of all tiles they
-  /// come from diffbir.GroupNorm, which is an operator of the CPU.
+  /// Each tile has statistics of its own, also in a network that was given a Builder::tile_ticket(): those of ONNX
+  /// Runtime's normalisations, which are faster on a GPU. For pictures whole. Off: diffbir.GroupNorm or, with
+  /// nhwc_group_norm, diffbir.NhwcGroupNorm, which the CUDA provider has too.
   bool separate_tiles = false;
 
   /// Without NHWC: for float32, of which cuDNN has convolutions in NHWC for tensor cores alone, that is in TF32.

@@ -44,6 +44,13 @@ Value group_norm(Builder& b, const Value& x, const std::vector<Value>& inputs, c
   return to_nhwc(b, x.element == Element::float32 ? y : b.to_working(y));
 }
 
+/// In float32 too, with the statistics of all tiles.
+Value tile_group_norm(Builder& b, const std::vector<Value>& inputs, const Attributes& attributes) {
+  const Value x = b.to_float32(to_nchw(b, inputs[0]));
+  const Value y = to_nhwc(b, b.op("GroupNorm", {x, inputs[1], inputs[2], inputs[3]}, attributes, "diffbir"));
+  return inputs[0].element == Element::float32 ? y : b.to_working(y);
+}
+
 /// x + bias + skip.
 Value sum(Builder& b, const Value& x, const Value& skip, const Value* bias) {
   return b.op("Add", {bias ? b.op("Add", {x, *bias}) : x, skip});
@@ -70,6 +77,7 @@ Value packed_attention(Builder& b, const std::vector<Value>& inputs, std::int64_
 
 bool is_defined(const std::string& type, const std::vector<Value>& inputs, const std::string& domain) {
   static const std::set<std::string> types{"NhwcConv", "GroupNorm", "SkipGroupNorm", "BiasSplitGelu", "BiasAdd"};
+  if (domain == "diffbir") return type == "NhwcGroupNorm";
   if (domain != "com.microsoft") return false;
   return types.contains(type) || (type == "MultiHeadAttention" && inputs.size() < 3);  // packed
 }
@@ -77,6 +85,7 @@ bool is_defined(const std::string& type, const std::vector<Value>& inputs, const
 std::vector<Value> definition(Builder& b, const std::string& type, const std::vector<Value>& inputs,
                               const Attributes& attributes) {
   if (type == "NhwcConv") return {nhwc_conv(b, inputs, attributes)};
+  if (type == "NhwcGroupNorm") return {tile_group_norm(b, inputs, attributes)};
   if (type == "GroupNorm") return {group_norm(b, inputs[0], inputs, attributes)};
   if (type == "SkipGroupNorm") {
     const Value s = sum(b, inputs[0], inputs[3], is_given(inputs, 4) ? &inputs[4] : nullptr);

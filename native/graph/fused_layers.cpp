@@ -86,14 +86,18 @@ Value Builder::nhwc_conv(const Value& x, const Module& m, const std::vector<Attr
 }
 
 Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activation activation) {
-  const std::vector<Attribute> attributes{{"groups", options_.norm_groups},
-                                          {"epsilon", eps},
-                                          {"activation", std::int64_t{activation == Activation::silu}},
-                                          {"channels_last", std::int64_t{1}}};
-  // The kernel has statistics and these two in float32, whatever x is.
+  // The kernels have statistics and these two in float32, whatever x is.
   const Value weight = parameter(m, "weight", {-1}, Element::float32);
   const Value bias = parameter(m, "bias", {-1}, Element::float32);
   const Value image = to_nhwc(x);
+  const std::int64_t silu = activation == Activation::silu;
+  if (tile_ticket_) {
+    return from_nhwc(op(
+        "NhwcGroupNorm", {image, weight, bias, *tile_ticket_},
+        {{"groups", options_.norm_groups}, {"epsilon", eps}, {"silu", silu}, {"index", group_norms_++}}, "diffbir"));
+  }
+  const std::vector<Attribute> attributes{
+      {"groups", options_.norm_groups}, {"epsilon", eps}, {"activation", silu}, {"channels_last", std::int64_t{1}}};
   const bool is_sum = pending(image, Pending::Kind::sum) || pending(image, Pending::Kind::per_channel);
   if (!fuses(&Fusions::skip_group_norm) || !is_sum) {
     return from_nhwc(op("GroupNorm", {image, weight, bias}, attributes, microsoft));

@@ -128,7 +128,7 @@ Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation
   }
   const std::int64_t grouped = m.size("weight", 0) / options_.norm_groups;
   const bool fits_kernel = grouped % 2 == 0 && grouped <= most_grouped_channels;
-  if (fuses(&Fusions::nhwc) && fuses(&Fusions::nhwc_group_norm) && fits_kernel && !tile_ticket_) {
+  if (fuses(&Fusions::nhwc) && fuses(&Fusions::nhwc_group_norm) && (fits_kernel || tile_ticket_)) {
     return nhwc_group_norm(x, m, eps, activation);
   }
   if (!is_float32(x)) return to_working(group_norm(to_float32(x), m, eps, activation));

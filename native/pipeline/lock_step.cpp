@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 
+#include "core/device.h"
+#include "core/error.h"
 #include "runtime/environment.h"
 
 namespace diffbir {
@@ -43,16 +46,32 @@ class Ticket {
   std::int64_t number_;
 };
 
-TileRun tile_run(TileStatistics& statistics, std::size_t number, const OverlappingTile& tile,
-                 runtime::Pooling pooling) {
-  TileRun run{&statistics, number, tile.input.height, tile.input.width, 0, 0, tile.input.height, tile.input.width};
-  if (pooling == runtime::Pooling::exact) {
-    run.top = tile.own.y - tile.input.y;
-    run.left = tile.own.x - tile.input.x;
-    run.bottom = run.top + tile.own.height;
-    run.right = run.left + tile.own.width;
+/// What one tile frees the next one asks for: a device has it ready as long as this lives.
+class FreedMemory {
+ public:
+  explicit FreedMemory(const std::shared_ptr<Device>& device) : device_(device) {
+    if (device_) device_->keep_freed(true);
   }
-  return run;
+  ~FreedMemory() {
+    try {
+      if (device_) device_->keep_freed(false);
+    } catch (const Error&) {
+      // Of the work before, whose own caller hears of it.
+    }
+  }
+  FreedMemory(const FreedMemory&) = delete;
+  FreedMemory& operator=(const FreedMemory&) = delete;
+
+ private:
+  std::shared_ptr<Device> device_;
+};
+
+/// What a tile answers for in its input.
+Region own_region(const OverlappingTile& tile, runtime::Pooling pooling) {
+  if (pooling == runtime::Pooling::reference) return {0, 0, tile.input.height, tile.input.width};
+  const std::int64_t top = tile.own.y - tile.input.y;
+  const std::int64_t left = tile.own.x - tile.input.x;
+  return {top, left, top + tile.own.height, left + tile.own.width};
 }
 
 }  // namespace
@@ -62,10 +81,16 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
   TileStatistics statistics(tiles.size(), std::max<std::size_t>(1, options.concurrency), options.pooling,
                             !options.at_once);
   std::mutex sink_mutex;
+  const FreedMemory freed_memory(network.device());
 
   const auto run_tile = [&](std::size_t number, const OverlappingTile& tile) {
     const Tensor input = x.cut(tile.input);
-    const Ticket ticket(network.tiles(), tile_run(statistics, number, tile, options.pooling));
+    const Ticket ticket(network.tiles(), {.statistics = &statistics,
+                                          .tile = number,
+                                          .input_height = tile.input.height,
+                                          .input_width = tile.input.width,
+                                          .own = own_region(tile, options.pooling),
+                                          .turn = network.turn()});
     const Ort::Value inputs[] = {runtime::view(input), runtime::view(ticket.number())};
     const Tensor output = network.run_to_tensor(inputs, token);
     const std::lock_guard lock(sink_mutex);

@@ -116,22 +116,28 @@ TileSource source_of(const Tensor& x) {
   return {x.dim(2), x.dim(3), [&x](const Tile& tile) { return cut(x, tile); }};
 }
 
-Tensor run_autoencoder(runtime::Network& network, const TileSource& x, std::int64_t overlap, Ratio ratio,
-                       CancellationToken& token, const std::optional<TiledRun>& tiled) {
-  const auto tiles = overlapping_tiles(x.height, x.width, tiled ? tiled->tile : std::max(x.height, x.width), overlap);
-  if (tiles.size() == 1) {
-    const Tensor picture = x.cut(tiles.front().input);
-    const Ort::Value inputs[] = {runtime::view(picture), runtime::view(whole_picture)};
-    return network.run_to_tensor(inputs, token);
-  }
+Tensor run_in_tiles(runtime::Network& network, const TileSource& x, const std::vector<OverlappingTile>& tiles,
+                    Ratio ratio, CancellationToken& token, const TiledRun& tiled) {
   Tensor whole;
-  run_in_lock_step(network, x, tiles, tiled->lock_step, token, [&](const OverlappingTile& tile, const Tensor& output) {
+  run_in_lock_step(network, x, tiles, tiled.lock_step, token, [&](const OverlappingTile& tile, const Tensor& output) {
     if (whole.empty()) {
       whole = Tensor({output.dim(0), output.dim(1), ratio(x.height), ratio(x.width)}, output.device());
     }
     place(whole, tile, output, ratio);
   });
   return whole;
+}
+
+Tensor run_autoencoder(StageNetwork& half, const TileSource& x, std::int64_t overlap, Ratio ratio,
+                       CancellationToken& token, const std::optional<TiledRun>& tiled) {
+  const auto tiles = overlapping_tiles(x.height, x.width, tiled ? tiled->tile : std::max(x.height, x.width), overlap);
+  half.set_tiled(tiles.size() > 1);
+  return run_finite(half, token, [&](runtime::Network& network) {
+    if (tiles.size() > 1) return run_in_tiles(network, x, tiles, ratio, token, *tiled);
+    const Tensor picture = x.cut(tiles.front().input);
+    const Ort::Value inputs[] = {runtime::view(picture), runtime::view(whole_picture)};
+    return network.run_to_tensor(inputs, token);
+  });
 }
 
 }  // namespace
@@ -306,17 +312,13 @@ Tensor Autoencoder::encode(const Tensor& image, CancellationToken& token, const 
 }
 
 Tensor Autoencoder::encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled) {
-  const Tensor moments = run_finite(encoder_, token, [&](runtime::Network& network) {
-    return run_autoencoder(network, image, encoder_overlap, {1, latent_cell}, token, tiled);
-  });
+  const Tensor moments = run_autoencoder(encoder_, image, encoder_overlap, {1, latent_cell}, token, tiled);
   return scaled_channels(moments, moments.dim(1) / 2, scale_factor_);  // the first half is the mean, a Gaussian's mode
 }
 
 Tensor Autoencoder::decode(const Tensor& latent, CancellationToken& token, const std::optional<TiledRun>& tiled) {
   const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
-  return run_finite(decoder_, token, [&](runtime::Network& network) {
-    return run_autoencoder(network, source_of(z), decoder_overlap, {latent_cell, 1}, token, tiled);
-  });
+  return run_autoencoder(decoder_, source_of(z), decoder_overlap, {latent_cell, 1}, token, tiled);
 }
 
 void Autoencoder::close() noexcept {

@@ -7,6 +7,21 @@
 #include "runtime/environment.h"
 
 namespace diffbir {
+namespace {
+
+/// For runs that wait for each other, which no CUDA graph can record.
+void prepare_for_tiles(NetworkSpec& spec, runtime::Execution& execution) {
+  graph::Fusions& fusions = spec.optimizations.fusions;
+  if (execution.provider == graph::Provider::tensorrt) {
+    execution.provider = graph::Provider::cuda;
+    fusions = graph::fusions_for(execution.provider);
+    if (spec.precision == graph::Precision::float32) fusions.keep_nchw();
+  }
+  fusions.separate_tiles = false;
+  execution.cuda_graphs = false;
+}
+
+}  // namespace
 
 StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& options, Opening opening)
     : spec_(std::move(spec)), options_(options) {
@@ -23,12 +38,20 @@ StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& opti
 
 runtime::Network& StageNetwork::open(CancellationToken& token) {
   if (!network_) {
+    NetworkSpec spec = spec_;
     runtime::NetworkOptions options = options_;
     options.token = &token;
-    network_ = open_network(spec_, options, marks_);
+    if (tiled_) prepare_for_tiles(spec, options.execution);
+    network_ = open_network(spec, options, marks_);
     previous_.reset();
   }
   return *network_;
+}
+
+void StageNetwork::set_tiled(bool tiled) {
+  if (tiled == tiled_ || options_.execution.on_cpu()) return;
+  network_.reset();
+  tiled_ = tiled;
 }
 
 StageNetwork StageNetwork::in_float32() const {

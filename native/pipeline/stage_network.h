@@ -32,6 +32,10 @@ class StageNetwork {
   /// Closes it: from the next open() on its graph has these marks as outputs too (build_graph()).
   void set_marks(std::set<std::string> marks);
 
+  /// Closes it where the other kind of run needs another network, on a GPU: from the next open() on it is the one whose
+  /// tiles run in lock-step, or the faster one for pictures whole. TensorRT's tiles run on CUDA.
+  void set_tiled(bool tiled);
+
   /// It stays open where another model has it.
   void close() noexcept;
 
@@ -42,6 +46,7 @@ class StageNetwork {
   NetworkSpec spec_;
   runtime::NetworkOptions options_;
   std::set<std::string> marks_;
+  bool tiled_ = false;
   std::shared_ptr<runtime::Network> network_;
   /// What the next one takes its packed weights from.
   std::shared_ptr<runtime::Network> previous_;

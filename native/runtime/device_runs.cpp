@@ -32,6 +32,11 @@ std::size_t floats_of(const Ort::Value& value) { return value.GetTensorSizeInByt
 const float* from(const Ort::Value& value) { return static_cast<const float*>(value.GetTensorRawData()); }
 float* into(Ort::Value& value) { return static_cast<float*>(value.GetTensorMutableRawData()); }
 
+/// Tickets of tiles, which operators read on the host.
+bool is_of_host(const Ort::Value& value) {
+  return value.GetTensorTypeAndShapeInfo().GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+}
+
 /// A tensor like `value` over memory of somebody else's.
 Ort::Value same_at(const Ort::Value& value, const Ort::MemoryInfo& where, float* memory) {
   const auto info = value.GetTensorTypeAndShapeInfo();
@@ -134,7 +139,7 @@ std::vector<Ort::Value> DeviceRuns::run_plainly(std::span<const Ort::Value> inpu
   Ort::IoBinding binding(session_);
   std::vector<DeviceMemory> uploaded;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!device_ || !device_->cuda_index() || is_on_gpu(inputs[i])) {
+    if (!device_ || !device_->cuda_index() || is_on_gpu(inputs[i]) || is_of_host(inputs[i])) {
       binding.BindInput(input_names_[i], inputs[i]);
       continue;
     }

@@ -19,7 +19,7 @@
 namespace diffbir::runtime {
 
 /// The runs of one session on a device: inputs are brought there, outputs stay there or come to host memory. One at a
-/// time, since they have one stream.
+/// time, since they have one stream, and a session's runs share handles of cuDNN and cuBLAS.
 ///
 /// With CUDA graphs the first run with a set of input sizes is an ordinary one. From the second on inputs and outputs
 /// lie where they lay before, so that what was recorded can be played again; the caller's are copied to and from there.
@@ -38,6 +38,9 @@ class DeviceRuns {
   /// Error(aborted) when the token was cancelled while it waited for its turn, and Ort::Exception.
   std::vector<Ort::Value> run(std::span<const Ort::Value> inputs, std::size_t kept, Ort::RunOptions& options,
                               CancellationToken& token);
+
+  /// Held by run(). An operator that waits for another run lets go of it until then.
+  std::mutex& turn() noexcept { return mutex_; }
 
   /// Sets of input sizes whose runs are recorded.
   std::size_t prepared() const;

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "runtime/tile_statistics.h"
+#include "core/moments.h"
 
 namespace diffbir::runtime {
 

@@ -10,11 +10,6 @@
 namespace diffbir::runtime {
 namespace {
 
-/// The part of a feature map that counts in the statistics.
-struct Region {
-  std::size_t top, left, bottom, right;
-};
-
 /// One call of the operator, as its parallel loops over batch item and group see it.
 struct Work {
   const float* x;
@@ -33,16 +28,18 @@ struct Work {
 
 void measure_group(Work& w, std::size_t index) {
   const float* group = w.x + index * w.group_size();
-  const Region& region = w.region;
-  if (region.bottom - region.top == w.height && region.right - region.left == w.width) {
+  const auto width = static_cast<std::size_t>(w.region.width());
+  const auto top = static_cast<std::size_t>(w.region.top);
+  const auto left = static_cast<std::size_t>(w.region.left);
+  const std::size_t bottom = top + static_cast<std::size_t>(w.region.height());
+  if (bottom - top == w.height && width == w.width) {
     w.moments[index] = moments_of(group, w.group_size());
     return;
   }
   Moments all;
   for (std::size_t c = 0; c < w.channels_per_group; ++c) {
-    for (std::size_t y = region.top; y < region.bottom; ++y) {
-      const float* row = group + c * w.area() + y * w.width + region.left;
-      all = merge(all, moments_of(row, region.right - region.left));
+    for (std::size_t y = top; y < bottom; ++y) {
+      all = merge(all, moments_of(group + c * w.area() + y * w.width + left, width));
     }
   }
   w.moments[index] = all;
@@ -60,15 +57,6 @@ void normalize_group(const Work& w, std::size_t index) {
     normalize_plane(in + c * w.area(), out + c * w.area(), w.area(), static_cast<float>(factor),
                     static_cast<float>(offset), w.silu);
   }
-}
-
-/// The tile's own part of the network's input, at the resolution of a feature map.
-Region region_of(const TileRun& run, std::size_t height, std::size_t width) {
-  const auto scaled = [](std::int64_t position, std::size_t size, std::int64_t input_size) {
-    return static_cast<std::size_t>(position) * size / static_cast<std::size_t>(input_size);
-  };
-  return {scaled(run.top, height, run.input_height), scaled(run.left, width, run.input_width),
-          scaled(run.bottom, height, run.input_height), scaled(run.right, width, run.input_width)};
 }
 
 }  // namespace
@@ -106,7 +94,7 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
             .channels_per_group = static_cast<std::size_t>(shape[1] / groups_),
             .height = height,
             .width = width,
-            .region = {0, 0, height, width},
+            .region = {0, 0, shape[2], shape[3]},
             .epsilon = epsilon_,
             .silu = silu_,
             .moments = std::vector<Moments>(groups)};
@@ -117,9 +105,9 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
     measure();
   } else {
     const TileRun run = tiles_->find(ticket);
-    work.region = region_of(run, height, width);
+    work.region = run.region(shape[2], shape[3]);
     measure();
-    work.moments = run.statistics->pool(index_, run.tile, work.moments);
+    work.moments = run.pool(index_, work.moments);
   }
   parallel_for(context, groups, [&](std::size_t group) { normalize_group(work, group); });
   return nullptr;

@@ -19,6 +19,9 @@
 #include "runtime/provider/engines.h"
 #include "runtime/provider/provider.h"
 #include "runtime/rounded_op.h"
+#ifdef DIFFBIR_CUDA
+#include "runtime/device_group_norm_op.h"
+#endif
 
 namespace diffbir::runtime {
 
@@ -33,6 +36,10 @@ struct Network::CustomOps {
   LayerNormOp layer_norm;
   GegluOp geglu;
   RoundedOp rounded;
+#ifdef DIFFBIR_CUDA
+  DeviceGroupNormOp nchw_group_norm{tiles, MapLayout::nchw};
+  DeviceGroupNormOp nhwc_group_norm{tiles, MapLayout::nhwc};
+#endif
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
     domain.Add(&group_norm);
@@ -43,6 +50,10 @@ struct Network::CustomOps {
     domain.Add(&layer_norm);
     domain.Add(&geglu);
     domain.Add(&rounded);
+#ifdef DIFFBIR_CUDA
+    domain.Add(&nchw_group_norm);
+    domain.Add(&nhwc_group_norm);
+#endif
   }
 };
 
@@ -84,21 +95,22 @@ std::vector<const char*> c_strings(const std::vector<std::string>& names) {
   return pointers;
 }
 
-/// Operators of this package are the CPU's: a graph that has one would leave the device and come back.
+/// Operators of this package are the CPU's, but for the group normalisation of tiles: a graph that has another would
+/// leave the device and come back.
 void require_device_nodes(const graph::Graph& graph) {
   for (const auto& [type, count] : graph.nodes) {
-    if (!type.starts_with("diffbir.")) continue;
+    if (!type.starts_with("diffbir.") || type.ends_with("GroupNorm")) continue;
     throw Error(ErrorCode::internal, "Expected a graph without " + type + ", an operator of the CPU: build it with " +
                                          "graph::fusions_for() the provider that runs it");
   }
 }
 
 /// Which arenas a run gives back to the system, so that the next stage finds their memory. Not the device's where it
-/// costs more than it is worth, and not where a recorded run computes in it.
-std::string shrunk_arenas(const NetworkOptions& options) {
+/// costs more than it is worth, not where a recorded run computes in it, and not where there is none.
+std::string shrunk_arenas(const NetworkOptions& options, bool has_device_arena) {
   std::string arenas = has_arena ? "cpu:0" : "";
   const Execution& execution = options.execution;
-  if (execution.on_cpu() || execution.cuda_graphs || options.runs_often) return arenas;
+  if (!has_device_arena || execution.cuda_graphs || options.runs_often) return arenas;
   return arenas + (arenas.empty() ? "gpu:" : ";gpu:") + std::to_string(execution.device);
 }
 
@@ -147,7 +159,6 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
       custom_ops_(std::make_unique<CustomOps>(std::move(graph.int8_weights))),
       input_pointers_(c_strings(inputs_)),
       output_pointers_(c_strings(outputs_)),
-      shrunk_arenas_(shrunk_arenas(options)),
       has_assignment_(options.record_assignment),
       device_(options.device) {
   Ort::SessionOptions session_options;
@@ -166,13 +177,22 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   }
   session_options.Add(custom_ops_->domain);
   const Execution& execution = options.execution;
+  std::optional<MemoryFunctions> memory;
   if (!execution.on_cpu()) {
     require_device_nodes(graph);
+    // Tiles that wait keep no more than what they will need: ONNX Runtime's arena would hold what a run has freed for
+    // that run until its end, and a pattern all that it will ask for.
+    if (group_norms_ > 0) {
+      session_options.DisableMemPattern();
+      if (device_) memory = device_->memory_functions();
+    }
     append_provider(session_options, execution,
                     {.stream = device_ ? device_->stream() : nullptr,
                      .float16 = options.float16,
-                     .engines = execution.provider == graph::Provider::tensorrt ? engines_folder(weights_) : ""});
+                     .engines = execution.provider == graph::Provider::tensorrt ? engines_folder(weights_) : "",
+                     .memory = memory});
   }
+  shrunk_arenas_ = shrunk_arenas(options, !execution.on_cpu() && !memory);
   if (has_assignment_) session_options.AddConfigEntry("session.record_ep_graph_assignment_info", "1");
   // As a path, since ONNX Runtime wants wide characters on Windows.
   if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
@@ -218,6 +238,8 @@ Network::~Network() {
 Network::Network(Network&&) noexcept = default;
 
 TileRegistry& Network::tiles() { return custom_ops_->tiles; }
+
+std::mutex* Network::turn() noexcept { return device_runs_ ? &device_runs_->turn() : nullptr; }
 
 std::string Network::source() const { return weights_.empty() ? "no checkpoint" : weights_.front()->file(); }
 

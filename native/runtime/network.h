@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -91,6 +92,9 @@ class Network {
 
   /// The tiles that run through this network in lock-step; networks without group normalisation look at none.
   TileRegistry& tiles();
+
+  /// What runs on a device hold while they compute (TileRun::turn); null on the CPU, where several may.
+  std::mutex* turn() noexcept;
 
   /// Which provider runs how many nodes, in ONNX Runtime's order of preference; those that it makes itself to copy
   /// between providers are in no list of its. Throws Error(internal) unless NetworkOptions::record_assignment.

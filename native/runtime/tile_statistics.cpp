@@ -7,12 +7,25 @@
 
 namespace diffbir::runtime {
 
-Moments merge(const Moments& a, const Moments& b) {
-  const double count = a.count + b.count;
-  if (count == 0) return {};
-  const double delta = b.mean - a.mean;
-  return {count, a.mean + delta * b.count / count, a.m2 + b.m2 + delta * delta * a.count * b.count / count};
-}
+namespace {
+
+/// Lets go of a mutex of this thread's for as long as it lives.
+class Aside {
+ public:
+  explicit Aside(std::mutex* mutex) : mutex_(mutex) {
+    if (mutex_) mutex_->unlock();
+  }
+  ~Aside() {
+    if (mutex_) mutex_->lock();
+  }
+  Aside(const Aside&) = delete;
+  Aside& operator=(const Aside&) = delete;
+
+ private:
+  std::mutex* mutex_;
+};
+
+}  // namespace
 
 TileStatistics::TileStatistics(std::size_t tiles, std::size_t concurrency, Pooling pooling, bool one_by_one)
     : tiles_(tiles), pooling_(pooling), places_(concurrency), one_by_one_(one_by_one) {}
@@ -88,6 +101,16 @@ std::vector<Moments> TileStatistics::pooled(const Norm& norm) const {
     }
   }
   return result;
+}
+
+Region TileRun::region(std::int64_t height, std::int64_t width) const {
+  return {own.top * height / input_height, own.left * width / input_width, own.bottom * height / input_height,
+          own.right * width / input_width};
+}
+
+std::vector<Moments> TileRun::pool(std::size_t norm, const std::vector<Moments>& moments) const {
+  const Aside aside(turn);
+  return statistics->pool(norm, tile, moments);
 }
 
 std::int64_t TileRegistry::open(const TileRun& run) {

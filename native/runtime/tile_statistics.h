@@ -7,19 +7,9 @@
 #include <mutex>
 #include <vector>
 
+#include "core/moments.h"
+
 namespace diffbir::runtime {
-
-/// Count, mean and sum of squared differences from the mean of some numbers.
-struct Moments {
-  double count = 0;
-  double mean = 0;
-  double m2 = 0;
-
-  double variance() const { return count > 0 ? m2 / count : 0; }
-};
-
-/// The moments of two sets together, the spread between their means included (Chan et al. 1979).
-Moments merge(const Moments& a, const Moments& b);
 
 /// How the tiles of a picture come to one set of statistics at a group normalisation.
 enum class Pooling {
@@ -84,7 +74,15 @@ struct TileRun {
   /// The rows and columns of the network's input, of input_height x input_width, that only this tile answers for:
   /// the overlap with its neighbours counts once.
   std::int64_t input_height, input_width;
-  std::int64_t top, left, bottom, right;
+  Region own;
+  /// Held by whoever computes with the network's session (Network::turn()), this run's thread among others; null where
+  /// several may. Let go of while the tile waits: the others need it to come as far.
+  std::mutex* turn = nullptr;
+
+  /// The same at the resolution of a feature map.
+  Region region(std::int64_t height, std::int64_t width) const;
+  /// TileStatistics::pool() for this tile.
+  std::vector<Moments> pool(std::size_t norm, const std::vector<Moments>& moments) const;
 };
 
 /// The runs that are under way in a network, by the ticket that travels through its graph as a tensor: graphs carry

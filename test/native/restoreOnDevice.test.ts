@@ -59,9 +59,10 @@ const cases: [string, Partial<RestoreJob>][] = [
     'in tiles of the cleaner and of the diffusion model',
     { tiling: { ...usual.tiling, cleaner: halves, diffusion: halves, batch: 2 }, upscale: 2 },
   ],
+  ['in tiles of the autoencoder, all at once', { tiling: { ...usual.tiling, encoder: 64, decoder: 64 }, upscale: 3.2 }],
   [
-    'in tiles of the autoencoder',
-    { tiling: { ...usual.tiling, encoder: 64, decoder: 64, encoderAtOnce: false, decoderAtOnce: false }, upscale: 2 },
+    'in tiles of the autoencoder, one by one',
+    { tiling: { ...usual.tiling, encoder: 64, decoder: 64, encoderAtOnce: false, decoderAtOnce: false }, upscale: 3.2 },
   ],
   ['with features of earlier steps', { reuse: 'deep', reuseInterval: 2, steps: 5 }],
   ['by another sampler', { sampler: 'edm_dpm++_3m_sde', steps: 3 }],

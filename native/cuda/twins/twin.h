@@ -15,5 +15,6 @@ struct Twin {
 
 std::vector<Twin> diffusion_twins();
 std::vector<Twin> imaging_twins();
+std::vector<Twin> norm_twins();
 
 }  // namespace diffbir::cuda

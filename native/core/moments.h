@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/host_device.h"
+
+namespace diffbir {
+
+/// Count, mean and sum of squared differences from the mean of some numbers.
+struct Moments {
+  double count = 0;
+  double mean = 0;
+  double m2 = 0;
+
+  DIFFBIR_HOST_DEVICE double variance() const { return count > 0 ? m2 / count : 0; }
+};
+
+/// The moments of two sets together, the spread between their means included (Chan et al. 1979).
+DIFFBIR_HOST_DEVICE inline Moments merge(const Moments& a, const Moments& b) {
+  const double count = a.count + b.count;
+  if (count == 0) return {};
+  const double delta = b.mean - a.mean;
+  return {count, a.mean + delta * b.count / count, a.m2 + b.m2 + delta * delta * a.count * b.count / count};
+}
+
+/// The rows and columns of a feature map that count in its moments.
+struct Region {
+  std::int64_t top, left, bottom, right;
+
+  DIFFBIR_HOST_DEVICE std::int64_t height() const { return bottom - top; }
+  DIFFBIR_HOST_DEVICE std::int64_t width() const { return right - left; }
+};
+
+}  // namespace diffbir

@@ -1,0 +1,37 @@
+#include "cuda/imaging/on_device.h"
+#include "cuda/norm/group_norm.h"
+
+namespace diffbir::cuda {
+
+std::size_t group_norm_scratch(const bodies::FeatureMap& map) { return bodies::GroupNormScratch(nullptr, map).bytes; }
+
+template <typename T>
+Moments* measure_groups(const T* x, const bodies::FeatureMap& map, const Region& region, void* scratch, void* stream) {
+  return bodies::measure_groups(OnDevice{stream}, x, map, region, scratch);
+}
+
+template <typename T>
+void normalize_groups(const T* x, const bodies::FeatureMap& map, const Moments* moments, const bodies::Norm& norm, T* y,
+                      void* scratch, void* stream) {
+  bodies::normalize_groups(OnDevice{stream}, x, map, moments, norm, y, scratch);
+}
+
+template Moments* measure_groups(const float*, const bodies::FeatureMap&, const Region&, void*, void*);
+template Moments* measure_groups(const bodies::Half*, const bodies::FeatureMap&, const Region&, void*, void*);
+template void normalize_groups(const float*, const bodies::FeatureMap&, const Moments*, const bodies::Norm&, float*,
+                               void*, void*);
+template void normalize_groups(const bodies::Half*, const bodies::FeatureMap&, const Moments*, const bodies::Norm&,
+                               bodies::Half*, void*, void*);
+
+void download(const Moments* from, Moments* to, std::size_t count, void* stream) {
+  const auto queue = static_cast<cudaStream_t>(stream);
+  DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, count * sizeof(Moments), cudaMemcpyDeviceToHost, queue));
+  DIFFBIR_CUDA_CHECK(cudaStreamSynchronize(queue));
+}
+
+void upload(const Moments* from, Moments* to, std::size_t count, void* stream) {
+  const auto queue = static_cast<cudaStream_t>(stream);
+  DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, count * sizeof(Moments), cudaMemcpyHostToDevice, queue));
+}
+
+}  // namespace diffbir::cuda

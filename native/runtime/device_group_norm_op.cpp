@@ -1,0 +1,89 @@
+#include "runtime/device_group_norm_op.h"
+
+#include <exception>
+#include <vector>
+
+#include "cuda/norm/group_norm.h"
+
+namespace diffbir::runtime {
+namespace {
+
+/// A node's call, once its tensors are known.
+struct Call {
+  const Ort::KernelContext& context;
+  bodies::FeatureMap map;
+  bodies::Norm norm;
+  std::int64_t ticket;
+  std::size_t index;
+};
+
+template <typename T>
+void compute(const Call& call, const TileRegistry& tiles, Ort::UnownedValue y) {
+  const auto x = call.context.GetInput(0);
+  void* const stream = call.context.GetGPUComputeStream();
+  // Freed when this returns, while kernels may still be queued: memory is used again in the order of the stream.
+  Ort::Allocator allocator = call.context.GetAllocator(*x.GetTensorMemoryInfo());
+  Ort::MemoryAllocation scratch = allocator.GetAllocation(cuda::group_norm_scratch(call.map));
+  const auto* const from = static_cast<const T*>(x.GetTensorRawData());
+  const auto measure = [&](const Region& region) {
+    return cuda::measure_groups(from, call.map, region, scratch.get(), stream);
+  };
+  Moments* moments = nullptr;
+  if (call.ticket == 0) {
+    moments = measure({0, 0, call.map.height, call.map.width});
+  } else {
+    const TileRun run = tiles.find(call.ticket);
+    moments = measure(run.region(call.map.height, call.map.width));
+    std::vector<Moments> own(static_cast<std::size_t>(call.map.batch * call.map.groups));
+    cuda::download(moments, own.data(), own.size(), stream);
+    const std::vector<Moments> all = run.pool(call.index, own);
+    cuda::upload(all.data(), moments, all.size(), stream);
+  }
+  cuda::normalize_groups(from, call.map, moments, call.norm, static_cast<T*>(y.GetTensorMutableRawData()),
+                         scratch.get(), stream);
+}
+
+}  // namespace
+
+DeviceGroupNormKernel::DeviceGroupNormKernel(const OrtKernelInfo* info, const TileRegistry& tiles, MapLayout layout)
+    : tiles_(tiles), layout_(layout) {
+  const Ort::ConstKernelInfo attributes(info);
+  groups_ = attributes.GetAttribute<std::int64_t>("groups");
+  epsilon_ = attributes.GetAttribute<float>("epsilon");
+  silu_ = attributes.GetAttribute<std::int64_t>("silu") != 0;
+  index_ = static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("index"));
+}
+
+OrtStatusPtr DeviceGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
+  const Ort::KernelContext context(raw_context);
+  const auto shape = context.GetInput(0).GetTensorTypeAndShapeInfo().GetShape();
+  const bool is_nhwc = layout_ == MapLayout::nhwc;
+  const auto count = [&](std::size_t input) {
+    return static_cast<std::int64_t>(context.GetInput(input).GetTensorTypeAndShapeInfo().GetElementCount());
+  };
+  const std::int64_t channels = shape.size() == 4 ? shape[is_nhwc ? 3 : 1] : 0;
+  if (channels == 0 || groups_ < 1 || channels % groups_ != 0 || count(1) != channels || count(2) != channels) {
+    return Ort::Status("GroupNorm needs a feature map, as many scales and biases as channels, and groups that divide "
+                       "them",
+                       ORT_INVALID_ARGUMENT)
+        .release();
+  }
+  const std::size_t rows = is_nhwc ? 1 : 2;
+  const Call call{
+      .context = context,
+      .map = {shape[0], channels, shape[rows], shape[rows + 1], groups_},
+      .norm = {context.GetInput(1).GetTensorData<float>(), context.GetInput(2).GetTensorData<float>(), epsilon_, silu_},
+      .ticket = context.GetInputCount() > 3 ? *context.GetInput(3).GetTensorData<std::int64_t>() : 0,
+      .index = index_};
+  const auto y = context.GetOutput(0, shape);
+  if (is_nhwc) {
+    compute<bodies::Half>(call, tiles_, y);
+  } else {
+    compute<float>(call, tiles_, y);
+  }
+  return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
+}  // namespace diffbir::runtime
