@@ -129,8 +129,8 @@ std::vector<std::int64_t> TorchGenerator::randint(std::int64_t low, std::int64_t
 
 Tensor TorchNoise::randn(const Shape& shape) { return Tensor(shape, generator_.randn(element_count(shape))); }
 
-BrownianNoise TorchNoise::brownian(const Shape& shape, float sigma_min, float sigma_max) {
-  return brownian_noise(shape, sigma_min, sigma_max, generator_,
+BrownianNoise TorchNoise::brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) {
+  return brownian_noise(shape, sigma_min, sigma_max, std::move(steps), generator_,
                         [](std::size_t count, std::uint32_t seed) { return TorchGenerator(seed).randn(count); });
 }
 
@@ -147,8 +147,8 @@ Tensor RecordedNoise::randn(const Shape& shape) {
   return std::move(draws_[next_++]);
 }
 
-BrownianNoise RecordedNoise::brownian(const Shape& shape, float, float) {
-  return [this, shape](float, float) { return randn(shape); };
+BrownianNoise RecordedNoise::brownian(const Shape& shape, float, float, std::vector<NoiseStep>) {
+  return [this, shape] { return randn(shape); };
 }
 
 }  // namespace diffbir

@@ -15,8 +15,8 @@ namespace diffbir {
 
 /// The random numbers of torch's CPU generator after torch.manual_seed(seed), draw for draw (behaviour.md C.1): whoever
 /// moves from Python gets the same picture for the same seed. Only the low 32 bits of the seed count, as in torch.
-/// All are exact; randn_double and randn of fewer than 16 numbers, which go through the system's log, sin and cos, up to
-/// their last bits.
+/// All are exact; randn_double and randn of fewer than 16 numbers, which go through the system's log, sin and cos, up
+/// to their last bits.
 class TorchGenerator {
  public:
   explicit TorchGenerator(std::uint64_t seed) : engine_(static_cast<std::uint32_t>(seed & 0xFFFFFFFFU)) {}
@@ -62,7 +62,7 @@ class TorchNoise : public NoiseSource {
  public:
   explicit TorchNoise(std::uint64_t seed) : generator_(seed) {}
   Tensor randn(const Shape& shape) override;
-  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) override;
 
  private:
   TorchGenerator generator_;
@@ -75,7 +75,7 @@ class RecordedNoise : public NoiseSource {
  public:
   explicit RecordedNoise(std::vector<Tensor> draws) : draws_(std::move(draws)) {}
   Tensor randn(const Shape& shape) override;
-  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) override;
 
  private:
   std::vector<Tensor> draws_;
