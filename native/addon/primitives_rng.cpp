@@ -8,6 +8,7 @@
 #include "addon/convert.h"
 #include "addon/primitives.h"
 #include "core/cuda_rng.h"
+#include "core/normals.h"
 #include "core/rng.h"
 
 namespace diffbir {
@@ -78,6 +79,17 @@ Napi::Value cuda_draws(const Napi::CallbackInfo& info) {
   return answers;
 }
 
+/// The normal numbers of uniform ones, 16 at a time.
+Napi::Value normals_of_uniforms(const Napi::CallbackInfo& info) {
+  std::vector<float> values = to_floats(info[0], "uniforms");
+  if (to_boolean(info[1], "portable")) {
+    normals_from_uniforms_portable(values);
+  } else {
+    normals_from_uniforms(values);
+  }
+  return from_floats(info.Env(), values);
+}
+
 Napi::Value philox(const Napi::CallbackInfo& info) {
   const std::vector<std::int32_t> counter = to_int32s(info[0], "counter");
   if (counter.size() != 4) refuse(info[0], "counter", "four words");
@@ -96,11 +108,11 @@ Napi::Value brownian_increments(const Napi::CallbackInfo& info) {
   const auto sigma_min = static_cast<float>(to_number(info[2], "sigmaMin"));
   const auto sigma_max = static_cast<float>(to_number(info[3], "sigmaMax"));
   const std::vector<float> queries = to_floats(info[4], "queries");
-  const BrownianNoise increment = noise->brownian(to_shape(info[1], "shape"), sigma_min, sigma_max);
+  std::vector<NoiseStep> steps;
+  for (std::size_t i = 0; i + 1 < queries.size(); i += 2) steps.push_back({queries[i], queries[i + 1]});
+  const BrownianNoise increment = noise->brownian(to_shape(info[1], "shape"), sigma_min, sigma_max, steps);
   Napi::Array answers = Napi::Array::New(info.Env());
-  for (std::size_t i = 0; i + 1 < queries.size(); i += 2) {
-    answers.Set(static_cast<std::uint32_t>(i / 2), from_tensor(info.Env(), increment(queries[i], queries[i + 1])));
-  }
+  for (std::uint32_t i = 0; i < steps.size(); ++i) answers.Set(i, from_tensor(info.Env(), increment()));
   return answers;
 }
 
@@ -109,6 +121,7 @@ Napi::Value brownian_increments(const Napi::CallbackInfo& info) {
 void add_rng_primitives(Napi::Object primitives) {
   set_function(primitives, "torchDraws", torch_draws);
   set_function(primitives, "brownianIncrements", brownian_increments);
+  set_function(primitives, "normalsOfUniforms", normals_of_uniforms);
   set_function(primitives, "cudaDraws", cuda_draws);
   set_function(primitives, "philox", philox);
 }

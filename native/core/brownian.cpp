@@ -62,47 +62,60 @@ const Tensor& BrownianTree::at(double time) {
   return replaced.value;
 }
 
-Tensor BrownianTree::descend(double time) const {
-  Tensor passed(shape_);  // W at the start of the interval
-  if (time == start_) return passed;
-  std::vector<float> inside = normals_(passed.size(), seed_sequence_word(entropy_));  // its increment over the interval
+BrownianTree::Interval BrownianTree::root() const {
+  const std::size_t count = element_count(shape_);
+  Interval root{start_, end_, 0, 0, std::vector<float>(count), normals_(count, seed_sequence_word(entropy_))};
   const auto deviation = static_cast<float>(std::sqrt(end_ - start_));
-  for (float& value : inside) value *= deviation;
-
-  double start = start_;
-  double end = end_;
-  std::uint64_t key = 0;
-  for (std::uint64_t depth = 0; time < end; ++depth) {
-    const double middle = rounded(0.5 * (start + end));
-    const auto share = static_cast<float>((middle - start) / (end - start));
-    const auto spread = static_cast<float>(std::sqrt((middle - start) * (end - middle) / (end - start)));
-    const std::array spawn_key{key, depth};
-    std::vector<float> left = normals_(inside.size(), seed_sequence_word(entropy_, spawn_key));
-    for (std::size_t i = 0; i < left.size(); ++i) left[i] = share * inside[i] + spread * left[i];
-    if (time < middle) {
-      inside = std::move(left);
-      end = middle;
-      key = 2 * key;
-      continue;
-    }
-    for (std::size_t i = 0; i < left.size(); ++i) {
-      passed.data()[i] += left[i];
-      inside[i] -= left[i];
-    }
-    if (time == middle) return passed;
-    start = middle;
-    key = 2 * key + 1;
-  }
-  for (std::size_t i = 0; i < inside.size(); ++i) passed.data()[i] += inside[i];
-  return passed;
+  for (float& value : root.inside) value *= deviation;
+  return root;
 }
 
-BrownianNoise brownian_noise(const Shape& shape, float sigma_min, float sigma_max, TorchGenerator& generator,
-                             SeededNormals normals) {
+void BrownianTree::halve(Interval& interval, double time) const {
+  auto& [start, end, key, depth, passed, inside] = interval;
+  const double middle = rounded(0.5 * (start + end));
+  const auto share = static_cast<float>((middle - start) / (end - start));
+  const auto spread = static_cast<float>(std::sqrt((middle - start) * (end - middle) / (end - start)));
+  const std::array spawn_key{key, depth};
+  std::vector<float> left = normals_(inside.size(), seed_sequence_word(entropy_, spawn_key));
+  for (std::size_t i = 0; i < left.size(); ++i) left[i] = share * inside[i] + spread * left[i];
+  const bool right = time >= middle;
+  if (right) {
+    for (std::size_t i = 0; i < left.size(); ++i) passed[i] += left[i];
+    for (std::size_t i = 0; i < left.size(); ++i) inside[i] -= left[i];
+    start = middle;
+  } else {
+    inside = std::move(left);
+    end = middle;
+  }
+  key = 2 * key + (right ? 1 : 0);
+  ++depth;
+}
+
+Tensor BrownianTree::descend(double time) {
+  if (path_.empty()) path_.push_back(root());
+  while (path_.size() > 1 && !(path_.back().start <= time && time < path_.back().end)) path_.pop_back();
+  const std::size_t bytes = 2 * sizeof(float) * std::max<std::size_t>(1, path_.front().passed.size());
+  const std::size_t most = std::max<std::size_t>(2, kKept / bytes);
+  while (path_.back().start < time && time < path_.back().end) {
+    if (path_.size() < most) path_.push_back(path_.back());
+    halve(path_.back(), time);
+  }
+  Tensor value(shape_, path_.back().passed);
+  if (time == path_.back().start) return value;
+  const std::vector<float>& inside = path_.back().inside;  // time is the end of all
+  for (std::size_t i = 0; i < inside.size(); ++i) value.data()[i] += inside[i];
+  return value;
+}
+
+BrownianNoise brownian_noise(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps,
+                             TorchGenerator& generator, SeededNormals normals) {
   const std::int64_t entropy = generator.randint(0, std::numeric_limits<std::int64_t>::max(), 1).front();
   const auto tree = std::make_shared<BrownianTree>(shape, sigma_min, sigma_max, static_cast<std::uint64_t>(entropy),
                                                    std::move(normals));
-  return [tree](float sigma, float sigma_next) { return tree->increment(sigma, sigma_next); };
+  return [tree, steps = std::move(steps), next = std::size_t{0}]() mutable {
+    const auto& [sigma, sigma_next] = steps.at(next++);
+    return tree->increment(sigma, sigma_next);
+  };
 }
 
 }  // namespace diffbir

@@ -2,6 +2,15 @@
 
 namespace diffbir {
 
+#if DIFFBIR_HAS_AVX2
+bool has_avx2() noexcept {
+  static const bool is_there = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return is_there;
+}
+#else
+bool has_avx2() noexcept { return false; }
+#endif
+
 #if DIFFBIR_HAS_AVX512
 
 bool has_avx512() noexcept {

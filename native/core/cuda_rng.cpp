@@ -1,5 +1,7 @@
 #include "core/cuda_rng.h"
 
+#include <utility>
+
 #include "core/brownian.h"
 
 namespace diffbir {
@@ -15,9 +17,9 @@ std::vector<float> CudaGenerator::randn(std::size_t count) {
 
 Tensor CudaNoise::randn(const Shape& shape) { return Tensor(shape, generator_.randn(element_count(shape))); }
 
-BrownianNoise CudaNoise::brownian(const Shape& shape, float sigma_min, float sigma_max) {
+BrownianNoise CudaNoise::brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) {
   return brownian_noise(
-      shape, sigma_min, sigma_max, host_generator_,
+      shape, sigma_min, sigma_max, std::move(steps), host_generator_,
       [card = card_](std::size_t count, std::uint32_t seed) { return CudaGenerator(seed, card).randn(count); });
 }
 

@@ -35,7 +35,7 @@ class CudaNoise : public NoiseSource {
   Tensor randn(const Shape& shape) override;
   /// The reference draws the entropy of the tree from torch's CPU generator on a card, too, and the tree's numbers on
   /// the card.
-  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) override;
 
  private:
   CudaGenerator generator_;

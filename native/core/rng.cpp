@@ -1,5 +1,6 @@
 #include "core/rng.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -9,24 +10,28 @@
 
 #include "core/brownian.h"
 #include "core/error.h"
+#include "core/normals.h"
 
 namespace diffbir {
 
 namespace {
 
-constexpr std::size_t kBlock = 16;
-
-/// Box & Muller over 16 uniforms in place: pairs (j, j + 8) become the cosine and the sine of one draw.
-template <typename T>
-void normals_from_uniforms(std::span<T, kBlock> block) {
-  constexpr T two_pi = T{2} * std::numbers::pi_v<T>;
-  for (std::size_t j = 0; j < kBlock / 2; ++j) {
-    const T u1 = T{1} - block[j];  // in (0, 1], so that the logarithm is finite
-    const T radius = std::sqrt(T{-2} * std::log(u1));
-    const T angle = two_pi * block[j + kBlock / 2];
-    block[j] = radius * std::cos(angle);
-    block[j + kBlock / 2] = radius * std::sin(angle);
+/// normals_from_uniforms() (normals.h) in double precision.
+void normals_from_uniforms(std::span<double> values) {
+  constexpr std::size_t half = kNormalBlock / 2;
+  for (; values.size() >= kNormalBlock; values = values.subspan(kNormalBlock)) {
+    for (std::size_t j = 0; j < half; ++j) {
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - values[j]));
+      const double angle = 2.0 * std::numbers::pi * values[half + j];
+      values[j] = radius * std::cos(angle);
+      values[half + j] = radius * std::sin(angle);
+    }
   }
+}
+
+float uniform_of(std::uint32_t word) {
+  // By way of a signed integer, whose conversion processors have in vectors.
+  return static_cast<float>(static_cast<std::int32_t>(word & 0xFFFFFFU)) * 0x1p-24F;
 }
 
 }  // namespace
@@ -36,15 +41,21 @@ std::uint64_t TorchGenerator::raw64() {
   return (high << 32) | raw();
 }
 
-template <>
-float TorchGenerator::next_uniform<float>() {
-  return static_cast<float>(raw() & 0xFFFFFFU) * 0x1p-24F;
-}
-
-template <>
-double TorchGenerator::next_uniform<double>() {
+double TorchGenerator::next_uniform() {
   constexpr std::uint64_t mask = (std::uint64_t{1} << 53) - 1;
   return static_cast<double>(raw64() & mask) * 0x1p-53;
+}
+
+void TorchGenerator::fill_uniform(std::span<float> values) {
+  while (!values.empty()) {
+    const auto words = engine_.take(values.size());
+    std::ranges::transform(words, values.begin(), uniform_of);
+    values = values.subspan(words.size());
+  }
+}
+
+void TorchGenerator::fill_uniform(std::span<double> values) {
+  for (double& value : values) value = next_uniform();
 }
 
 double TorchGenerator::scalar_normal() {
@@ -53,8 +64,8 @@ double TorchGenerator::scalar_normal() {
     spare_normal_.reset();
     return normal;
   }
-  const double u1 = next_uniform<double>();
-  const double u2 = next_uniform<double>();
+  const double u1 = next_uniform();
+  const double u2 = next_uniform();
   const double radius = std::sqrt(-2.0 * std::log1p(-u2));
   const double angle = 2.0 * std::numbers::pi * u1;
   spare_normal_ = radius * std::sin(angle);
@@ -64,20 +75,18 @@ double TorchGenerator::scalar_normal() {
 template <typename T>
 std::vector<T> TorchGenerator::normals(std::size_t count) {
   std::vector<T> values(count);
-  if (count < kBlock) {
+  if (count < kNormalBlock) {
     for (T& value : values) value = static_cast<T>(scalar_normal());
     return values;
   }
-  for (T& value : values) value = next_uniform<T>();
   const std::span<T> all(values);
-  for (std::size_t i = 0; i + kBlock <= count; i += kBlock) {
-    normals_from_uniforms<T>(all.subspan(i).template first<kBlock>());
-  }
-  if (count % kBlock != 0) {
+  fill_uniform(all);
+  normals_from_uniforms(all);
+  if (count % kNormalBlock != 0) {
     // torch redraws the whole last block, which overwrites the end of the one before.
-    const auto tail = all.template last<kBlock>();
-    for (T& value : tail) value = next_uniform<T>();
-    normals_from_uniforms<T>(tail);
+    const auto tail = all.last(kNormalBlock);
+    fill_uniform(tail);
+    normals_from_uniforms(tail);
   }
   return values;
 }
@@ -86,7 +95,8 @@ std::vector<float> TorchGenerator::rand(std::size_t count) { return uniform(0, 1
 
 std::vector<float> TorchGenerator::uniform(float low, float high, std::size_t count) {
   std::vector<float> values(count);
-  for (float& value : values) value = std::fma(next_uniform<float>(), high - low, low);  // fused in torch, too
+  fill_uniform(std::span(values));
+  for (float& value : values) value = std::fma(value, high - low, low);  // fused in torch, too
   return values;
 }
 
@@ -119,8 +129,8 @@ std::vector<std::int64_t> TorchGenerator::randint(std::int64_t low, std::int64_t
 
 Tensor TorchNoise::randn(const Shape& shape) { return Tensor(shape, generator_.randn(element_count(shape))); }
 
-BrownianNoise TorchNoise::brownian(const Shape& shape, float sigma_min, float sigma_max) {
-  return brownian_noise(shape, sigma_min, sigma_max, generator_,
+BrownianNoise TorchNoise::brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) {
+  return brownian_noise(shape, sigma_min, sigma_max, std::move(steps), generator_,
                         [](std::size_t count, std::uint32_t seed) { return TorchGenerator(seed).randn(count); });
 }
 
@@ -137,8 +147,8 @@ Tensor RecordedNoise::randn(const Shape& shape) {
   return std::move(draws_[next_++]);
 }
 
-BrownianNoise RecordedNoise::brownian(const Shape& shape, float, float) {
-  return [this, shape](float, float) { return randn(shape); };
+BrownianNoise RecordedNoise::brownian(const Shape& shape, float, float, std::vector<NoiseStep>) {
+  return [this, shape] { return randn(shape); };
 }
 
 }  // namespace diffbir

@@ -3,10 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <random>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "core/mersenne_twister.h"
 #include "core/noise.h"
 #include "core/tensor.h"
 
@@ -14,13 +15,14 @@ namespace diffbir {
 
 /// The random numbers of torch's CPU generator after torch.manual_seed(seed), draw for draw (behaviour.md C.1): whoever
 /// moves from Python gets the same picture for the same seed. Only the low 32 bits of the seed count, as in torch.
-/// rand, randint and raw are exact; randn differs from torch's vectorised log, sin and cos in the last bits (< 1e-6).
+/// All are exact; randn_double and randn of fewer than 16 numbers, which go through the system's log, sin and cos, up
+/// to their last bits.
 class TorchGenerator {
  public:
   explicit TorchGenerator(std::uint64_t seed) : engine_(static_cast<std::uint32_t>(seed & 0xFFFFFFFFU)) {}
 
   /// The next 32 bits of the Mersenne Twister.
-  std::uint32_t raw() { return static_cast<std::uint32_t>(engine_()); }
+  std::uint32_t raw() { return engine_(); }
 
   /// torch.rand(count): float32 in [0, 1).
   std::vector<float> rand(std::size_t count);
@@ -44,13 +46,14 @@ class TorchGenerator {
 
  private:
   std::uint64_t raw64();
-  template <typename T>
-  T next_uniform();
+  double next_uniform();
+  void fill_uniform(std::span<float> values);
+  void fill_uniform(std::span<double> values);
   double scalar_normal();
   template <typename T>
   std::vector<T> normals(std::size_t count);
 
-  std::mt19937 engine_;
+  MersenneTwister engine_;
   std::optional<double> spare_normal_;
 };
 
@@ -59,7 +62,7 @@ class TorchNoise : public NoiseSource {
  public:
   explicit TorchNoise(std::uint64_t seed) : generator_(seed) {}
   Tensor randn(const Shape& shape) override;
-  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) override;
 
  private:
   TorchGenerator generator_;
@@ -72,7 +75,7 @@ class RecordedNoise : public NoiseSource {
  public:
   explicit RecordedNoise(std::vector<Tensor> draws) : draws_(std::move(draws)) {}
   Tensor randn(const Shape& shape) override;
-  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max) override;
+  BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) override;
 
  private:
   std::vector<Tensor> draws_;

@@ -303,6 +303,8 @@ export interface Primitives extends FacePrimitives {
     queries: Float32Array,
     rng?: 'torch' | 'cuda',
   ): NativeTensor[];
+  /** What torch makes of uniform numbers, 16 at a time; `portable` without the instructions that a processor may lack. */
+  normalsOfUniforms(uniforms: Float32Array, portable: boolean): Float32Array;
   /** Normal numbers of a fresh generator of torch on a card with so many multiprocessors, draw for draw. */
   cudaDraws(
     seed: bigint,

@@ -61,6 +61,19 @@ test('the weights of edges', { skip: process.platform === 'win32' }, () => {
   expect(primitives.latentEdgeWeight(image, 4, true)).toEqual(primitives.latentEdgeWeight(image, 4));
 });
 
+test('noise that is used up while it is drawn ahead', { skip: process.platform === 'win32' }, () => {
+  const options = { ...OPTIONS, sampler: 'edm_dpm++_3m_sde', schedule: V, guidance: null, guarded: true };
+  let steps = 0;
+  const cond = (at: NativeTensor, t: number) => {
+    steps++;
+    return network(0.5)(at, t);
+  };
+  expect(() => primitives.sample({ ...options, cond, noise: [target] })).toThrow(
+    'Expected more than 1 tensors for noise: all of them are used up',
+  );
+  expect(steps).toBe(2);
+});
+
 test('a latent that is not finite is found on a device, too', { skip: process.platform === 'win32' }, () => {
   const nothing = (at: NativeTensor) => ({ shape: at.shape, data: at.data.map(() => Number.NaN) });
   const options = { ...OPTIONS, sampler: 'spaced', schedule: EPS, guidance: null, noise: [target], guarded: true };

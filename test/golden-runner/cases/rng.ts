@@ -78,12 +78,13 @@ function compareKey(
       const [first, next] = draw({ kind: 'randn', shape: sizes }, { kind: 'randn', shape: [8] }) as Float32Array[];
       const parts = { last16: first?.slice(-16), then_randn8: next };
       const got = parts[part as keyof typeof parts] ?? (first as Float32Array).slice(0, count);
-      return compare(key, { data: got }, want, tolerance);
+      // Fewer than 16 numbers go through the system's logarithm, sine and cosine, in torch too.
+      return compare(key, { data: got }, want, got.length < 16 ? tolerance : 0);
     }
     case 'sequence': {
       const shape = rest.replace('second_', '').split('x').map(Number);
       const [, second] = draw({ kind: 'randn', shape }, { kind: 'randn', shape }) as Float32Array[];
-      return compare(key, { data: (second as Float32Array).slice(0, count) }, want, tolerance);
+      return compareExact(key, { data: (second as Float32Array).slice(0, count) }, want);
     }
     default:
       return skipped(key, 'not a draw of the method');
