@@ -75,6 +75,7 @@ std::map<std::string, bool*> switches(Optimizations& optimizations) {
       {"skipLayerNorm", &fusions.skip_layer_norm},
       {"biasAdd", &fusions.bias_add},
       {"biasSplitGelu", &fusions.bias_split_gelu},
+      {"fusedKernels", &fusions.fused_kernels},
       {"packedAttention", &fusions.packed_attention},
       {"separateTiles", &fusions.separate_tiles},
       {"graph", &optimizations.graph},

@@ -44,6 +44,9 @@ struct Fusions {
   bool bias_add = false;
   /// BiasSplitGelu in the place of diffbir.Geglu.
   bool bias_split_gelu = false;
+  /// In the place of GroupNorm, SkipGroupNorm, LayerNormalization, SkipLayerNormalization and BiasSplitGelu in float16:
+  /// diffbir.FusedGroupNorm, FusedLayerNorm and FusedGeglu, where channels come in eights.
+  bool fused_kernels = false;
   /// MultiHeadAttention on one product with the weights of queries, keys and values, or of keys and values.
   bool packed_attention = false;
 

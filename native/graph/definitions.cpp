@@ -51,6 +51,11 @@ Value tile_group_norm(Builder& b, const std::vector<Value>& inputs, const Attrib
   return inputs[0].element == Element::float32 ? y : b.to_working(y);
 }
 
+Value layer_norm(Builder& b, const Value& x, const std::vector<Value>& inputs, const Attributes& attributes) {
+  return b.op("LayerNormalization", {x, inputs[1], inputs[2]},
+              {{"axis", std::int64_t{-1}}, {"epsilon", attribute<float>(attributes, "epsilon")}});
+}
+
 /// x + bias + skip.
 Value sum(Builder& b, const Value& x, const Value& skip, const Value* bias) {
   return b.op("Add", {bias ? b.op("Add", {x, *bias}) : x, skip});
@@ -77,7 +82,7 @@ Value packed_attention(Builder& b, const std::vector<Value>& inputs, std::int64_
 
 bool is_defined(const std::string& type, const std::vector<Value>& inputs, const std::string& domain) {
   static const std::set<std::string> types{"NhwcConv", "GroupNorm", "SkipGroupNorm", "BiasSplitGelu", "BiasAdd"};
-  if (domain == "diffbir") return type == "NhwcGroupNorm";
+  if (domain == "diffbir") return type == "NhwcGroupNorm" || type.starts_with("Fused");
   if (domain != "com.microsoft") return false;
   return types.contains(type) || (type == "MultiHeadAttention" && inputs.size() < 3);  // packed
 }
@@ -86,12 +91,17 @@ std::vector<Value> definition(Builder& b, const std::string& type, const std::ve
                               const Attributes& attributes) {
   if (type == "NhwcConv") return {nhwc_conv(b, inputs, attributes)};
   if (type == "NhwcGroupNorm") return {tile_group_norm(b, inputs, attributes)};
-  if (type == "GroupNorm") return {group_norm(b, inputs[0], inputs, attributes)};
-  if (type == "SkipGroupNorm") {
-    const Value s = sum(b, inputs[0], inputs[3], is_given(inputs, 4) ? &inputs[4] : nullptr);
-    return {group_norm(b, s, inputs, attributes), s};
+  const bool is_sum = is_given(inputs, 3);
+  if (type == "GroupNorm" || (type == "FusedGroupNorm" && !is_sum)) {
+    return {group_norm(b, inputs[0], inputs, attributes)};
   }
-  if (type == "BiasSplitGelu") return {bias_split_gelu(b, inputs[0], inputs[1])};
+  if (type == "FusedLayerNorm" && !is_sum) return {layer_norm(b, inputs[0], inputs, attributes)};
+  if (type == "SkipGroupNorm" || type == "FusedGroupNorm" || type == "FusedLayerNorm") {
+    const Value s = sum(b, inputs[0], inputs[3], is_given(inputs, 4) ? &inputs[4] : nullptr);
+    const auto normalize = type == "FusedLayerNorm" ? layer_norm : group_norm;
+    return {normalize(b, s, inputs, attributes), s};
+  }
+  if (type == "BiasSplitGelu" || type == "FusedGeglu") return {bias_split_gelu(b, inputs[0], inputs[1])};
   if (type == "BiasAdd") return {sum(b, inputs[0], inputs[2], &inputs[1])};
   return {packed_attention(b, inputs, attribute<std::int64_t>(attributes, "num_heads"))};
 }

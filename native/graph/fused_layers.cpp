@@ -85,6 +85,11 @@ Value Builder::nhwc_conv(const Value& x, const Module& m, const std::vector<Attr
   return from_nhwc(later(Pending::Kind::conv, inputs, attributes));
 }
 
+bool Builder::has_fused_kernel(const Value& x, std::int64_t channels, std::int64_t most) const {
+  constexpr std::int64_t width = 8;
+  return fuses(&Fusions::fused_kernels) && is_float16(x.element) && channels % width == 0 && channels <= most;
+}
+
 Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activation activation) {
   // The kernels have statistics and these two in float32, whatever x is.
   const Value weight = parameter(m, "weight", {-1}, Element::float32);
@@ -99,23 +104,32 @@ Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activ
   const std::vector<Attribute> attributes{
       {"groups", options_.norm_groups}, {"epsilon", eps}, {"activation", silu}, {"channels_last", std::int64_t{1}}};
   const bool is_sum = pending(image, Pending::Kind::sum) || pending(image, Pending::Kind::per_channel);
+  const bool is_ours = has_fused_kernel(x, m.size("weight", 0), most_fused_channels);
+  const char* const domain = is_ours ? "diffbir" : microsoft;
   if (!fuses(&Fusions::skip_group_norm) || !is_sum) {
-    return from_nhwc(op("GroupNorm", {image, weight, bias}, attributes, microsoft));
+    return from_nhwc(op(is_ours ? "FusedGroupNorm" : "GroupNorm", {image, weight, bias}, attributes, domain));
   }
   const Addends sum = take_sum(image);
   std::vector<Value> inputs{sum.value, weight, bias, sum.other};
   if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
   const Value y = fresh_values("SkipGroupNorm", 1, x.element).front();
-  add_node("SkipGroupNorm", inputs, {y, image}, attributes, microsoft);
+  add_node(is_ours ? "FusedGroupNorm" : "SkipGroupNorm", inputs, {y, image}, attributes, domain);
   return from_nhwc(y);
 }
 
 Value Builder::skip_layer_norm(const Value& x, const Module& m, float eps) {
   const Addends sum = take_sum(x);
-  std::vector<Value> inputs{sum.value, sum.other, parameter(m, "weight", {-1}, x.element),
-                            parameter(m, "bias", {-1}, x.element)};
-  if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+  const Value weight = parameter(m, "weight", {-1}, x.element);
+  const Value bias = parameter(m, "bias", {-1}, x.element);
   const Value y = fresh_values("SkipLayerNormalization", 1, x.element).front();
+  const bool is_ours = has_fused_kernel(x, m.size("weight", 0), most_layer_norm_channels);
+  std::vector<Value> inputs = is_ours ? std::vector{sum.value, weight, bias, sum.other}
+                                      : std::vector{sum.value, sum.other, weight, bias};
+  if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+  if (is_ours) {
+    add_node("FusedLayerNorm", inputs, {y, x}, {{"epsilon", eps}}, "diffbir");
+    return y;
+  }
   add_node("SkipLayerNormalization", inputs, {y, {""}, {""}, x}, {{"epsilon", eps}}, microsoft);
   return y;
 }

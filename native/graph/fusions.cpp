@@ -19,6 +19,7 @@ Fusions fusions_for(Provider provider) {
       .skip_layer_norm = is_cuda,
       .bias_add = is_cuda,
       .bias_split_gelu = is_cuda,
+      .fused_kernels = is_cuda,
       .packed_attention = is_cuda,
       .separate_tiles = true,
   };

@@ -105,6 +105,10 @@ Value Builder::geglu(const Value& x, const Module& m) {
     return op("Geglu", {product, parameter(m, "bias", {m.size("weight", 0)})}, {}, diffbir);
   }
   const std::int64_t outputs = m.size("weight", 0);
+  if (m.has("bias") && outputs % 2 == 0 && has_fused_kernel(x, outputs / 2, outputs)) {
+    const Value product = project(x, m, "weight");
+    return op("FusedGeglu", {product, parameter(m, "bias", {outputs}, x.element)}, {}, diffbir);
+  }
   if (fuses(&Fusions::bias_split_gelu) && m.has("bias") && std::ranges::count(bias_split_gelu_widths, outputs) == 1) {
     const Value product = project(x, m, "weight");
     return op("BiasSplitGelu", {product, parameter(m, "bias", {outputs}, x.element)}, {}, microsoft);
@@ -117,6 +121,9 @@ Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
   if (fuses(&Fusions::skip_layer_norm) && pending(x, Pending::Kind::residual)) return skip_layer_norm(x, m, eps);
   const std::vector<Value> inputs{x, parameter(m, "weight", {-1}, x.element), parameter(m, "bias", {-1}, x.element)};
   if (options_.fusions.layer_norm && is_float32(x)) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
+  if (has_fused_kernel(x, m.size("weight", 0), most_layer_norm_channels)) {
+    return op("FusedLayerNorm", inputs, {{"epsilon", eps}}, diffbir);
+  }
   return op("LayerNormalization", inputs, {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
 }
 

@@ -21,6 +21,7 @@
 #include "runtime/rounded_op.h"
 #ifdef DIFFBIR_CUDA
 #include "runtime/device_group_norm_op.h"
+#include "runtime/fused_ops.h"
 #endif
 
 namespace diffbir::runtime {
@@ -39,6 +40,9 @@ struct Network::CustomOps {
 #ifdef DIFFBIR_CUDA
   DeviceGroupNormOp nchw_group_norm{tiles, MapLayout::nchw};
   DeviceGroupNormOp nhwc_group_norm{tiles, MapLayout::nhwc};
+  FusedGroupNormOp fused_group_norm;
+  FusedLayerNormOp fused_layer_norm;
+  FusedGegluOp fused_geglu;
 #endif
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
@@ -53,6 +57,9 @@ struct Network::CustomOps {
 #ifdef DIFFBIR_CUDA
     domain.Add(&nchw_group_norm);
     domain.Add(&nhwc_group_norm);
+    domain.Add(&fused_group_norm);
+    domain.Add(&fused_layer_norm);
+    domain.Add(&fused_geglu);
 #endif
   }
 };
@@ -95,11 +102,11 @@ std::vector<const char*> c_strings(const std::vector<std::string>& names) {
   return pointers;
 }
 
-/// Operators of this package are the CPU's, but for the group normalisation of tiles: a graph that has another would
-/// leave the device and come back.
+/// Operators of this package are the CPU's, but for the group normalisation of tiles and what is fused: a graph that has
+/// another would leave the device and come back.
 void require_device_nodes(const graph::Graph& graph) {
   for (const auto& [type, count] : graph.nodes) {
-    if (!type.starts_with("diffbir.") || type.ends_with("GroupNorm")) continue;
+    if (!type.starts_with("diffbir.") || type.ends_with("GroupNorm") || type.starts_with("diffbir.Fused")) continue;
     throw Error(ErrorCode::internal, "Expected a graph without " + type + ", an operator of the CPU: build it with " +
                                          "graph::fusions_for() the provider that runs it");
   }

@@ -15,6 +15,8 @@ import { type GraphCase, graphCase, graphCases, relativeError, sd21Widths } from
 const { primitives } = loadBinding();
 const CUDA = primitives.optimizationsFor('cuda');
 const TENSORRT = primitives.optimizationsFor('tensorrt');
+/** With ONNX Runtime's operators in the place of our own, which not every build has. */
+const THEIRS = CUDA.filter((name) => name !== 'fusedKernels');
 /** What the CPU provider has no kernel for. Attention is among them where it is packed. */
 const LACKING = /^com\.microsoft\.(NhwcConv( with bias)?|GroupNorm|SkipGroupNorm|BiasSplitGelu|BiasAdd)$/;
 const sd21 = await sd21Widths();
@@ -37,6 +39,7 @@ describe.each(cases)('%s', (_, network) => {
 
   test.each([
     ['CUDA', CUDA],
+    ["CUDA, with ONNX Runtime's operators", THEIRS],
     ['TensorRT', TENSORRT],
   ])('in float16 for %s', (_, optimizations) => {
     const got = run({ precision: 'float16', optimizations: [...optimizations, 'definitions', 'rounded'] });
@@ -53,7 +56,7 @@ describe.each(cases)('%s', (_, network) => {
   test.each(['float32', 'float16'] as const)(
     'in %s ONNX Runtime takes every node, and misses kernels alone',
     (precision) => {
-      const changes = { precision, optimizations: CUDA };
+      const changes = { precision, optimizations: THEIRS };
       if (!Object.keys(nodesOf(network, changes)).some((type) => LACKING.test(type))) {
         run(changes);
         return;
@@ -67,7 +70,7 @@ describe.each(cases)('%s', (_, network) => {
 
 /** Inputs and outputs are NCHW; between them nothing is transposed. */
 test('nothing is left that the CUDA provider has an operator for', () => {
-  const nodes = nodesOf(sd21, { precision: 'float16', optimizations: CUDA });
+  const nodes = nodesOf(sd21, { precision: 'float16', optimizations: THEIRS });
   const without = nodesOf(sd21, { precision: 'float16', optimizations: TENSORRT });
   const [inputs, outputs, transformers, resBlocks, controls] = [4, 1, 4, 5, 3];
   const [firstConv, lastConv, timeEmbedding] = [1, 1, 2];
@@ -87,6 +90,22 @@ test('nothing is left that the CUDA provider has an operator for', () => {
     'com.microsoft.MultiHeadAttention': 2 * transformers,
   });
   for (const type of ['Conv', 'GroupNormalization', 'Softmax', 'Gelu', 'Split']) expect(nodes).not.toHaveProperty(type);
+});
+
+test('our own operators take the place of theirs, in float16', () => {
+  const theirs = nodesOf(sd21, { precision: 'float16', optimizations: THEIRS });
+  const ours = nodesOf(sd21, { precision: 'float16', optimizations: CUDA });
+  const count = (...types: string[]) => types.reduce((total, type) => total + (theirs[type] ?? 0), 0);
+  expect(ours).toMatchObject({
+    'diffbir.FusedGroupNorm': count('com.microsoft.GroupNorm', 'com.microsoft.SkipGroupNorm'),
+    'diffbir.FusedLayerNorm': count('LayerNormalization', 'com.microsoft.SkipLayerNormalization'),
+    'diffbir.FusedGeglu': count('com.microsoft.BiasSplitGelu'),
+  });
+  for (const type of ['LayerNormalization', 'com.microsoft.GroupNorm', 'com.microsoft.BiasSplitGelu']) {
+    expect(ours).not.toHaveProperty(type);
+  }
+  const float32 = { precision: 'float32', optimizations: CUDA } as const;
+  expect(Object.keys(nodesOf(sd21, float32)).filter((type) => type.startsWith('diffbir.'))).toEqual([]);
 });
 
 test('where a kernel does not take a width there is the form without it', () => {
@@ -114,7 +133,7 @@ test.each([
 test.each(cases)('%s: where its provider chooses the form, no operator of the CPU is left', (_, { spec }) => {
   for (const precision of ['float32', 'float16'] as const) {
     const nodes = primitives.countNodes({ ...inOwnForm(spec), precision }, 'cuda');
-    expect(Object.keys(nodes).filter((type) => type.startsWith('diffbir.'))).toEqual([]);
+    expect(Object.keys(nodes).filter((type) => /^diffbir\.(?!Fused)/.test(type))).toEqual([]);
   }
 });
 

@@ -1,4 +1,4 @@
-#include "cuda/imaging/on_device.h"
+#include "cuda/on_device.h"
 #include "cuda/norm/group_norm.h"
 
 namespace diffbir::cuda {

@@ -19,6 +19,7 @@ int main() {
   }
   std::vector<diffbir::cuda::Twin> twins = diffbir::cuda::diffusion_twins();
   std::ranges::move(diffbir::cuda::imaging_twins(), std::back_inserter(twins));
+  std::ranges::move(diffbir::cuda::fused_twins(), std::back_inserter(twins));
   std::ranges::move(diffbir::cuda::norm_twins(), std::back_inserter(twins));
   int failures = 0;
   for (const diffbir::cuda::Twin& twin : twins) {

@@ -15,6 +15,7 @@ struct Twin {
 
 std::vector<Twin> diffusion_twins();
 std::vector<Twin> imaging_twins();
+std::vector<Twin> fused_twins();
 std::vector<Twin> norm_twins();
 
 }  // namespace diffbir::cuda

@@ -35,8 +35,9 @@ Options cuda_options(const Execution& execution, bool float16) {
       {"cudnn_conv_use_max_workspace", "1"},
       // graph::Fusions::nhwc has it done already.
       {"prefer_nhwc", "0"},
-      // Flash and memory-efficient attention: those of TensorRT overflow in Stable Diffusion 2.1 (docs/decisions/0026).
-      {"sdpa_kernel", "3"},
+      // Flash (1), memory-efficient (2) and cuDNN's (8) attention: those of TensorRT overflow in Stable Diffusion 2.1
+      // (docs/decisions/0026).
+      {"sdpa_kernel", "11"},
       {"enable_cuda_graph", execution.cuda_graphs ? "1" : "0"},
   };
   if (execution.memory_limit > 0) options["gpu_mem_limit"] = std::to_string(execution.memory_limit);

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Layers of one network in float16, each in one pass over its feature maps, or two: ONNX Runtime's kernels for them
+/// take two or three times as long as the memory needs (docs/decisions/0026-gpu-graphs.md). Pointers are device memory
+/// and aligned to 16 bytes; T* to float16 is void*. Work is enqueued on `stream`, a cudaStream_t of the current device.
+/// Results repeat bit by bit. Throws Error(runtime_failed) where a launch is refused.
+namespace diffbir::cuda {
+
+/// Channels come in eights, up to so many.
+inline constexpr std::int64_t most_fused_channels = 4096;
+inline constexpr std::int64_t fused_width = 8;
+
+/// What is normalised: x, or x + skip + bias, which is then stored as `sum`.
+struct FusedInput {
+  const void* x;
+  const void* skip = nullptr;  // of x's shape
+  const void* bias = nullptr;  // of channels; only with skip
+  void* sum = nullptr;         // with skip
+  bool is_skip_per_picture = false;  // skip is [batch, channels]; not of layer normalisation
+};
+
+struct FusedMap {
+  std::int64_t batch, area, channels, groups;
+};
+
+/// Bytes of scratch memory for fused_group_norm().
+std::size_t fused_group_norm_scratch(const FusedMap& map);
+
+/// Group normalisation of [batch, area, channels], with SiLU behind it or not; gamma and beta are float32.
+void fused_group_norm(const FusedInput& input, const FusedMap& map, const float* gamma, const float* beta,
+                      float epsilon, bool silu, void* y, void* scratch, void* stream);
+
+/// Layer normalisation of [rows, channels], channels up to 2048; gamma and beta are float16.
+void fused_layer_norm(const FusedInput& input, std::int64_t rows, std::int64_t channels, const void* gamma,
+                      const void* beta, float epsilon, void* y, void* stream);
+inline constexpr std::int64_t most_layer_norm_channels = 2048;
+
+/// [rows, 2 channels] -> [rows, channels]: (x_a + bias_a) * gelu(x_b + bias_b) of its halves (Shazeer 2020).
+void fused_geglu(const void* x, const void* bias, std::int64_t rows, std::int64_t channels, void* y, void* stream);
+
+}  // namespace diffbir::cuda

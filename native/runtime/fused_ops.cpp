@@ -1,0 +1,110 @@
+#include "runtime/fused_ops.h"
+
+#include <cstddef>
+#include <exception>
+
+#include "core/tensor.h"
+#include "cuda/fused/fused.h"
+
+namespace diffbir::runtime {
+namespace {
+
+const void* data_of(const Ort::KernelContext& context, std::size_t input) {
+  return input < context.GetInputCount() ? context.GetInput(input).GetTensorRawData() : nullptr;
+}
+
+Shape shape_of(const Ort::KernelContext& context, std::size_t input) {
+  return context.GetInput(input).GetTensorTypeAndShapeInfo().GetShape();
+}
+
+std::int64_t count_of(const Ort::KernelContext& context, std::size_t input) {
+  return static_cast<std::int64_t>(context.GetInput(input).GetTensorTypeAndShapeInfo().GetElementCount());
+}
+
+OrtStatusPtr refused(const char* message) { return Ort::Status(message, ORT_INVALID_ARGUMENT).release(); }
+
+/// What a normalisation reads, and the memory for the sum where it is one of a sum.
+cuda::FusedInput input_of(Ort::KernelContext& context, const Shape& shape) {
+  const bool is_sum = context.GetInputCount() > 3;
+  return {.x = data_of(context, 0),
+          .skip = data_of(context, 3),
+          .bias = data_of(context, 4),
+          .sum = is_sum ? context.GetOutput(1, shape).GetTensorMutableRawData() : nullptr};
+}
+
+/// Whether gamma and beta, and skip and bias where they are there, have sizes that fit.
+bool fits(const Ort::KernelContext& context, std::int64_t channels, std::int64_t skip) {
+  const std::size_t inputs = context.GetInputCount();
+  return channels % cuda::fused_width == 0 && count_of(context, 1) == channels && count_of(context, 2) == channels &&
+         (inputs <= 3 || count_of(context, 3) == skip) && (inputs <= 4 || count_of(context, 4) == channels);
+}
+
+}  // namespace
+
+FusedGroupNormKernel::FusedGroupNormKernel(const OrtKernelInfo* info) {
+  const Ort::ConstKernelInfo attributes(info);
+  groups_ = attributes.GetAttribute<std::int64_t>("groups");
+  epsilon_ = attributes.GetAttribute<float>("epsilon");
+  silu_ = attributes.GetAttribute<std::int64_t>("activation") != 0;
+}
+
+OrtStatusPtr FusedGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
+  Ort::KernelContext context(raw_context);
+  const Shape shape = shape_of(context, 0);
+  if (shape.size() != 4) return refused("FusedGroupNorm needs a feature map");
+  const cuda::FusedMap map{shape[0], shape[1] * shape[2], shape[3], groups_};
+  const bool per_picture = context.GetInputCount() > 3 && count_of(context, 3) == map.batch * map.channels;
+  const std::int64_t skip = per_picture ? map.batch * map.channels : map.batch * map.area * map.channels;
+  if (!fits(context, map.channels, skip) || map.channels > cuda::most_fused_channels || groups_ < 1 ||
+      map.channels % groups_ != 0) {
+    return refused("FusedGroupNorm needs channels in eights, in groups, and parameters and addends of their number");
+  }
+  auto y = context.GetOutput(0, shape);
+  cuda::FusedInput input = input_of(context, shape);
+  input.is_skip_per_picture = per_picture;
+  // Freed when this returns, while kernels may still be queued: memory is used again in the order of the stream.
+  Ort::Allocator allocator = context.GetAllocator(*context.GetInput(0).GetTensorMemoryInfo());
+  Ort::MemoryAllocation scratch = allocator.GetAllocation(cuda::fused_group_norm_scratch(map));
+  cuda::fused_group_norm(input, map, context.GetInput(1).GetTensorData<float>(),
+                         context.GetInput(2).GetTensorData<float>(), epsilon_, silu_, y.GetTensorMutableRawData(),
+                         scratch.get(), context.GetGPUComputeStream());
+  return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
+FusedLayerNormKernel::FusedLayerNormKernel(const OrtKernelInfo* info)
+    : epsilon_(Ort::ConstKernelInfo(info).GetAttribute<float>("epsilon")) {}
+
+OrtStatusPtr FusedLayerNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
+  Ort::KernelContext context(raw_context);
+  const Shape shape = shape_of(context, 0);
+  const std::int64_t channels = shape.empty() ? 0 : shape.back();
+  if (channels == 0 || channels > cuda::most_layer_norm_channels || !fits(context, channels, count_of(context, 0))) {
+    return refused("FusedLayerNorm needs channels in eights, and parameters and addends of their number");
+  }
+  auto y = context.GetOutput(0, shape);
+  cuda::fused_layer_norm(input_of(context, shape), count_of(context, 0) / channels, channels, data_of(context, 1),
+                         data_of(context, 2), epsilon_, y.GetTensorMutableRawData(), context.GetGPUComputeStream());
+  return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
+OrtStatusPtr FusedGegluKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
+  const Ort::KernelContext context(raw_context);
+  Shape shape = shape_of(context, 0);
+  const std::int64_t both = shape.empty() ? 0 : shape.back();
+  if (both == 0 || both % (2 * cuda::fused_width) != 0 || count_of(context, 1) != both) {
+    return refused("FusedGeglu needs halves of channels in eights, and a bias for each");
+  }
+  shape.back() = both / 2;
+  auto y = context.GetOutput(0, shape);
+  cuda::fused_geglu(data_of(context, 0), data_of(context, 1), count_of(context, 0) / both, both / 2,
+                    y.GetTensorMutableRawData(), context.GetGPUComputeStream());
+  return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
+}  // namespace diffbir::runtime
