@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "core/cpu.h"
+#include "core/philox.h"
 
 namespace diffbir {
 
@@ -83,9 +84,23 @@ inline void box_muller(float* values, std::size_t blocks) {
   }
 }
 
+inline void box_muller(const std::uint32_t* x, const std::uint32_t* y, std::size_t count, float* sines,
+                       float* cosines) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const float radius = std::sqrt(-2.0F * log_of(fraction_of_word(x[i])));
+    const Turn turn = turn_of(angle_of_word(y[i]));
+    sines[i] = radius * turn.sine;
+    cosines[i] = radius * turn.cosine;
+  }
+}
+
 #if DIFFBIR_HAS_AVX2
 __attribute__((target("avx2,fma"), flatten)) void box_muller_avx2(float* values, std::size_t blocks) {
   box_muller(values, blocks);
+}
+__attribute__((target("avx2,fma"), flatten)) void box_muller_avx2(const std::uint32_t* x, const std::uint32_t* y,
+                                                                  std::size_t count, float* sines, float* cosines) {
+  box_muller(x, y, count, sines, cosines);
 }
 #endif
 
@@ -100,6 +115,14 @@ void normals_from_uniforms(std::span<float> values) {
 
 void normals_from_uniforms_portable(std::span<float> values) {
   box_muller(values.data(), values.size() / kNormalBlock);
+}
+
+void normals_from_words(std::span<const std::uint32_t> x, std::span<const std::uint32_t> y, float* sines,
+                        float* cosines) {
+#if DIFFBIR_HAS_AVX2
+  if (has_avx2()) return box_muller_avx2(x.data(), y.data(), x.size(), sines, cosines);
+#endif
+  box_muller(x.data(), y.data(), x.size(), sines, cosines);
 }
 
 }  // namespace diffbir

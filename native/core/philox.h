@@ -29,14 +29,22 @@ DIFFBIR_HOST_DEVICE inline PhiloxWords philox_4x32_10(PhiloxWords counter, std::
   return counter;
 }
 
-/// Two independent N(0,1) numbers of two random words (Box & Muller 1958), in float32 and in cuRAND's order: the sine
-/// first. The device takes the fast sine and cosine, as cuRAND does; the host's differ from them by about 1e-6.
-DIFFBIR_HOST_DEVICE inline void normals_of_words(std::uint32_t x, std::uint32_t y, float* normals) {
+/// A random word as a number in (0, 1], and as an angle in (0, 2 pi].
+DIFFBIR_HOST_DEVICE inline float fraction_of_word(std::uint32_t x) {
   constexpr float word = 0x1p-32F;
-  constexpr float angle = word * 6.2831855F;
-  const float u = std::fma(static_cast<float>(x), word, word / 2);  // in (0, 1]
-  const float v = std::fma(static_cast<float>(y), angle, angle / 2);
-  const float radius = std::sqrt(-2.0F * std::log(u));
+  return std::fma(static_cast<float>(x), word, word / 2);
+}
+DIFFBIR_HOST_DEVICE inline float angle_of_word(std::uint32_t y) {
+  constexpr float angle = 0x1p-32F * 6.2831855F;
+  return std::fma(static_cast<float>(y), angle, angle / 2);
+}
+
+/// Two independent N(0,1) numbers of two random words (Box & Muller 1958), in float32 and in cuRAND's order: the sine
+/// first. The device takes the fast sine and cosine, as cuRAND does; the host's (normals.h) differ from them by about
+/// 1e-6.
+DIFFBIR_HOST_DEVICE inline void normals_of_words(std::uint32_t x, std::uint32_t y, float* normals) {
+  const float v = angle_of_word(y);
+  const float radius = std::sqrt(-2.0F * std::log(fraction_of_word(x)));
 #ifdef __CUDA_ARCH__
   float sine;
   float cosine;
@@ -80,17 +88,21 @@ struct PhiloxDraw {
   /// The generator's offset after this draw.
   std::uint64_t next_offset() const { return offset + static_cast<std::uint64_t>(rounds() * numbers); }
 
+  /// The words of a thread, 0 <= thread < threads, in a round, 0 <= round < rounds().
+  DIFFBIR_HOST_DEVICE PhiloxWords words(std::int64_t thread, std::int64_t round) const {
+    const auto place = static_cast<std::uint64_t>(thread);
+    const std::uint64_t counter = offset / numbers + static_cast<std::uint64_t>(round);
+    return philox_4x32_10({{static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
+                            static_cast<std::uint32_t>(place), static_cast<std::uint32_t>(place >> 32)}},
+                          seed);
+  }
+
   /// The numbers of one draw of one thread, 0 <= i < threads rounds(), at their places in `out`.
   DIFFBIR_HOST_DEVICE void write(std::int64_t i, float* out) const {
-    const auto thread = static_cast<std::uint64_t>(i % threads);
-    const std::uint64_t counter = offset / numbers + static_cast<std::uint64_t>(i / threads);
-    const PhiloxWords words =
-        philox_4x32_10({{static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
-                         static_cast<std::uint32_t>(thread), static_cast<std::uint32_t>(thread >> 32)}},
-                       seed);
+    const PhiloxWords drawn = words(i % threads, i / threads);
     float normals[numbers];
-    normals_of_words(words.word[0], words.word[1], normals);
-    normals_of_words(words.word[2], words.word[3], normals + 2);
+    normals_of_words(drawn.word[0], drawn.word[1], normals);
+    normals_of_words(drawn.word[2], drawn.word[3], normals + 2);
     const std::int64_t first = i / threads * threads * numbers + i % threads;
     for (std::int64_t k = 0; k < numbers && first + k * threads < count; ++k) out[first + k * threads] = normals[k];
   }
