@@ -63,9 +63,10 @@ OrtStatusPtr DeviceGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noe
   };
   const std::int64_t channels = shape.size() == 4 ? shape[is_nhwc ? 3 : 1] : 0;
   if (channels == 0 || groups_ < 1 || channels % groups_ != 0 || count(1) != channels || count(2) != channels) {
-    return Ort::Status("GroupNorm needs a feature map, as many scales and biases as channels, and groups that divide "
-                       "them",
-                       ORT_INVALID_ARGUMENT)
+    return Ort::Status(
+               "GroupNorm needs a feature map, as many scales and biases as channels, and groups that divide "
+               "them",
+               ORT_INVALID_ARGUMENT)
         .release();
   }
   const std::size_t rows = is_nhwc ? 1 : 2;
