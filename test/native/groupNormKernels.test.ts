@@ -1,12 +1,14 @@
 // Group normalisation of tiles on a GPU: its kernels' bodies against the formula, and its graphs on the processor.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type NativeTensor, type NetworkSpec, OPTIMIZATIONS } from '../../src/native/binding';
+import type { NativeTensor, NetworkSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 import { goldenSpec } from '../lifecycle/model';
 import { type Stage2, wave } from './graphCases';
 
 const { primitives } = loadBinding();
 const EPSILON = 1e-5;
+/** What a GPU has where tiles are wanted. */
+const IN_TILES = primitives.optimizationsFor('cuda').filter((name) => name !== 'separateTiles');
 
 describe.each([
   ['float32', false, 3e-5],
@@ -46,26 +48,21 @@ describe('the autoencoder', () => {
   });
 
   test('has the operator for tiles, one for each normalisation, and else that of ONNX Runtime', () => {
-    const inTiles = primitives.optimizationsFor('cuda').filter((name) => name !== 'separateTiles');
-    const inNchw = inTiles.filter((name) => !['nhwc', 'nhwcGroupNorm', 'skipGroupNorm'].includes(name));
+    const inNchw = IN_TILES.filter((name) => !['nhwc', 'nhwcGroupNorm', 'skipGroupNorm'].includes(name));
     for (const network of [stage2.vaeEncoder, stage2.vaeDecoder]) {
       const norms = primitives.countNodes(network)['diffbir.GroupNorm'];
       const ofTypes = (changes: Partial<NetworkSpec>) => {
         const counts = primitives.countNodes({ ...network, ...changes }, 'cuda');
         return Object.entries(counts).filter(([type]) => type.endsWith('GroupNorm'));
       };
-      expect(ofTypes({ precision: 'float16', optimizations: inTiles })).toEqual([['diffbir.NhwcGroupNorm', norms]]);
+      expect(ofTypes({ precision: 'float16', optimizations: IN_TILES })).toEqual([['diffbir.NhwcGroupNorm', norms]]);
       expect(ofTypes({ optimizations: inNchw })).toEqual([['diffbir.GroupNorm', norms]]);
       expect(ofTypes({ precision: 'float16' }).map(([type]) => type)).not.toContain('diffbir.NhwcGroupNorm');
     }
   });
 
   test.each(['encode', 'decode'] as const)('%s: tiles in the form for a GPU, rounded as there', (half) => {
-    const optimizations = [
-      ...OPTIMIZATIONS.filter((name) => name !== 'separateTiles'),
-      'definitions',
-      'rounded',
-    ] as const;
+    const optimizations = [...IN_TILES, 'definitions', 'rounded'] as const;
     const run = (changes: Partial<NetworkSpec>, tile: number) => {
       const [encoder, decoder] = [stage2.vaeEncoder, stage2.vaeDecoder].map((spec) => ({ ...spec, ...changes }));
       const model = primitives.createAutoencoder(encoder as NetworkSpec, decoder as NetworkSpec, 2);
