@@ -143,7 +143,7 @@ describe('a plan', () => {
     for (const memoryBudget of budgets) {
       for (const side of sides) {
         try {
-          const { work, keepNetworks, tiling } = plan(side, { memoryBudget }, name);
+          const { work, keepNetworks } = plan(side, { memoryBudget }, name);
           const open = keepNetworks ? weights?.all : weights?.cleaner;
           expect(work + (open ?? 0)).toBeLessThanOrEqual(memoryBudget * MIB);
           plans++;
