@@ -12,6 +12,7 @@
 #include "cuda/imaging/bodies/resize.h"
 #include "cuda/imaging/bodies/tiles.h"
 #include "cuda/imaging/bodies/wavelet.h"
+#include "cuda/norm/bodies.h"
 #include "imaging/tiling.h"
 
 namespace diffbir {
@@ -176,6 +177,49 @@ Napi::Value adaptive_instance_normalization(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), content);
 }
 
+/// With T float, or bodies::Half in its own layout.
+template <typename T>
+Tensor group_norm(const Tensor& x, const bodies::FeatureMap& map, const Region& region, const bodies::Norm& norm) {
+  using Layout = typename bodies::LayoutOf<T>::Type;
+  std::vector<T> values(x.size());
+  const auto each = [&](const auto& f) {
+    for (std::int64_t plane = 0; plane < map.batch * map.channels; ++plane) {
+      for (std::int64_t pixel = 0; pixel < map.area(); ++pixel) {
+        f(static_cast<std::size_t>(plane * map.area() + pixel),
+          static_cast<std::size_t>(Layout::place(map, plane, pixel)));
+      }
+    }
+  };
+  each([&](std::size_t from, std::size_t to) { values[to] = bodies::from_float<T>(x.data()[from]); });
+  std::vector<std::byte> scratch(bodies::GroupNormScratch(nullptr, map).bytes);
+  const Moments* const moments = bodies::measure_groups(on_host, values.data(), map, region, scratch.data());
+  bodies::normalize_groups(on_host, values.data(), map, moments, norm, values.data(), scratch.data());
+  Tensor y(x.shape());
+  each([&](std::size_t to, std::size_t from) { y.data()[to] = bodies::to_float(values[from]); });
+  return y;
+}
+
+/// groupNorm(x, groups, scale, bias, epsilon, silu, region, half)
+Napi::Value group_norm(const Napi::CallbackInfo& info) {
+  const Tensor x = to_nchw(info[0], "x");
+  const bodies::FeatureMap map{x.dim(0), x.dim(1), x.dim(2), x.dim(3), to_side(info[1], "groups")};
+  const std::vector<float> scale = to_floats(info[2], "scale");
+  const std::vector<float> bias = to_floats(info[3], "bias");
+  const std::vector<std::int32_t> sides = to_int32s(info[6], "region");
+  const auto channels = static_cast<std::size_t>(map.channels);
+  if (map.channels % map.groups != 0 || scale.size() != channels || bias.size() != channels || sides.size() != 4) {
+    refuse(info[1], "groups", "what divides the channels, and as many scales and biases");
+  }
+  const Region region{sides[0], sides[1], sides[2], sides[3]};
+  const bool is_inside = 0 <= region.top && region.top < region.bottom && region.bottom <= map.height &&
+                         0 <= region.left && region.left < region.right && region.right <= map.width;
+  if (!is_inside) refuse(info[6], "region", "top, left, bottom and right inside x");
+  const bodies::Norm norm{scale.data(), bias.data(), static_cast<float>(to_number(info[4], "epsilon")),
+                          to_boolean(info[5], "silu")};
+  return from_tensor(info.Env(), to_boolean(info[7], "half") ? group_norm<bodies::Half>(x, map, region, norm)
+                                                             : group_norm<float>(x, map, region, norm));
+}
+
 }  // namespace
 
 void add_kernel_primitives(Napi::Object primitives) {
@@ -191,6 +235,7 @@ void add_kernel_primitives(Napi::Object primitives) {
   set_function(kernels, "resizeBicubicPil", resize_bicubic_pil);
   set_function(kernels, "waveletReconstruction", wavelet_reconstruction);
   set_function(kernels, "adaptiveInstanceNormalization", adaptive_instance_normalization);
+  set_function(kernels, "groupNorm", [](const Napi::CallbackInfo& info) { return group_norm(info); });
   primitives.Set("kernels", kernels);
 }
 

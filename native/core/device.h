@@ -35,8 +35,8 @@ class Device {
 
   /// The same as functions; none where it has no such. They work as long as the device is there.
   virtual std::optional<MemoryFunctions> memory_functions() { return {}; }
-  /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back what
-  /// is more than usual.
+  /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back
+  /// what is more than usual.
   virtual void keep_freed(bool) {}
 
   virtual void zero(float* memory, std::size_t count) = 0;

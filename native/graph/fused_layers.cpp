@@ -97,9 +97,9 @@ Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activ
   const Value image = to_nhwc(x);
   const std::int64_t silu = activation == Activation::silu;
   if (tile_ticket_) {
-    return from_nhwc(op(
-        "NhwcGroupNorm", {image, weight, bias, *tile_ticket_},
-        {{"groups", options_.norm_groups}, {"epsilon", eps}, {"silu", silu}, {"index", group_norms_++}}, "diffbir"));
+    return from_nhwc(op("NhwcGroupNorm", {image, weight, bias, *tile_ticket_},
+                        {{"groups", options_.norm_groups}, {"epsilon", eps}, {"silu", silu}, {"index", group_norms_++}},
+                        "diffbir"));
   }
   const std::vector<Attribute> attributes{
       {"groups", options_.norm_groups}, {"epsilon", eps}, {"activation", silu}, {"channels_last", std::int64_t{1}}};

@@ -11,6 +11,7 @@ namespace {
 /// A node's call, once its tensors are known.
 struct Call {
   const Ort::KernelContext& context;
+  const std::vector<std::int64_t>& shape;
   bodies::FeatureMap map;
   bodies::Norm norm;
   std::int64_t ticket;
@@ -18,7 +19,7 @@ struct Call {
 };
 
 template <typename T>
-void compute(const Call& call, const TileRegistry& tiles, Ort::UnownedValue y) {
+void compute(const Call& call, const TileRegistry& tiles) {
   const auto x = call.context.GetInput(0);
   void* const stream = call.context.GetGPUComputeStream();
   // Freed when this returns, while kernels may still be queued: memory is used again in the order of the stream.
@@ -39,6 +40,8 @@ void compute(const Call& call, const TileRegistry& tiles, Ort::UnownedValue y) {
     const std::vector<Moments> all = run.pool(call.index, own);
     cuda::upload(all.data(), moments, all.size(), stream);
   }
+  // Not before: tiles that wait have no room for it.
+  auto y = call.context.GetOutput(0, call.shape);
   cuda::normalize_groups(from, call.map, moments, call.norm, static_cast<T*>(y.GetTensorMutableRawData()),
                          scratch.get(), stream);
 }
@@ -63,23 +66,24 @@ OrtStatusPtr DeviceGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noe
   };
   const std::int64_t channels = shape.size() == 4 ? shape[is_nhwc ? 3 : 1] : 0;
   if (channels == 0 || groups_ < 1 || channels % groups_ != 0 || count(1) != channels || count(2) != channels) {
-    return Ort::Status("GroupNorm needs a feature map, as many scales and biases as channels, and groups that divide "
-                       "them",
-                       ORT_INVALID_ARGUMENT)
+    return Ort::Status(
+               "GroupNorm needs a feature map, as many scales and biases as channels, and groups that divide "
+               "them",
+               ORT_INVALID_ARGUMENT)
         .release();
   }
   const std::size_t rows = is_nhwc ? 1 : 2;
   const Call call{
       .context = context,
+      .shape = shape,
       .map = {shape[0], channels, shape[rows], shape[rows + 1], groups_},
       .norm = {context.GetInput(1).GetTensorData<float>(), context.GetInput(2).GetTensorData<float>(), epsilon_, silu_},
       .ticket = context.GetInputCount() > 3 ? *context.GetInput(3).GetTensorData<std::int64_t>() : 0,
       .index = index_};
-  const auto y = context.GetOutput(0, shape);
   if (is_nhwc) {
-    compute<bodies::Half>(call, tiles_, y);
+    compute<bodies::Half>(call, tiles_);
   } else {
-    compute<float>(call, tiles_, y);
+    compute<float>(call, tiles_);
   }
   return nullptr;
 } catch (const std::exception& error) {

@@ -20,12 +20,12 @@ export interface Footprint {
   readonly features: { readonly encoder: number; readonly deep: number };
   /** Of the decoder's gradient, which is computed on the CPU wherever the rest is. */
   readonly gradient: number;
-  /** Of the autoencoder on a GPU, which takes pictures whole alone. */
-  readonly whole?: {
-    /** Pixels of a picture that its normalisations can count. */
+  /** Of the autoencoder on a GPU. */
+  readonly onGpu?: {
+    /** Pixels that it can count in one call. */
     readonly mostPixels: number;
-    /** Bytes of attention for each pair of latent cells. */
-    readonly perPair: number;
+    /** Bytes of attention for each pair of latent cells, of the picture whole and in tiles, which CUDA computes. */
+    readonly perPair: { readonly whole: number; readonly tiles: number };
   };
 }
 
@@ -70,13 +70,14 @@ export function footprintOf(spec: Pick<ModelSpec, 'cleaner' | 'stage2' | 'execut
     decoder: AUTOENCODER_FACTOR * decoder * share(vaeDecoder),
     ...unetFootprint(unet, promptsAtOnce(stage2), share(unet)),
     gradient: GRADIENT_FACTOR * AUTOENCODER_FACTOR * decoder,
-    ...wholeFootprint(Math.max(encoder, decoder), execution.provider),
+    ...gpuFootprint(Math.max(encoder, decoder), execution.provider),
   };
 }
 
-function wholeFootprint(width: number, provider: Provider): Pick<Footprint, 'whole'> {
+function gpuFootprint(width: number, provider: Provider): Pick<Footprint, 'onGpu'> {
   if (provider === 'cpu') return {};
-  return { whole: { mostPixels: Math.floor(MOST_VALUES / width), perPair: attentionBytes(provider) } };
+  const perPair = { whole: attentionBytes(provider), tiles: attentionBytes('cuda') };
+  return { onGpu: { mostPixels: Math.floor(MOST_VALUES / width), perPair } };
 }
 
 export function faceFootprintOf(spec: ModelSpec): FaceFootprint | undefined {

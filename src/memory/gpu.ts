@@ -21,13 +21,20 @@ const GPU_FACTOR = 1.25;
 /** Tiles in one call, at most: of 512 pixels, two keep every multiprocessor of a large GPU busy. */
 export const MOST_TILES_AT_ONCE = 8;
 
-/** ONNX Runtime's GroupNorm counts the values of a picture in 32 bits. */
+/** ONNX Runtime counts the values of a feature map in 32 bits. */
 export const MOST_VALUES = 2 ** 31 - 1;
 
 /** Copies of the autoencoder's attention weights. TensorRT gets all at once; CUDA eight parts, one after the other, of
  * which there is one in float16 as well (native/graph/layers.cpp). */
 const LOGITS = 2;
 const CUDA_ATTENTION = (LOGITS * FLOAT + 2) / 8;
+
+/**
+ * Of a tile's work, what it keeps while it waits for the others at a normalisation; the rest it has given back
+ * (native/runtime/network.cpp). Of the six widest feature maps that AUTOENCODER_FACTOR stands for two in the encoder, and
+ * one and a half in the decoder: the input of a residual block and what it has made of it.
+ */
+export const WAITING_SHARE = { encoder: 2 / 6, decoder: 1.5 / 6 };
 
 /** What a network needs for its work, in that of the same network in float32 on the CPU. */
 export function workShare(precision: Precision | undefined, provider: Provider): number {

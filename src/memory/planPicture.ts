@@ -31,7 +31,9 @@ function keptPlan(size: Size, stage: 1 | 2, model: Model, options: Options): Pic
       const { tile } = kept.tiling[part];
       return options.tiling[part] === 0 && tile > 0 && tile < TRAINED;
     };
-    return kept.keepNetworks && !isSmall('cleaner') && !isSmall('diffusion') ? kept : undefined;
+    const isSlow = (half: 'encoder' | 'decoder') => options.tiling[half] === 0 && !kept.tiling[`${half}AtOnce`];
+    const isPoor = isSmall('cleaner') || isSmall('diffusion') || isSlow('encoder') || isSlow('decoder');
+    return kept.keepNetworks && !isPoor ? kept : undefined;
   } catch (error) {
     if (error instanceof InvalidOptionError && error.option === 'memoryBudget') return undefined;
     throw error;

@@ -4,7 +4,7 @@ import type { ResolvedOptions } from '../options/resolve';
 import { type Size, workSize } from '../workSize';
 import { defaultMemoryBudget } from './budget';
 import { CELL_PIXELS, type Footprint } from './footprint';
-import { MOST_TILES_AT_ONCE } from './gpu';
+import { MOST_TILES_AT_ONCE, WAITING_SHARE } from './gpu';
 import type { GpuWeights } from './weights';
 
 type Tiles = RestoreJob['tiling'];
@@ -60,17 +60,17 @@ export type PlanOptions = Pick<ResolvedOptions, 'upscale' | 'tiling' | 'parity' 
  * where it fits, else the largest tiles that do, and on a GPU as many of them in one call as fit. What the caller gave in
  * `tiling` stays as it is, and `parity` leaves everything to the caller, as the reference does.
  *
- * On a GPU the autoencoder takes pictures whole alone: the group statistics of several tiles come from an operator of the
- * CPU, and with statistics of its own each tile has another brightness than its neighbours.
- * Throws InvalidOptionError for a budget that the smallest tiles exceed, or what has none (guidance in rgb space, the
- * autoencoder on a GPU), and for a stride that would leave gaps; InvalidImageError for what no GPU can take whole.
+ * On a GPU a tile of the autoencoder that waits for the others has given most of its memory back, so that all at once are
+ * preferred to larger ones of which each is run many times.
+ * Throws InvalidOptionError for a budget that the smallest tiles exceed, or what has none (guidance in rgb space), and for a
+ * stride that would leave gaps; InvalidImageError for a picture or tile beyond what a GPU can count.
  */
 export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options: PlanOptions): Tiles {
   const { tiling, parity } = options;
   const stages = new Stages(size, stage, model, options);
   const batch = tiling.batch || 1;
   if (parity) {
-    for (const half of stage === 2 ? HALVES : []) stages.checkWhole(half);
+    for (const half of stage === 2 ? HALVES : []) stages.checkCount(half, tiling[half]);
     const { encoder, decoder } = tiling;
     const diffusion = pair(tiling, 'diffusion');
     return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion, batch, ...AT_ONCE };
@@ -131,8 +131,6 @@ type Part = 'cleaner' | 'encoder' | 'diffusion' | 'decoder';
 const HALVES = ['encoder', 'decoder'] as const;
 type Half = (typeof HALVES)[number];
 
-const WHOLE_ON_GPUS = "the autoencoder takes it whole on a GPU, and in tiles with device: 'cpu'";
-
 /** A tile of this size is the picture. */
 const WHOLE = Number.POSITIVE_INFINITY;
 
@@ -152,6 +150,8 @@ class Stages {
    * them again (native/runtime/network.h): those that the other stages cannot have.
    */
   private retained = 0;
+  /** Bytes of the autoencoder's work. */
+  private readonly planned = { encoder: 0, decoder: 0 };
 
   constructor(
     size: Size,
@@ -208,37 +208,36 @@ class Stages {
 
   /** Tile (as given, where it is), and whether all of them fit at once. */
   autoencoder(half: Half): [number, boolean] {
-    const given = this.options.tiling[half];
     const free = this.free(half);
-    const bytes = (tile: number) => this.needed(half, tile);
-    if (this.footprint.whole) {
-      this.checkWhole(half);
-      if (bytes(WHOLE) <= free) return [given, true];
-      throw this.tooLittle(bytes(WHOLE) - free, WHOLE_ON_GPUS);
+    const tile = this.options.tiling[half] || this.autoencoderTile(half, free);
+    this.checkCount(half, tile);
+    const atOnce = this.count(tile) <= MOST_AT_ONCE && this.together(half, tile) <= free;
+    this.planned[half] = atOnce ? this.together(half, tile) : this.needed(half, tile || WHOLE);
+    return [tile, atOnce];
+  }
+
+  private autoencoderTile(half: Half, free: number): number {
+    const { onGpu } = this.footprint;
+    // A GPU has time for attention, and tiles overlap.
+    const mostWhole = onGpu?.mostPixels ?? MOST_ATTENDED;
+    const one = this.largest(this.work, free, LARGEST_ATTENDED, mostWhole, (tile) => this.needed(half, tile));
+    if (!onGpu || one === 0) return one;
+    for (let tile = one; tile >= SMALLEST; tile -= PIXELS) {
+      if (this.count(tile) <= MOST_AT_ONCE && this.together(half, tile) <= free) return tile;
     }
-    const tile = given || this.largest(this.work, free, LARGEST_ATTENDED, MOST_ATTENDED, bytes);
-    const count = this.count(tile);
-    return [tile, count <= MOST_AT_ONCE && count * bytes(tile) <= free];
+    return one;
   }
 
   /** Refuses what no GPU can do, however much memory it has. */
-  checkWhole(half: Half): void {
-    const { whole } = this.footprint;
-    if (!whole) return;
+  checkCount(half: Half, tile: number): void {
+    const { onGpu } = this.footprint;
+    if (!onGpu) return;
     const { width, height } = this.work;
-    const given = this.options.tiling[half];
-    const isCut =
-      given > 0 && (this.options.parity ? Math.min(width, height) >= given : Math.max(width, height) > given);
-    if (isCut) {
-      throw new InvalidOptionError(
-        `tiling.${half}`,
-        `Expected 0 for tiling.${half} but received ${given}: group statistics of several tiles are computed with device: 'cpu' alone`,
-      );
-    }
-    if (width * height <= whole.mostPixels) return;
+    const isCut = tile > 0 && (this.options.parity ? Math.min(width, height) >= tile : Math.max(width, height) > tile);
+    if (this.pixels(half, isCut ? tile : WHOLE) <= onGpu.mostPixels) return;
     throw new InvalidImageError(
-      `The picture would be worked on at ${width} x ${height} pixels, and the autoencoder of a GPU takes no more than ` +
-        `${whole.mostPixels}, whole: choose a smaller upscale, stage: 1 or device: 'cpu'`,
+      `The picture would be worked on at ${width} x ${height} pixels, and a GPU can count no more than ` +
+        `${onGpu.mostPixels} of them in the autoencoder: choose a smaller tiling.${half}, or device: 'cpu'`,
       undefined,
       'DIFFBIR_IMAGE_TOO_LARGE',
     );
@@ -274,7 +273,8 @@ class Stages {
   peak(part: Part, tile: number, atOnce: boolean): number {
     const size = tile || Math.max(this.seen.width, this.seen.height, this.work.width, this.work.height);
     const beside = part === 'diffusion' ? 0 : this.retained;
-    return this.held(part) + beside + this.needed(part, size) * (atOnce && tile > 0 ? this.count(tile) : 1);
+    const isInTiles = (part === 'encoder' || part === 'decoder') && tile > 0;
+    return this.held(part) + beside + (atOnce && isInTiles ? this.together(part, tile) : this.needed(part, size));
   }
 
   /** Of sampling, with the features that `reuse` keeps. */
@@ -288,7 +288,19 @@ class Stages {
   }
 
   private count(tile: number): number {
-    return Math.ceil(this.work.width / Math.max(1, tile)) * Math.ceil(this.work.height / Math.max(1, tile));
+    return tile > 0 ? Math.ceil(this.work.width / tile) * Math.ceil(this.work.height / tile) : 1;
+  }
+
+  /** Bytes of all tiles in lock-step; of 0, of the picture whole. */
+  private together(half: Half, tile: number): number {
+    const one = this.needed(half, tile || WHOLE);
+    const waiting = this.footprint.onGpu ? WAITING_SHARE[half] * this.footprint[half] * this.pixels(half, tile) : one;
+    return one + (this.count(tile) - 1) * waiting;
+  }
+
+  /** Of the picture that one tile of the autoencoder sees. */
+  private pixels(half: Half, tile: number): number {
+    return inside(this.work, tile + 2 * (half === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP));
   }
 
   /** Bytes of a network's work on one tile. */
@@ -296,9 +308,10 @@ class Stages {
     if (part === 'cleaner') return this.footprint.cleaner * inside(this.seen, tile) * this.inOneCall(this.seen, tile);
     if (part === 'diffusion')
       return this.footprint.diffusion * inside(this.work, tile) * this.inOneCall(this.work, tile);
-    const overlap = part === 'encoder' ? ENCODER_OVERLAP : DECODER_OVERLAP;
-    const pixels = inside(this.work, tile + 2 * overlap);
-    return this.footprint[part] * pixels + (this.footprint.whole?.perPair ?? 0) * (pixels / CELL_PIXELS) ** 2;
+    const pixels = this.pixels(part, tile);
+    const { whole, tiles } = this.footprint.onGpu?.perPair ?? { whole: 0, tiles: 0 };
+    const perPair = pixels < area(this.work) ? tiles : whole;
+    return this.footprint[part] * pixels + perPair * (pixels / CELL_PIXELS) ** 2;
   }
 
   /** Bytes of the pictures that the pipeline holds beside the network. */
@@ -335,7 +348,7 @@ class Stages {
   private room(part: 'cleaner' | 'diffusion'): number {
     if (part === 'cleaner') return this.free(part) - this.retained;
     if (!this.keeps) return this.free(part);
-    return Math.min(this.free(part), ...HALVES.map((half) => this.free(half) - this.needed(half, WHOLE)));
+    return Math.min(this.free(part), ...HALVES.map((half) => this.free(half) - this.planned[half]));
   }
 
   /** 0 where the picture fits whole, else the largest tile that does. */
@@ -350,13 +363,13 @@ class Stages {
     throw this.tooLittle(least - free);
   }
 
-  /** By how many bytes, and why no tiles help. */
-  private tooLittle(bytes: number, reason?: string): InvalidOptionError {
+  /** By how many bytes. */
+  private tooLittle(bytes: number): InvalidOptionError {
     const { memoryBudget } = this.options;
     return new InvalidOptionError(
       'memoryBudget',
       `Expected at least ${Math.ceil(memoryBudget + bytes / MIB)} MiB for memoryBudget but received ${memoryBudget}: ` +
-        `stage ${this.stage} would work on ${this.work.width} x ${this.work.height} pixels${reason ? `; ${reason}` : ''}`,
+        `stage ${this.stage} would work on ${this.work.width} x ${this.work.height} pixels`,
     );
   }
 }

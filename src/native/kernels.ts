@@ -1,4 +1,4 @@
-/** The bodies of the CUDA kernels of native/cuda/imaging, run in loops on the host, for tests. */
+/** The bodies of the CUDA kernels of native/cuda, run in loops on the host, for tests. */
 
 import type { NativeImage, NativeTensor } from './binding';
 
@@ -26,4 +26,18 @@ export interface KernelPrimitives {
   resizeBicubicPil(image: NativeImage, width: number, height: number): NativeImage;
   waveletReconstruction(content: NativeTensor, style: NativeTensor): NativeTensor;
   adaptiveInstanceNormalization(content: NativeTensor, style: NativeTensor): NativeTensor;
+  /**
+   * Group normalisation with the statistics of a region: top, left, bottom, right. `half`: of float16 in NHWC, which x is
+   * turned into and the result out of.
+   */
+  groupNorm(
+    x: NativeTensor,
+    groups: number,
+    scale: Float32Array,
+    bias: Float32Array,
+    epsilon: number,
+    silu: boolean,
+    region: Int32Array,
+    half: boolean,
+  ): NativeTensor;
 }

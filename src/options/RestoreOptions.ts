@@ -57,15 +57,13 @@ export interface Tiling {
   cleanerStride?: number | undefined;
   /**
    * Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where
-   * not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole. A multiple of
-   * 8 from 0 to 16384.
+   * not all tiles fit at once, that takes several times as long. A multiple of 8 from 0 to 16384.
    * @default 0
    */
   encoder?: number | undefined;
   /**
    * Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where
-   * not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole. A multiple of
-   * 8 from 0 to 16384.
+   * not all tiles fit at once, that takes several times as long. A multiple of 8 from 0 to 16384.
    * @default 0
    */
   decoder?: number | undefined;

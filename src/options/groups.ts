@@ -76,13 +76,13 @@ export const TILING = {
   encoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole.',
+    doc: 'Tile of the VAE encoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long.',
     scope: 'call',
   },
   decoder: {
     kind: integer(0, 16384, { multipleOf: 8 }),
     default: 0,
-    doc: 'Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long. On a GPU 0 alone: the picture whole.',
+    doc: 'Tile of the VAE decoder; 0: as `memoryBudget` allows. Group statistics are those of the whole picture; where not all tiles fit at once, that takes several times as long.',
     scope: 'call',
   },
   diffusion: {

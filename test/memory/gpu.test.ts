@@ -143,10 +143,9 @@ describe('a plan', () => {
     for (const memoryBudget of budgets) {
       for (const side of sides) {
         try {
-          const { work, keepNetworks, tiling } = plan(side, { memoryBudget }, name);
+          const { work, keepNetworks } = plan(side, { memoryBudget }, name);
           const open = keepNetworks ? weights?.all : weights?.cleaner;
           expect(work + (open ?? 0)).toBeLessThanOrEqual(memoryBudget * MIB);
-          expect([tiling.encoder, tiling.decoder]).toEqual([0, 0]);
           plans++;
         } catch (error) {
           if (!(error instanceof InvalidOptionError)) throw error;
@@ -170,6 +169,33 @@ describe('a plan', () => {
     expect(tiling.diffusion.tile).toBe(832);
     expect(work).toBeGreaterThan(footprint.decoder * 2048 ** 2 + tiling.batch * footprint.diffusion * 832 ** 2);
     expect(plan(2048, { memoryBudget: 79_000 }, 'float32').tiling.diffusion.tile).toBe(0);
+  });
+
+  it('has tiles of the autoencoder, all of them at once where they fit with what they keep while they wait', () => {
+    const decoder = (memoryBudget: number, options: RestoreOptions = {}) => {
+      const { tiling, keepNetworks } = plan(2048, { memoryBudget, ...options });
+      return [tiling.decoder, tiling.decoderAtOnce, keepNetworks];
+    };
+    expect(decoder(41_500)).toEqual([0, true, true]);
+    expect(decoder(15_000)).toEqual([1024, true, true]);
+    // Smaller ones at once rather than larger ones of which each runs again and again.
+    expect(decoder(12_000)).toEqual([512, true, true]);
+    expect(decoder(5000)).toEqual([832, false, false]);
+    expect(decoder(15_000, { tiling: { decoder: 256 } })[0]).toBe(256);
+    const { footprint } = MODELS.float16 as ReturnType<typeof modelOf>;
+    const { work, tiling } = plan(2048, { memoryBudget: 15_000, tiling: { diffusion: 512, batch: 1 } });
+    const [tile, pixels] = [(1024 + 2 * 88) ** 2, 2048 ** 2];
+    const attention = (10 / 8) * (tile / 64) ** 2;
+    const waiting = (3 * footprint.decoder * tile) / 4;
+    const held = (3 + 2 * 12 + 2) * pixels + footprint.diffusion * 512 ** 2;
+    expect(tiling.decoder).toBe(1024);
+    expect(work).toBeCloseTo(held + footprint.decoder * tile + attention + waiting, -3);
+  });
+
+  it('of tiles on TensorRT counts the attention of CUDA, which runs them', () => {
+    const tiling = { cleaner: 512, encoder: 512, diffusion: 512, decoder: 512, batch: 1 };
+    const work = (name: Name) => plan(1024, { memoryBudget: 79_000, tiling }, name).work;
+    expect(work('tensorrt')).toBe(work('float16'));
   });
 
   it('has a wide cleaner beside that too', () => {
@@ -226,36 +252,31 @@ describe('a plan', () => {
 });
 
 describe('what a GPU cannot do is refused by name', () => {
-  it.each(['encoder', 'decoder'] as const)('tiles of the %s, with parity too', (half) => {
-    for (const parity of [false, true]) {
-      const refused = () => plan(1024, { memoryBudget: 79_000, parity, tiling: { [half]: 512 } });
-      expect(refused).toThrow(
-        expect.objectContaining({ option: `tiling.${half}`, message: expect.stringContaining("device: 'cpu'") }),
-      );
+  it('a budget below that of the smallest tiles; as much as the message says does', () => {
+    const error = refusal(2048, 1500);
+    expect(error).toMatchObject({ option: 'memoryBudget' });
+    let needed = 0;
+    for (let next = error; next; next = refusal(2048, needed)) {
+      needed = Number(/at least (\d+) MiB/.exec(next.message)?.[1]);
     }
-    expect(plan(1024, { memoryBudget: 79_000, tiling: { [half]: 1024 } }).tiling[half]).toBe(1024);
-  });
-
-  it('a budget in which the autoencoder does not fit whole; as much as the message says does', () => {
-    const error = refusal(2048, 5000);
-    expect(error).toMatchObject({
-      option: 'memoryBudget',
-      message: expect.stringContaining("in tiles with device: 'cpu'"),
-    });
-    const needed = Number(/at least (\d+) MiB/.exec(error?.message ?? '')?.[1]);
-    expect(refusal(2048, needed)).toBeUndefined();
+    expect(needed).toBeLessThan(2600);
     expect(refusal(2048, needed - 1)).toBeInstanceOf(InvalidOptionError);
   });
 
-  it('more pixels than its normalisations count, with parity too; not in stage 1', () => {
+  it('more pixels in one call than it can count, with parity too; not in tiles, nor in stage 1', () => {
     const options = { memoryBudget: 16_000_000 };
     expect(plan(2880, options).tiling.decoder).toBe(0);
+    expect(plan(2944, options).tiling.decoder).toBe(1024);
     const refused = expect.objectContaining({
       code: 'DIFFBIR_IMAGE_TOO_LARGE',
       message: expect.stringContaining('8388607'),
     });
-    for (const parity of [false, true]) expect(() => plan(2944, { ...options, parity })).toThrow(refused);
-    expect(() => plan(2944, options, 'float16', 1)).not.toThrow();
+    const whole = { encoder: 1024, decoder: 2944 };
+    expect(() => plan(2944, { ...options, tiling: whole })).toThrow(refused);
+    expect(() => plan(2944, { ...options, parity: true })).toThrow(refused);
+    expect(() => plan(2944, { ...options, parity: true, tiling: { encoder: 1024, decoder: 1024 } })).not.toThrow();
+    expect(() => plan(8192, { ...options, tiling: { decoder: 4096 } })).toThrow(refused);
+    expect(() => plan(2944, { ...options, parity: true }, 'float16', 1)).not.toThrow();
   });
 
   it('the gradient of guidance, for which the machine itself has too little memory', () => {

@@ -9,8 +9,8 @@
 #include "cuda/imaging/bodies/launch.h"
 
 /// Group normalisation in steps that a launch runs (cuda/imaging/bodies/launch.h): moments of parts of each channel,
-/// their merging in a tree that depends on sizes alone, a factor and an offset for each channel, and the values. Float32
-/// feature maps are NCHW, float16 ones NHWC.
+/// their merging in a tree that depends on sizes alone, a factor and an offset for each channel, and the values.
+/// Float32 feature maps are NCHW, float16 ones NHWC.
 namespace diffbir::bodies {
 
 /// A feature map, and the groups of its channels.
@@ -68,8 +68,8 @@ constexpr std::int64_t measured_parts(std::int64_t pixels) {
   return parts < 1 ? 1 : parts > most_parts ? most_parts : parts;
 }
 
-/// Every parts-th pixel of a channel inside the region: its differences from the first of them, so that nothing cancels,
-/// in short sums of float32 that are carried on in double. Neighbouring indices read neighbouring values.
+/// Every parts-th pixel of a channel inside the region: its differences from the first of them, so that nothing
+/// cancels, in short sums of float32 that are carried on in double. Neighbouring indices read neighbouring values.
 template <typename T>
 struct MeasurePart {
   using Layout = typename LayoutOf<T>::Type;
@@ -188,8 +188,8 @@ struct GroupNormScratch {
     const std::int64_t parts = measured_parts(map.area());
     Scratch scratch(memory);
     moments[0] = scratch.take<Moments>(map.batch * map.channels * parts);
-    moments[1] = scratch.take<Moments>(map.batch * map.groups *
-                                       parts_of(map.channels_per_group() * parts, merge_fan_in));
+    moments[1] =
+        scratch.take<Moments>(map.batch * map.groups * parts_of(map.channels_per_group() * parts, merge_fan_in));
     affines = scratch.take<Affine>(map.batch * map.channels);
     bytes = scratch.used();
   }
@@ -226,14 +226,13 @@ struct Norm {
   bool silu;
 };
 
-/// y = silu?((x - mean) / sqrt(variance + epsilon) * scale + bias); `moments` may be those that measure_groups() left in
-/// the same scratch memory, `y` may be x. Both lie at multiples of 16 bytes.
+/// y = silu?((x - mean) / sqrt(variance + epsilon) * scale + bias); `moments` may be those that measure_groups() left
+/// in the same scratch memory, `y` may be x. Both lie at multiples of 16 bytes.
 template <typename T, typename Launch>
 void normalize_groups(const Launch& launch, const T* x, const FeatureMap& map, const Moments* moments, const Norm& norm,
                       T* y, void* memory) {
   const GroupNormScratch scratch(memory, map);
-  launch(map.batch * map.channels,
-         AffineOfChannel{moments, norm.scale, norm.bias, map, norm.epsilon, scratch.affines});
+  launch(map.batch * map.channels, AffineOfChannel{moments, norm.scale, norm.bias, map, norm.epsilon, scratch.affines});
   constexpr int packed = 16 / sizeof(T);
   const std::int64_t row = LayoutOf<T>::Type::channels_last ? map.channels : map.area();
   if (row % packed == 0) {

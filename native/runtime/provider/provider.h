@@ -18,7 +18,8 @@ struct ProviderSettings {
   /// What the network's engines are kept under, below Execution::cache: TensorRT does not look at weights when it looks
   /// for an engine.
   std::string engines = {};
-  /// Where the CUDA provider gets memory, and brings it back, as soon as a tensor is gone; none: an arena of the session.
+  /// Where the CUDA provider gets memory, and brings it back, as soon as a tensor is gone; none: an arena of the
+  /// session.
   std::optional<MemoryFunctions> memory = {};
 };
 
