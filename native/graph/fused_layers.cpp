@@ -123,8 +123,8 @@ Value Builder::skip_layer_norm(const Value& x, const Module& m, float eps) {
   const Value bias = parameter(m, "bias", {-1}, x.element);
   const Value y = fresh_values("SkipLayerNormalization", 1, x.element).front();
   const bool is_ours = has_fused_kernel(x, m.size("weight", 0), most_layer_norm_channels);
-  std::vector<Value> inputs = is_ours ? std::vector{sum.value, weight, bias, sum.other}
-                                      : std::vector{sum.value, sum.other, weight, bias};
+  std::vector<Value> inputs =
+      is_ours ? std::vector{sum.value, weight, bias, sum.other} : std::vector{sum.value, sum.other, weight, bias};
   if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
   if (is_ours) {
     add_node("FusedLayerNorm", inputs, {y, x}, {{"epsilon", eps}}, "diffbir");

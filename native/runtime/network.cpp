@@ -102,8 +102,8 @@ std::vector<const char*> c_strings(const std::vector<std::string>& names) {
   return pointers;
 }
 
-/// Operators of this package are the CPU's, but for the group normalisation of tiles and what is fused: a graph that has
-/// another would leave the device and come back.
+/// Operators of this package are the CPU's, but for the group normalisation of tiles and what is fused: a graph that
+/// has another would leave the device and come back.
 void require_device_nodes(const graph::Graph& graph) {
   for (const auto& [type, count] : graph.nodes) {
     if (!type.starts_with("diffbir.") || type.ends_with("GroupNorm") || type.starts_with("diffbir.Fused")) continue;

@@ -130,7 +130,8 @@ function missing(name: string, folder: string, files: LibraryFacts['files']): Pr
 }
 
 function fixOf(name: string): string {
-  if (name.startsWith('libnv')) return "Install NVIDIA's TensorRT 10, and name its folder in LD_LIBRARY_PATH.";
+  if (/^libnv(infer|onnxparser)/.test(name))
+    return "Install NVIDIA's TensorRT 10, and name its folder in LD_LIBRARY_PATH.";
   return `${INSTALL}.`;
 }
 

@@ -16,9 +16,9 @@ inline constexpr std::int64_t fused_width = 8;
 /// What is normalised: x, or x + skip + bias, which is then stored as `sum`.
 struct FusedInput {
   const void* x;
-  const void* skip = nullptr;  // of x's shape
-  const void* bias = nullptr;  // of channels; only with skip
-  void* sum = nullptr;         // with skip
+  const void* skip = nullptr;        // of x's shape
+  const void* bias = nullptr;        // of channels; only with skip
+  void* sum = nullptr;               // with skip
   bool is_skip_per_picture = false;  // skip is [batch, channels]; not of layer normalisation
 };
 

@@ -28,9 +28,7 @@ struct Cut {
     pixels = std::max(lanes, (map.area + wanted - 1) / wanted);
     parts = (map.area + pixels - 1) / pixels;
   }
-  dim3 grid(const FusedMap& map) const {
-    return {static_cast<unsigned>(parts), static_cast<unsigned>(map.batch)};
-  }
+  dim3 grid(const FusedMap& map) const { return {static_cast<unsigned>(parts), static_cast<unsigned>(map.batch)}; }
   unsigned threads() const { return static_cast<unsigned>(vectors * lanes); }
 };
 
@@ -148,12 +146,13 @@ void fused_group_norm(const FusedInput& input, const FusedMap& map, const float*
   const Addends addends{static_cast<const Eight*>(input.x), static_cast<const Eight*>(input.skip),
                         static_cast<const Eight*>(input.bias), static_cast<Eight*>(input.sum)};
   const auto sums_bytes = static_cast<std::size_t>(2 * cut.lanes * map.channels) * sizeof(float);
-  measure<<<cut.grid(map), cut.threads(), sums_bytes, queue>>>(addends, input.is_skip_per_picture, sums, area, channels, groups, pixels);
+  measure<<<cut.grid(map), cut.threads(), sums_bytes, queue>>>(addends, input.is_skip_per_picture, sums, area, channels,
+                                                               groups, pixels);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
   const auto groups_bytes = static_cast<std::size_t>(2 * map.groups) * sizeof(float);
-  normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(
-      input.skip ? addends.sum : addends.x, sums, gamma, beta, static_cast<Eight*>(y), area, channels, groups, pixels,
-      epsilon, silu);
+  normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(input.skip ? addends.sum : addends.x, sums, gamma,
+                                                                   beta, static_cast<Eight*>(y), area, channels, groups,
+                                                                   pixels, epsilon, silu);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
 }
 

@@ -45,8 +45,7 @@ __global__ void normalize(Addends input, const Eight* gamma, const Eight* beta, 
     const Floats offsets = to_floats(beta[vector]);
     Floats result;
     for (int i = 0; i < Eight::width; ++i) {
-      result.values[i] =
-          fmaf((values[k].values[i] - mean) * inverse_deviation, factors.values[i], offsets.values[i]);
+      result.values[i] = fmaf((values[k].values[i] - mean) * inverse_deviation, factors.values[i], offsets.values[i]);
     }
     y[row * vectors + vector] = to_halves(result);
   }
@@ -60,8 +59,8 @@ void launch(const Addends& input, const Eight* gamma, const Eight* beta, Eight* 
     if (channels > count * step) return launch<count + 1>(input, gamma, beta, y, rows, channels, epsilon, stream);
   }
   const auto blocks = static_cast<unsigned>((rows + warps - 1) / warps);
-  normalize<count><<<blocks, warps * warp, 0, static_cast<cudaStream_t>(stream)>>>(
-      input, gamma, beta, y, rows, static_cast<int>(channels), epsilon);
+  normalize<count><<<blocks, warps * warp, 0, static_cast<cudaStream_t>(stream)>>>(input, gamma, beta, y, rows,
+                                                                                   static_cast<int>(channels), epsilon);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
 }
 

@@ -1,5 +1,5 @@
-#include "cuda/on_device.h"
 #include "cuda/norm/group_norm.h"
+#include "cuda/on_device.h"
 
 namespace diffbir::cuda {
 

@@ -1,4 +1,6 @@
 // The kernels of cuda/fused against the same in double on the host.
+#include "cuda/fused/fused.h"
+
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +10,6 @@
 
 #include "core/half.h"
 #include "core/rng.h"
-#include "cuda/fused/fused.h"
 #include "cuda/twins/on_card.h"
 #include "cuda/twins/twin.h"
 
@@ -165,15 +166,14 @@ double geglu_difference(std::int64_t rows, std::int64_t channels) {
     want[i] = static_cast<float>((x[c] + half_to_float(bias[c])) * gelu);
   }
   OnCard<std::uint16_t> biases(bias);
-  return compared(summed, want, [&](std::uint16_t* y) {
-    fused_geglu(summed.x.data(), biases.data(), rows, channels, y, nullptr);
-  });
+  return compared(summed, want,
+                  [&](std::uint16_t* y) { fused_geglu(summed.x.data(), biases.data(), rows, channels, y, nullptr); });
 }
 
 }  // namespace
 
 std::vector<Twin> fused_twins() {
-  constexpr double rounding = 8e-3;         // of values from 8 to 16, half a step
+  constexpr double rounding = 8e-3;          // of values from 8 to 16, half a step
   constexpr double product_rounding = 0.04;  // of those up to 64
   std::vector<Twin> twins;
   const auto group = [&](const std::string& name, const FusedMap& map, bool is_sum, bool has_bias, bool silu,
@@ -189,7 +189,8 @@ std::vector<Twin> fused_twins() {
   group("of 4096 channels", {1, 7, 4096, 32}, true, true, true);
   group("of 128 channels, many parts", {1, 90000, 128, 32}, false, false, true);
   group("of a pixel", {1, 1, 64, 8}, false, false, false);
-  const auto layer = [&](const std::string& name, std::int64_t rows, std::int64_t channels, bool is_sum, bool has_bias) {
+  const auto layer = [&](const std::string& name, std::int64_t rows, std::int64_t channels, bool is_sum,
+                         bool has_bias) {
     twins.push_back({"fused layer norm " + name, rounding,
                      [=] { return layer_norm_difference(rows, channels, is_sum, has_bias); }});
   };

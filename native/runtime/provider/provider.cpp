@@ -21,6 +21,12 @@ namespace {
 
 using Options = std::unordered_map<std::string, std::string>;
 
+/// Whether NVIDIA's compiler lies with the libraries: cuDNN compiles its attention when it is first needed.
+bool has_compiler(const Execution& execution) {
+  std::error_code none;
+  return std::filesystem::exists(std::filesystem::path(execution.libraries) / "libnvrtc.so.13", none);
+}
+
 /// What both doors to the CUDA provider take.
 Options cuda_options(const Execution& execution, bool float16) {
   Options options{
@@ -33,11 +39,13 @@ Options cuda_options(const Execution& execution, bool float16) {
       // The best algorithm would be tried out for each size of each convolution.
       {"cudnn_conv_algo_search", "HEURISTIC"},
       {"cudnn_conv_use_max_workspace", "1"},
+      // The bias of a convolution in its own kernel, for which there are plans in float16.
+      {"fuse_conv_bias", float16 ? "1" : "0"},
       // graph::Fusions::nhwc has it done already.
       {"prefer_nhwc", "0"},
-      // Flash (1), memory-efficient (2) and cuDNN's (8) attention: those of TensorRT overflow in Stable Diffusion 2.1
-      // (docs/decisions/0026).
-      {"sdpa_kernel", "11"},
+      // Flash (1) and memory-efficient (2) attention, and cuDNN's (8), which is faster and wants a compiler: those of
+      // TensorRT overflow in Stable Diffusion 2.1 (docs/decisions/0026).
+      {"sdpa_kernel", has_compiler(execution) ? "11" : "3"},
       {"enable_cuda_graph", execution.cuda_graphs ? "1" : "0"},
   };
   if (execution.memory_limit > 0) options["gpu_mem_limit"] = std::to_string(execution.memory_limit);

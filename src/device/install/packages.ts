@@ -46,6 +46,20 @@ export const PACKAGES: readonly LibraryPackage[] = [
     license: NVIDIA,
     entries: [{ path: 'nvidia/cu13/lib/libcudart.so.13', bytes: 704288 }],
   },
+  // What cuDNN compiles kernels with when they are first needed: attention on Hopper is among them.
+  {
+    registry: 'pypi',
+    name: 'nvidia-cuda-nvrtc',
+    version: '13.0.88',
+    file: 'nvidia_cuda_nvrtc-13.0.88-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl',
+    bytes: 90215200,
+    sha256: 'ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575',
+    license: NVIDIA,
+    entries: [
+      { path: 'nvidia/cu13/lib/libnvrtc.so.13', bytes: 109338064 },
+      { path: 'nvidia/cu13/lib/libnvrtc-builtins.so.13.0', bytes: 4380616 },
+    ],
+  },
   {
     registry: 'pypi',
     name: 'nvidia-cublas',
