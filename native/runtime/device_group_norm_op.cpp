@@ -22,9 +22,8 @@ template <typename T>
 void compute(const Call& call, const TileRegistry& tiles) {
   const auto x = call.context.GetInput(0);
   void* const stream = call.context.GetGPUComputeStream();
-  // Freed when this returns, while kernels may still be queued: memory is used again in the order of the stream.
-  Ort::Allocator allocator = call.context.GetAllocator(*x.GetTensorMemoryInfo());
-  Ort::MemoryAllocation scratch = allocator.GetAllocation(cuda::group_norm_scratch(call.map));
+  // Not of ONNX Runtime's allocator, which throws through C where it has nothing.
+  const cuda::GroupNormMemory scratch(call.map, stream);
   const auto* const from = static_cast<const T*>(x.GetTensorRawData());
   const auto measure = [&](const Region& region) {
     return cuda::measure_groups(from, call.map, region, scratch.get(), stream);

@@ -5,6 +5,12 @@ namespace diffbir::cuda {
 
 std::size_t group_norm_scratch(const bodies::FeatureMap& map) { return bodies::GroupNormScratch(nullptr, map).bytes; }
 
+GroupNormMemory::GroupNormMemory(const bodies::FeatureMap& map, void* stream) : stream_(stream) {
+  DIFFBIR_CUDA_CHECK(cudaMallocAsync(&memory_, group_norm_scratch(map), static_cast<cudaStream_t>(stream)));
+}
+
+GroupNormMemory::~GroupNormMemory() { cudaFreeAsync(memory_, static_cast<cudaStream_t>(stream_)); }
+
 template <typename T>
 Moments* measure_groups(const T* x, const bodies::FeatureMap& map, const Region& region, void* scratch, void* stream) {
   return bodies::measure_groups(OnDevice{stream}, x, map, region, scratch);

@@ -11,6 +11,21 @@ namespace diffbir::cuda {
 
 std::size_t group_norm_scratch(const bodies::FeatureMap& map);
 
+/// So much scratch memory, in the order of the stream: kernels may still be queued when it goes.
+class GroupNormMemory {
+ public:
+  /// Throws Error(out_of_memory).
+  GroupNormMemory(const bodies::FeatureMap& map, void* stream);
+  ~GroupNormMemory();
+  GroupNormMemory(const GroupNormMemory&) = delete;
+  GroupNormMemory& operator=(const GroupNormMemory&) = delete;
+  void* get() const noexcept { return memory_; }
+
+ private:
+  void* memory_ = nullptr;
+  void* stream_;
+};
+
 /// The moments [batch, groups] of a region, in the scratch memory. They repeat bit by bit.
 template <typename T>
 Moments* measure_groups(const T* x, const bodies::FeatureMap& map, const Region& region, void* scratch, void* stream);

@@ -96,12 +96,12 @@ double norm_difference(const FeatureMap& map, const Region& region, bool silu) {
   OnCard<T> in(laid_out<T>(x, map));
   OnCard<float> scales(scale);
   OnCard<float> biases(bias);
-  OnCard<std::byte> scratch(group_norm_scratch(map));
+  const GroupNormMemory scratch(map, nullptr);
   std::vector<Moments> moments[2];
   Moments* on_card = nullptr;
   for (auto& run : moments) {
     run.resize(expected.moments.size());
-    on_card = measure_groups(in.data(), map, region, scratch.data(), nullptr);
+    on_card = measure_groups(in.data(), map, region, scratch.get(), nullptr);
     download(on_card, run.data(), run.size(), nullptr);
   }
   double largest = 0;
@@ -114,7 +114,7 @@ double norm_difference(const FeatureMap& map, const Region& region, bool silu) {
   }
   // There and back, as tiles have it; and in place.
   upload(moments[0].data(), on_card, moments[0].size(), nullptr);
-  normalize_groups(in.data(), map, on_card, {scales.data(), biases.data(), kEpsilon, silu}, in.data(), scratch.data(),
+  normalize_groups(in.data(), map, on_card, {scales.data(), biases.data(), kEpsilon, silu}, in.data(), scratch.get(),
                    nullptr);
   const std::vector<float> y = floats(laid_out<T>(expected.y, map));
   return std::max(largest, largest_difference(floats(in.to_host()), y));
