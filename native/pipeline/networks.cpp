@@ -16,6 +16,7 @@
 #include "nets/srvgg.h"
 #include "nets/swinir.h"
 #include "nets/unet.h"
+#include "runtime/provider/libraries.h"
 
 namespace diffbir {
 namespace {
@@ -191,8 +192,12 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
   throw Error(ErrorCode::model_mismatch, "Expected a known network type but received " + spec.type);
 }
 
-runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
-                               const std::set<std::string>& marks) {
+runtime::Network build_network(NetworkSpec spec, runtime::NetworkOptions options, const std::set<std::string>& marks) {
+  // It has no operators of ours, and what it records was never seen.
+  if (runtime::has_cuda_plugin(options.execution)) {
+    spec.optimizations.fusions.fused_kernels = false;
+    options.execution.cuda_graphs = false;
+  }
   // The kernel of NhwcConv learns where ONNX Runtime packs weights that its own lie in NHWC.
   const bool may_map = spec.optimizations.mapped_weights && !spec.optimizations.fusions.nhwc;
   options.weights = may_map ? weights_of(spec.type) : runtime::Weights::packed;

@@ -30,7 +30,7 @@ graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& m
 
 /// Builds the network. Its spec decides what it computes with, the mapped checkpoint or packed copies, and whether ONNX
 /// Runtime optimises its graph, whatever `options` say. Throws what build_graph() throws.
-runtime::Network build_network(const NetworkSpec& spec, runtime::NetworkOptions options,
+runtime::Network build_network(NetworkSpec spec, runtime::NetworkOptions options,
                                const std::set<std::string>& marks = {});
 
 /// The marks of a UNet whose outputs its parts take: those of its encoder, or the one of its deeper blocks.
