@@ -172,8 +172,14 @@ Ort::MemoryInfo gpu_memory(int index) { return {"Cuda", OrtDeviceAllocator, inde
 
 Ort::Allocator pinned_memory(const Ort::Session& session, const Execution& execution) {
   if (execution.on_cpu()) return Ort::Allocator(nullptr);
-  constexpr int of_all_gpus = 0;
-  return {session, Ort::MemoryInfo("CudaPinned", OrtDeviceAllocator, of_all_gpus, OrtMemTypeCPUOutput)};
+  // Some versions number it by its GPU, others have one number for all.
+  for (const int index : {execution.device, 0}) {
+    try {
+      return {session, Ort::MemoryInfo("CudaPinned", OrtDeviceAllocator, index, OrtMemTypeCPUOutput)};
+    } catch (const Ort::Exception&) {
+    }
+  }
+  return Ort::Allocator(nullptr);
 }
 
 bool is_on_gpu(const Ort::Value& value) {

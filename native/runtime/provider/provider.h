@@ -35,7 +35,7 @@ bool is_on_gpu(const Ort::Value& value);
 
 /// The page-locked memory that a session for a GPU copies from, to be held beyond its end: a session that ends has its
 /// device free what it copied from last, and where that is the last to know this memory, it ends the process, since
-/// nothing may be freed from there. Null on the CPU.
+/// nothing may be freed from there. Null on the CPU, and where a provider has none.
 Ort::Allocator pinned_memory(const Ort::Session& session, const Execution& execution);
 
 /// Where the outputs and inputs of a session lie that runs on the execution's device.
