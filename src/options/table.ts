@@ -88,7 +88,7 @@ export const OPTIONS = {
   concurrency: {
     kind: integer(1, 64),
     default: 1,
-    doc: 'How many pictures a Restorer works on at once on each device, as far as `memoryBudget` allows: each is restored as if it were alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that one alone is faster; together they use cores that one leaves idle.',
+    doc: 'How many pictures a Restorer works on at once on each device, as far as `memoryBudget` allows: each is restored as if it were alone, and one that does not fit beside the others waits for them. They share networks and `threads`, so that one alone is faster; together they use cores that one leaves idle. On a GPU they take turns, and only what is done outside of it overlaps.',
     scope: 'load',
   },
   queueLimit: {
