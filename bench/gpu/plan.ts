@@ -6,6 +6,8 @@ import { sum } from '../statistics';
 
 /** Pixels a side for which the networks are measured. */
 export const SIDE = 512;
+/** Two prompts, one, and eight tiles with two prompts. */
+const BATCHES = [2, 1, 16];
 const PROMPT_TOKENS = 77;
 
 export interface NetworkPlan {
@@ -31,7 +33,7 @@ export function networkPlans({ spec, footprint }: Planned): NetworkPlan[] {
   });
   const stages = stage2
     ? [
-        ...[2, 1].flatMap((batch) => [
+        ...BATCHES.flatMap((batch) => [
           plan(`UNet, batch ${batch}`, stage2.unet, batch),
           plan(`ControlNet, batch ${batch}`, stage2.controlnet, batch),
         ]),
