@@ -14,6 +14,8 @@ namespace {
 
 /// Each keeps its inputs, its outputs and what is between them on the device until the session ends.
 constexpr std::size_t most_prepared = 8;
+/// Bytes of inputs and outputs. A run with more of them computes for so long that its kernels are queued meanwhile.
+constexpr std::size_t most_prepared_bytes = std::size_t{128} << 20;
 
 /// Of the provider: which recorded graph a run plays.
 constexpr const char* graph_option = "gpu_graph_id";
@@ -29,6 +31,13 @@ std::vector<Shape> sizes_of(std::span<const Ort::Value> values) {
 
 // A Device counts in floats, of which every type of our graphs' ports has a whole number.
 std::size_t floats_of(const Ort::Value& value) { return value.GetTensorSizeInBytes() / sizeof(float); }
+
+std::size_t bytes_of(std::span<const Ort::Value> values) {
+  std::size_t bytes = 0;
+  for (const Ort::Value& value : values) bytes += value.GetTensorSizeInBytes();
+  return bytes;
+}
+
 const float* from(const Ort::Value& value) { return static_cast<const float*>(value.GetTensorRawData()); }
 float* into(Ort::Value& value) { return static_cast<float*>(value.GetTensorMutableRawData()); }
 
@@ -129,7 +138,8 @@ std::vector<Ort::Value> DeviceRuns::run(std::span<const Ort::Value> inputs, std:
   }
   options.AddConfigEntry(graph_option, no_graph);
   const std::vector<Ort::Value> outputs = run_plainly(inputs, output_names_.size(), options);
-  if (prepared_.size() < most_prepared) prepared_.emplace(std::move(sizes), prepare(inputs, outputs));
+  const bool fits = bytes_of(inputs) + bytes_of(outputs) <= most_prepared_bytes;
+  if (fits && prepared_.size() < most_prepared) prepared_.emplace(std::move(sizes), prepare(inputs, outputs));
   return handed_out(outputs, kept);
 }
 

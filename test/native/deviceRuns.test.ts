@@ -91,6 +91,16 @@ test('a few sets of sizes are recorded, and others run all the same', () => {
   expect(network.preparedRuns()).toBe(8);
 });
 
+test('large runs are not recorded', () => {
+  const srvgg = caseOf('SRVGG');
+  const network = open(srvgg, recorded);
+  const [small, large] = [400, 1700]; // with a picture of twice the side, 10 and 173 MB
+  network.timeRuns({ x: wave([1, 3, large, large], 0.5) }, 2);
+  expect(network.preparedRuns()).toBe(0);
+  network.timeRuns({ x: wave([1, 3, small, small], 0.5) }, 2);
+  expect(network.preparedRuns()).toBe(1);
+});
+
 test('each node has a provider that runs it', () => {
   const nodes = Object.values(primitives.countNodes(controlnet.spec)).reduce((sum, count) => sum + count, 0);
   const [assigned, ...others] = open({ ...controlnet, spec: { ...controlnet.spec, optimizations: [] } }).assignment();
