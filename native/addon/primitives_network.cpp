@@ -326,9 +326,10 @@ Napi::Value shifted_window_mask(const Napi::CallbackInfo& info) {
 Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
   const NetworkSpec encoder = to_network_spec(info[0], "encoder");
   const NetworkSpec decoder = to_network_spec(info[1], "decoder");
-  const auto threads = static_cast<int>(to_integer(info[2], "threads", 1, 1024));
-  const auto autoencoder = std::make_shared<Autoencoder>(
-      encoder, decoder, 1.0F, runtime::NetworkOptions{.threads = threads, .token = nullptr}, Opening::at_once);
+  runtime::NetworkOptions options{.threads = static_cast<int>(to_integer(info[2], "threads", 1, 1024))};
+  if (!info[3].IsUndefined()) options.execution = to_execution(info[3], "execution");
+  options.device = open_device(options.execution);
+  const auto autoencoder = std::make_shared<Autoencoder>(encoder, decoder, 1.0F, options, Opening::at_once);
   const auto tiling = [](const Napi::CallbackInfo& call) {
     LockStepOptions lock_step{.pooling = to_text(call[2], "pooling") == "reference" ? runtime::Pooling::reference
                                                                                     : runtime::Pooling::exact};
@@ -336,13 +337,15 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
     return TiledRun{to_integer(call[1], "tile", 1, 1 << 16), lock_step};
   };
   Napi::Object handle = Napi::Object::New(info.Env());
-  set_function(handle, "encode", [=](const Napi::CallbackInfo& call) -> Napi::Value {
+  set_function(handle, "encode", [=, device = options.device](const Napi::CallbackInfo& call) -> Napi::Value {
     CancellationToken never;
-    return from_tensor(call.Env(), autoencoder->encode(to_tensor(call[0], "image"), never, tiling(call)));
+    const Tensor image = to_tensor(call[0], "image").to(device);
+    return from_tensor(call.Env(), autoencoder->encode(image, never, tiling(call)).to_host());
   });
-  set_function(handle, "decode", [=](const Napi::CallbackInfo& call) -> Napi::Value {
+  set_function(handle, "decode", [=, device = options.device](const Napi::CallbackInfo& call) -> Napi::Value {
     CancellationToken never;
-    return from_tensor(call.Env(), autoencoder->decode(to_tensor(call[0], "latent"), never, tiling(call)));
+    const Tensor latent = to_tensor(call[0], "latent").to(device);
+    return from_tensor(call.Env(), autoencoder->decode(latent, never, tiling(call)).to_host());
   });
   set_function(handle, "gradient", [=](const Napi::CallbackInfo& call) -> Napi::Value {
     CancellationToken never;

@@ -130,15 +130,31 @@ Tensor run_in_tiles(runtime::Network& network, const TileSource& x, const std::v
 }
 
 Tensor run_autoencoder(StageNetwork& half, const TileSource& x, std::int64_t overlap, Ratio ratio,
-                       CancellationToken& token, const std::optional<TiledRun>& tiled) {
-  const auto tiles = overlapping_tiles(x.height, x.width, tiled ? tiled->tile : std::max(x.height, x.width), overlap);
+                       CancellationToken& token, const TiledRun& tiled) {
+  const auto tiles = overlapping_tiles(x.height, x.width, tiled.tile, overlap);
   half.set_tiled(tiles.size() > 1);
   return run_finite(half, token, [&](runtime::Network& network) {
-    if (tiles.size() > 1) return run_in_tiles(network, x, tiles, ratio, token, *tiled);
+    if (tiles.size() > 1) return run_in_tiles(network, x, tiles, ratio, token, tiled);
     const Tensor picture = x.cut(tiles.front().input);
     const Ort::Value inputs[] = {runtime::view(picture), runtime::view(whole_picture)};
     return network.run_to_tensor(inputs, token);
   });
+}
+
+/// Where a device has no memory for it, in tiles of half the size: what came before is not lost.
+Tensor run_autoencoder(StageNetwork& half, const TileSource& x, std::int64_t overlap, Ratio ratio,
+                       CancellationToken& token, const std::optional<TiledRun>& tiled) {
+  constexpr std::int64_t least_cells = 16;
+  TiledRun run = tiled.value_or(TiledRun{std::max(x.height, x.width), {}});
+  for (;;) {
+    try {
+      return run_autoencoder(half, x, overlap, ratio, token, run);
+    } catch (const Error& error) {
+      const std::int64_t cells = std::min(run.tile, std::max(x.height, x.width)) / ratio.input / 2;
+      if (error.code() != ErrorCode::out_of_memory || !half.is_on_device() || cells < least_cells) throw;
+      run.tile = cells * ratio.input;
+    }
+  }
 }
 
 }  // namespace

@@ -95,6 +95,8 @@ class Autoencoder {
  public:
   Autoencoder(const NetworkSpec& encoder, const NetworkSpec& decoder, float scale_factor,
               const runtime::NetworkOptions& options, Opening opening);
+  // On a device both halve their tiles, down to 128 pixels, while it has no memory for them.
+
   /// image [B,3,H,W] in -1..1, sides multiples of 8 -> the posterior's mode [B,z,H/8,W/8]. Tiles are measured in pixels
   /// and must be multiples of 8.
   Tensor encode(const TileSource& image, CancellationToken& token, const std::optional<TiledRun>& tiled = {});

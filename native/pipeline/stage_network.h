@@ -25,6 +25,7 @@ class StageNetwork {
   /// The network, opened unless it is open: valid until close(). Throws what open_network() throws.
   runtime::Network& open(CancellationToken& token);
 
+  bool is_on_device() const noexcept { return options_.device != nullptr; }
   bool is_float16() const noexcept { return spec_.precision == graph::Precision::float16; }
   /// The same network in float32, to be opened.
   StageNetwork in_float32() const;

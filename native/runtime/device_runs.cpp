@@ -90,6 +90,7 @@ DeviceRuns::DeviceRuns(Ort::Session& session, std::span<const char* const> input
       input_names_(inputs),
       output_names_(outputs),
       has_graphs_(execution.cuda_graphs && device != nullptr),
+      most_input_bytes_(execution.guarded ? execution.memory_limit : 0),
       device_(std::move(device)),
       memory_(device_memory(execution)),
       allocator_(session, memory_) {
@@ -116,6 +117,9 @@ std::vector<Ort::Value> DeviceRuns::run(std::span<const Ort::Value> inputs, std:
   if (inputs.size() != input_names_.size()) {
     throw Error(ErrorCode::internal, "Expected " + std::to_string(input_names_.size()) + " inputs but received " +
                                          std::to_string(inputs.size()));
+  }
+  if (most_input_bytes_ > 0 && bytes_of(inputs) > most_input_bytes_) {
+    throw Error(ErrorCode::out_of_memory, "The guarded device has no memory for a run with so large inputs");
   }
   const std::lock_guard lock(mutex_);
   token.check();

@@ -69,6 +69,7 @@ class DeviceRuns {
   std::span<const char* const> input_names_;
   std::span<const char* const> output_names_;
   bool has_graphs_;
+  std::size_t most_input_bytes_;  // 0: as many as there are
   std::shared_ptr<Device> device_;
   Ort::MemoryInfo memory_;
   Ort::Allocator allocator_;

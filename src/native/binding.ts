@@ -435,7 +435,12 @@ export interface Primitives extends FacePrimitives {
   /** Threads that queue for a turn, the second of which is cancelled: who had one, how many at once, what the second got. */
   takeTurns(count: number): { readonly order: readonly number[]; readonly most: number; readonly code: string };
   /** The autoencoder working on tiles, with latents as they leave the network (scale factor 1). */
-  createAutoencoder(encoder: NetworkSpec, decoder: NetworkSpec, threads: number): NativeAutoencoder;
+  createAutoencoder(
+    encoder: NetworkSpec,
+    decoder: NetworkSpec,
+    threads: number,
+    execution?: ExecutionSpec,
+  ): NativeAutoencoder;
 }
 
 export type TorchDraw =

@@ -11,7 +11,7 @@ export interface ExecutionSpec {
   readonly libraries?: string;
   /** Folder for the engines that TensorRT builds. */
   readonly cache?: string;
-  /** Bytes that each network may take of the device's memory; no limit without. */
+  /** Bytes that each network may take of the device's memory, of a guarded one the inputs of a run; no limit without. */
   readonly memoryLimit?: number;
   /** Whether runs are recorded as CUDA graphs and played again (native/runtime/device_runs.h). */
   readonly cudaGraphs?: boolean;

@@ -101,7 +101,7 @@ describe('diffbir install-cuda', () => {
     const { code, stdout } = await cli(['--list']);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^GPU libraries for ONNX Runtime 1\.29\.0: 1\.22 GB to download, 1\.93 GB unpacked, not installed$/m,
+      /^GPU libraries for ONNX Runtime 1\.29\.0: 1\.31 GB to download, 2\.04 GB unpacked, not installed$/m,
     );
     expect(stdout).toMatch(/^ {2}nvidia-cudnn-cu13 9\.24\.0\.43 +553 MB {2}NVIDIA, proprietary$/m);
     await cli(flags);

@@ -20,7 +20,8 @@ test('the answer repeats, in this thread and in a worker', async () => {
   const fromWorker = await new Promise((resolve, reject) => {
     new Worker(code, { eval: true, workerData: nativeFiles().addon }).once('message', resolve).once('error', reject);
   });
-  expect(fromWorker).toMatchObject({ built, architectures: answer.architectures, error: answer.error });
+  const { architectures, error } = answer;
+  expect(fromWorker).toMatchObject({ built, architectures, ...(error && { error }) });
 });
 
 test('a build without CUDA says so and nothing else', { skip: built }, () => {

@@ -35,6 +35,23 @@ test.each(['encode', 'decode'] as const)('%s: exact statistics are those of the 
   }
 });
 
+test.each([
+  ['encode', halves(3, 256, 320), 160, 500_000],
+  ['decode', halves(4, 40, 56), 28, 35_000],
+] as const)('%s: a device without the memory for the whole takes tiles of half the size', (half, x, tile, bytes) => {
+  const { vaeEncoder, vaeDecoder } = stage2;
+  const withMemory = (memoryLimit: number) =>
+    binding.primitives.createAutoencoder(vaeEncoder, vaeDecoder, 2, {
+      ...{ provider: 'cpu', device: 0, guarded: true, memoryLimit },
+    });
+  const expected = withMemory(1e9)[half](x, tile, 'exact', true);
+  expect(withMemory(1e9)[half](x, WHOLE, 'exact', true).data).not.toEqual(expected.data);
+  expect(withMemory(bytes)[half](x, WHOLE, 'exact', true).data).toEqual(expected.data);
+  expect(() => withMemory(1000)[half](x, WHOLE, 'exact', true)).toThrow(
+    expect.objectContaining({ code: 'DIFFBIR_OUT_OF_MEMORY' }),
+  );
+});
+
 test('tiles in lock-step give the same picture every time, whoever comes first', () => {
   const model = binding.primitives.createAutoencoder(stage2.vaeEncoder, stage2.vaeDecoder, 2);
   const x = halves(4, 40, 56);

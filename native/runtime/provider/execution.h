@@ -19,7 +19,8 @@ struct Execution {
   /// it from then on. Every operator must run on the device.
   bool cuda_graphs = false;
 
-  /// For tests, on the CPU: what lies between the networks is in guarded memory (core/guarded_device.h).
+  /// For tests, on the CPU: what lies between the networks is in guarded memory (core/guarded_device.h), and
+  /// memory_limit is of the inputs of one run.
   bool guarded = false;
 
   bool on_cpu() const noexcept { return provider == graph::Provider::cpu; }
