@@ -21,8 +21,9 @@ namespace diffbir::runtime {
 /// The runs of one session on a device: inputs are brought there, outputs stay there or come to host memory. One at a
 /// time, since they have one stream, and a session's runs share handles of cuDNN and cuBLAS.
 ///
-/// With CUDA graphs the first run with a set of input sizes is an ordinary one, and others too where they are large. From the second on inputs and outputs
-/// lie where they lay before, so that what was recorded can be played again; the caller's are copied to and from there.
+/// With CUDA graphs the first run with a set of input sizes is an ordinary one, and others too where they are large.
+/// From the second on inputs and outputs lie where they lay before, so that what was recorded can be played again; the
+/// caller's are copied to and from there.
 class DeviceRuns {
  public:
   /// `names` of inputs and outputs must outlive it, as must the session.
