@@ -29,6 +29,7 @@ bool has_compiler(const Execution& execution) {
 
 /// What both doors to the CUDA provider take.
 Options cuda_options(const Execution& execution, bool float16) {
+  const bool compiles = has_compiler(execution);
   Options options{
       {"device_id", std::to_string(execution.device)},
       {"do_copy_in_default_stream", "1"},
@@ -39,13 +40,13 @@ Options cuda_options(const Execution& execution, bool float16) {
       // The best algorithm would be tried out for each size of each convolution.
       {"cudnn_conv_algo_search", "HEURISTIC"},
       {"cudnn_conv_use_max_workspace", "1"},
-      // The bias of a convolution in its own kernel, for which there are plans in float16.
-      {"fuse_conv_bias", float16 ? "1" : "0"},
+      // The bias of a convolution in its own kernel: seen in float16, and with the compiler.
+      {"fuse_conv_bias", float16 && compiles ? "1" : "0"},
       // graph::Fusions::nhwc has it done already.
       {"prefer_nhwc", "0"},
       // Flash (1) and memory-efficient (2) attention, and cuDNN's (8), which is faster and wants a compiler: those of
       // TensorRT overflow in Stable Diffusion 2.1 (docs/decisions/0026).
-      {"sdpa_kernel", has_compiler(execution) ? "11" : "3"},
+      {"sdpa_kernel", compiles ? "11" : "3"},
       {"enable_cuda_graph", execution.cuda_graphs ? "1" : "0"},
   };
   if (execution.memory_limit > 0) options["gpu_mem_limit"] = std::to_string(execution.memory_limit);
