@@ -61,6 +61,11 @@ struct Fusions {
   bool operator==(const Fusions&) const = default;
 };
 
+/// Channels that Fusions::fused_kernels take (cuda/fused/fused.h): so many times some, and so many at most.
+inline constexpr std::int64_t fused_width = 8;
+inline constexpr std::int64_t most_fused_channels = 4096;
+inline constexpr std::int64_t most_layer_norm_channels = 2048;
+
 /// Who runs a graph: ONNX Runtime's execution providers.
 enum class Provider { cpu, cuda, tensorrt };
 

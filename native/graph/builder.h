@@ -216,9 +216,6 @@ class Builder {
   bool fuses(bool Fusions::*fusion) const { return !tape_ && options_.fusions.*fusion; }
   /// Whether Fusions::fused_kernels has one for a layer of so many channels, of at most so many.
   bool has_fused_kernel(const Value& x, std::int64_t channels, std::int64_t most) const;
-  /// Of the fused normalisations (cuda/fused/fused.h).
-  static constexpr std::int64_t most_fused_channels = 4096;
-  static constexpr std::int64_t most_layer_norm_channels = 2048;
   /// A node that is not there yet: what its output is used for decides its form.
   struct Pending {
     enum class Kind {

@@ -86,8 +86,7 @@ Value Builder::nhwc_conv(const Value& x, const Module& m, const std::vector<Attr
 }
 
 bool Builder::has_fused_kernel(const Value& x, std::int64_t channels, std::int64_t most) const {
-  constexpr std::int64_t width = 8;
-  return fuses(&Fusions::fused_kernels) && is_float16(x.element) && channels % width == 0 && channels <= most;
+  return fuses(&Fusions::fused_kernels) && is_float16(x.element) && channels % fused_width == 0 && channels <= most;
 }
 
 Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activation activation) {

@@ -10,15 +10,20 @@
 namespace diffbir {
 
 std::shared_ptr<Device> open_device(const runtime::Execution& execution) {
-  if (execution.guarded) return std::make_shared<GuardedDevice>();
-  if (execution.on_cpu()) return nullptr;
+  constexpr int guarded = -1;
+  if (execution.on_cpu() && !execution.guarded) return nullptr;
   runtime::load_libraries(execution);
   static auto& mutex = *new std::mutex;
   static auto& open = *new std::map<int, std::weak_ptr<Device>>;
   const std::lock_guard lock(mutex);
-  std::weak_ptr<Device>& known = open[execution.device];
+  std::weak_ptr<Device>& known = open[execution.guarded ? guarded : execution.device];
   if (auto device = known.lock()) return device;
-  std::shared_ptr<Device> device = cuda::Context::open(execution.device);
+  std::shared_ptr<Device> device;
+  if (execution.guarded) {
+    device = std::make_shared<GuardedDevice>();
+  } else {
+    device = cuda::Context::open(execution.device);
+  }
   known = device;
   return device;
 }

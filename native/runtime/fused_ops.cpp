@@ -5,8 +5,15 @@
 
 #include "core/tensor.h"
 #include "cuda/fused/fused.h"
+#include "graph/build_options.h"
 
 namespace diffbir::runtime {
+
+// Graphs ask for these kernels without knowing of CUDA.
+static_assert(graph::fused_width == cuda::fused_width);
+static_assert(graph::most_fused_channels == cuda::most_fused_channels);
+static_assert(graph::most_layer_norm_channels == cuda::most_layer_norm_channels);
+
 namespace {
 
 const void* data_of(const Ort::KernelContext& context, std::size_t input) {
@@ -32,11 +39,12 @@ cuda::FusedInput input_of(Ort::KernelContext& context, const Shape& shape) {
           .sum = is_sum ? context.GetOutput(1, shape).GetTensorMutableRawData() : nullptr};
 }
 
-/// Whether gamma and beta, and skip and bias where they are there, have sizes that fit.
+/// Whether there is something to do, and gamma and beta, and skip and bias where they are there, have sizes that fit.
 bool fits(const Ort::KernelContext& context, std::int64_t channels, std::int64_t skip) {
   const std::size_t inputs = context.GetInputCount();
-  return channels % cuda::fused_width == 0 && count_of(context, 1) == channels && count_of(context, 2) == channels &&
-         (inputs <= 3 || count_of(context, 3) == skip) && (inputs <= 4 || count_of(context, 4) == channels);
+  return count_of(context, 0) > 0 && channels % cuda::fused_width == 0 && count_of(context, 1) == channels &&
+         count_of(context, 2) == channels && (inputs <= 3 || count_of(context, 3) == skip) &&
+         (inputs <= 4 || count_of(context, 4) == channels);
 }
 
 }  // namespace
@@ -95,7 +103,7 @@ OrtStatusPtr FusedGegluKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   const Ort::KernelContext context(raw_context);
   Shape shape = shape_of(context, 0);
   const std::int64_t both = shape.empty() ? 0 : shape.back();
-  if (both == 0 || both % (2 * cuda::fused_width) != 0 || count_of(context, 1) != both) {
+  if (count_of(context, 0) == 0 || both % (2 * cuda::fused_width) != 0 || count_of(context, 1) != both) {
     return refused("FusedGeglu needs halves of channels in eights, and a bias for each");
   }
   shape.back() = both / 2;

@@ -39,6 +39,6 @@ export async function resolveDevices(asked: Device, nativeBinding?: string): Pro
 export function resolved(device: ChosenDevice, libraries = '', cache = ''): ResolvedDevice {
   const { provider, index } = device;
   if (provider === 'cpu') return { device, execution: { provider, device: 0 } };
-  const rest = provider === 'tensorrt' ? { cache: path.join(cache, 'tensorrt', ONNXRUNTIME) } : { cudaGraphs: true };
-  return { device, execution: { provider, device: index, libraries, ...rest } };
+  const own = provider === 'tensorrt' ? { cache: path.join(cache, 'tensorrt', ONNXRUNTIME) } : { cudaGraphs: true };
+  return { device, execution: { provider, device: index, libraries, ...own } };
 }

@@ -85,3 +85,20 @@ test.skipIf(process.platform === 'win32')('in eight bits', async () => {
 });
 
 const withoutTimes = ({ times: _, ...rest }: Awaited<ReturnType<NativeModel['restore']>['promise']>) => rest;
+
+test('pictures of all models on a device take turns, and whoever waits can be cancelled', async () => {
+  const waiting = { messages: 0, task: undefined as ReturnType<NativeModel['restore']> | undefined };
+  const long = models.device.restore({ ...usual, trace: false, steps: 500 }, ({ stage, step }) => {
+    if (stage !== 'sample') return;
+    if (step === 1) waiting.task = withSmallWeights.device.restore(usual, () => waiting.messages++);
+    // Time enough for all that it would do.
+    if (step === 60) waiting.task?.cancel();
+  });
+  await expect.poll(() => waiting.task, { timeout: 20_000 }).toBeDefined();
+  await expect(waiting.task?.promise).rejects.toMatchObject({ code: 'DIFFBIR_ABORTED' });
+  expect(waiting.messages).toBe(0);
+  long.cancel();
+  await expect(long.promise).rejects.toMatchObject({ code: 'DIFFBIR_ABORTED' });
+  const { image: after } = await withSmallWeights.device.restore(usual, () => {}).promise;
+  expect(after.data).toEqual((await withSmallWeights.host.restore(usual, () => {}).promise).image.data);
+});

@@ -22,6 +22,7 @@ struct FusedInput {
   bool is_skip_per_picture = false;  // skip is [batch, channels]; not of layer normalisation
 };
 
+/// None is 0, and groups divide the channels.
 struct FusedMap {
   std::int64_t batch, area, channels, groups;
 };
@@ -29,11 +30,12 @@ struct FusedMap {
 /// Bytes of scratch memory for fused_group_norm().
 std::size_t fused_group_norm_scratch(const FusedMap& map);
 
-/// Group normalisation of [batch, area, channels], with SiLU behind it or not; gamma and beta are float32.
+/// Group normalisation (Wu & He 2018) of [batch, area, channels], with SiLU behind it or not; gamma and beta are
+/// float32.
 void fused_group_norm(const FusedInput& input, const FusedMap& map, const float* gamma, const float* beta,
                       float epsilon, bool silu, void* y, void* scratch, void* stream);
 
-/// Layer normalisation of [rows, channels], channels up to 2048; gamma and beta are float16.
+/// Layer normalisation (Ba, Kiros & Hinton 2016) of [rows, channels], channels up to 2048; gamma and beta are float16.
 void fused_layer_norm(const FusedInput& input, std::int64_t rows, std::int64_t channels, const void* gamma,
                       const void* beta, float epsilon, void* y, void* stream);
 inline constexpr std::int64_t most_layer_norm_channels = 2048;

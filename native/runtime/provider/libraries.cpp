@@ -84,7 +84,7 @@ class Preloader {
     const std::string instead = other.empty() ? "" : ", which has " + other + " instead";
     throw_no_device(by + " needs " + name + ", which is neither in the system (" + reason + ") nor in " +
                         folder_.string() + instead,
-                    name.starts_with("libnv") ? install_tensorrt : install_cuda);
+                    name.starts_with("libnv") && !name.starts_with("libnvrtc") ? install_tensorrt : install_cuda);
   }
 
  private:
