@@ -100,6 +100,17 @@ describe('a GPU', () => {
     for (const name of NEEDED.cuda)
       expect(problemsOf(withoutFile(name)).map(({ code }) => code)).toEqual(['missing-library']);
   });
+
+  it('says of what is gone from an installation how to get it back', () => {
+    const compiler = 'libnvrtc.so.13';
+    const { manifest, ...libraries } = READY.libraries;
+    if (!manifest) throw new Error('no manifest');
+    const files = [...manifest.files, { name: compiler, sha256: '0', bytes: 1 }];
+    const facts = { ...READY, libraries: { ...libraries, manifest: { ...manifest, files } } };
+    expect(problemsOf(facts)).toEqual([
+      expect.objectContaining({ code: 'missing-library', fix: 'Run: npx diffbir install-cuda.' }),
+    ]);
+  });
 });
 
 describe('TensorRT', () => {
