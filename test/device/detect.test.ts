@@ -102,11 +102,8 @@ describe('a GPU', () => {
   });
 
   it('says of what is gone from an installation how to get it back', () => {
-    const compiler = 'libnvrtc.so.13';
-    const { manifest, ...libraries } = READY.libraries;
-    if (!manifest) throw new Error('no manifest');
-    const files = [...manifest.files, { name: compiler, sha256: '0', bytes: 1 }];
-    const facts = { ...READY, libraries: { ...libraries, manifest: { ...manifest, files } } };
+    const files = [...manifest.files, { name: 'libnvrtc.so.13', sha256: '0', bytes: 1 }];
+    const facts = withLibraries({ manifest: { ...manifest, files } });
     expect(problemsOf(facts)).toEqual([
       expect.objectContaining({ code: 'missing-library', fix: 'Run: npx diffbir install-cuda.' }),
     ]);
