@@ -11,8 +11,7 @@ namespace diffbir {
 
 /// A device's memory for libraries that give such functions no argument of their own.
 struct MemoryFunctions {
-  /// Null where there is none. What the device was asked to do before is done when this returns, so that the memory may
-  /// be used on any stream.
+  /// Null where there is none. For work on the device's stream; on others while Device::share_memory() is on.
   void* (*allocate)(std::size_t bytes);
   /// Gives it back once the work that was queued before is done.
   void (*release)(void* memory);
@@ -35,6 +34,9 @@ class Device {
 
   /// The same as functions; none where it has no such. They work as long as the device is there.
   virtual std::optional<MemoryFunctions> memory_functions() { return {}; }
+  /// While it is on, what they hand out may be used on any stream: nothing that was queued before is still at work in
+  /// it.
+  virtual void share_memory(bool) {}
   /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back
   /// what is more than usual.
   virtual void keep_freed(bool) {}

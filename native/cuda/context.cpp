@@ -32,7 +32,7 @@ void* allocate_on(std::size_t bytes) {
   Context& context = *named[index];
   try {
     float* const memory = context.allocate((bytes + sizeof(float) - 1) / sizeof(float));
-    context.synchronize();
+    if (context.shares_memory()) context.synchronize();
     return memory;
   } catch (const Error&) {
     return nullptr;

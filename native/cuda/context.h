@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -28,6 +29,8 @@ class Context final : public Device {
   float* allocate(std::size_t count) override;
   void release(float* memory) noexcept override;
   std::optional<MemoryFunctions> memory_functions() override;
+  void share_memory(bool shares) override { shares_memory_ = shares; }
+  bool shares_memory() const noexcept { return shares_memory_; }
   void keep_freed(bool keeps) override;
   void zero(float* memory, std::size_t count) override;
   void upload(const float* from, float* to, std::size_t count) override;
@@ -42,6 +45,7 @@ class Context final : public Device {
   int index_;
   void* stream_ = nullptr;  // cudaStream_t
   void* pool_ = nullptr;    // cudaMemPool_t
+  std::atomic<bool> shares_memory_ = false;
 };
 
 }  // namespace diffbir::cuda

@@ -17,6 +17,7 @@
 #include "runtime/layer_norm_op.h"
 #include "runtime/ort_error.h"
 #include "runtime/provider/engines.h"
+#include "runtime/provider/libraries.h"
 #include "runtime/provider/provider.h"
 #include "runtime/rounded_op.h"
 #ifdef DIFFBIR_CUDA
@@ -112,6 +113,32 @@ void require_device_nodes(const graph::Graph& graph) {
   }
 }
 
+/// Where a session on a GPU takes its memory: what runs once a picture from the device's own, which has it back as soon
+/// as a tensor is gone; none where an arena of the session keeps it for the next run, or for what is recorded. An arena
+/// that shrinks and grows with each picture costs the host a table of an entry for each 256 bytes.
+std::optional<MemoryFunctions> memory_for(const NetworkOptions& options) {
+  const Execution& execution = options.execution;
+  if (execution.on_cpu() || !options.device || options.runs_often || execution.cuda_graphs) return {};
+  if (has_cuda_plugin(execution)) return {};  // takes no functions
+  return options.device->memory_functions();
+}
+
+/// While a session is made it uploads weights on a stream of its own.
+class SharedMemory {
+ public:
+  explicit SharedMemory(Device* device) : device_(device) {
+    if (device_) device_->share_memory(true);
+  }
+  ~SharedMemory() {
+    if (device_) device_->share_memory(false);
+  }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+ private:
+  Device* device_;
+};
+
 /// Which arenas a run gives back to the system, so that the next stage finds their memory. Not the device's where it
 /// costs more than it is worth, not where a recorded run computes in it, and not where there is none.
 std::string shrunk_arenas(const NetworkOptions& options, bool has_device_arena) {
@@ -184,15 +211,11 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   }
   session_options.Add(custom_ops_->domain);
   const Execution& execution = options.execution;
-  std::optional<MemoryFunctions> memory;
+  const std::optional<MemoryFunctions> memory = memory_for(options);
   if (!execution.on_cpu()) {
     require_device_nodes(graph);
-    // Tiles that wait keep no more than what they will need: ONNX Runtime's arena would hold what a run has freed for
-    // that run until its end, and a pattern all that it will ask for.
-    if (group_norms_ > 0) {
-      session_options.DisableMemPattern();
-      if (device_) memory = device_->memory_functions();
-    }
+    // Tiles that wait keep no more than what they will need, and a pattern is all that a run will ask for.
+    if (group_norms_ > 0) session_options.DisableMemPattern();
     append_provider(session_options, execution,
                     {.stream = device_ ? device_->stream() : nullptr,
                      .float16 = options.float16,
@@ -205,6 +228,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
   std::unique_lock<std::mutex> recording;
   if (device_) recording = std::unique_lock(device_->recording);
+  const SharedMemory shared(memory ? device_.get() : nullptr);
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   try {
