@@ -99,7 +99,7 @@ void Builder::paired() {
   if (options_.precision != Precision::int8) return;
   inputs_.push_back(port("paired", ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, {1}));
   input_names_.push_back("paired");
-  paired_ = Value{"paired"};
+  pairs_ = Value{"paired"};
 }
 
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {

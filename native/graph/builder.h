@@ -99,8 +99,9 @@ class Builder {
   /// (runtime::TileRegistry).
   void tile_ticket();
   /// The int64 input "paired" of networks in 8 bits, none of others: 1 where the second half of the batch is computed
-  /// as the difference from the first (runtime::Int8LinearOp), else 0.
+  /// as the difference from the first (runtime::Int8LinearOp), else 0. Layers look at it behind begin_pairs().
   void paired();
+  void begin_pairs() { paired_ = pairs_; }
   /// A float32 output.
   void output(const std::string& name, const Value& x, std::size_t rank);
   /// Names the output of a module by its path in the reference, so that a golden run can ask for it. Returns x.
@@ -165,6 +166,8 @@ class Builder {
   /// A feature map [B,C,H,W] that shall lie in NHWC where those of the graph do: an input that meets them.
   Value feature_map(const Value& x);
   Value concat(const std::vector<Value>& parts, std::int64_t axis);
+  /// x of so many axes, `times` [1] times one after the other along the first.
+  Value repeat(const Value& x, const Value& times, std::size_t axes);
   std::vector<Value> split(const Value& x, std::size_t parts, std::int64_t axis);
   Value slice(const Value& x, std::int64_t axis, std::int64_t begin, std::int64_t end);
   Value gather(const Value& table, const Value& indices);
@@ -312,7 +315,8 @@ class Builder {
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::vector<std::shared_ptr<const Int8Weights>> int8_weights_;
   std::optional<Value> tile_ticket_;
-  std::optional<Value> paired_;
+  std::optional<Value> pairs_;   // the input
+  std::optional<Value> paired_;  // of the next layers
   std::unique_ptr<Tape> tape_;
   std::int64_t group_norms_ = 0;
   std::int64_t next_name_ = 0;

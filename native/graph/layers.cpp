@@ -257,6 +257,11 @@ Value Builder::concat(const std::vector<Value>& parts, std::int64_t axis) {
   return op("Concat", parts, {{"axis", axis}});
 }
 
+Value Builder::repeat(const Value& x, const Value& times, std::size_t axes) {
+  const Value repeats = concat({times, integers(std::vector<std::int64_t>(axes - 1, 1))}, 0);
+  return pointwise(x, [&](const Value& v) { return op("Tile", {v, repeats}); });
+}
+
 std::vector<Value> Builder::split(const Value& x, std::size_t parts, std::int64_t axis) {
   return op_n("Split", {x}, parts, {{"axis", axis}, {"num_outputs", static_cast<std::int64_t>(parts)}});
 }

@@ -17,12 +17,13 @@ Graph controlnet(const Module& m, const UNetConfig& config, const graph::BuildOp
   const Value t = b.input("t", {-1}, graph::Element::float32);
   const Value text = b.input("context", {-1, -1, -1});
 
-  const UNetContext c{time_embedding(b, m, t), text, config};
+  UNetContext c(b, m, t, text, config);
   const EncoderOutputs encoder = unet_encoder(b, m, b.concat({x, hint}, 1), c);
 
   for (std::size_t i = 0; i < encoder.skips.size(); ++i) {
     const Module zero_conv = m["zero_convs"][static_cast<std::int64_t>(i)][0];
-    b.output(control_name(i), b.conv(encoder.skips[i], zero_conv), 4);
+    const Value skip = i < unforked_blocks(m) ? c.each_prompt(b, encoder.skips[i], 4) : encoder.skips[i];
+    b.output(control_name(i), b.conv(skip, zero_conv), 4);
   }
   b.output(control_name(encoder.skips.size()), b.conv(encoder.middle, m["middle_block_out"][0]), 4);
   return b.finish();

@@ -14,17 +14,24 @@ using graph::Value;
 
 namespace {
 
+UNetContext context_of(Builder& b, const Module& m, const UNetConfig& config) {
+  const Value t = b.input("t", {-1}, graph::Element::float32);
+  return {b, m, t, b.input("context", {-1, -1, -1}), config};
+}
+
 /// What every form of the UNet is given, and how many levels it has.
 struct Ports {
   Ports(Builder& b, const Module& m, const UNetConfig& config)
       : levels(static_cast<std::size_t>(count_blocks(m["input_blocks"]))),
-        c{time_embedding(b, m, b.input("t", {-1}, graph::Element::float32)), b.input("context", {-1, -1, -1}), config},
+        unforked(unforked_blocks(m)),
+        c(context_of(b, m, config)),
         strength(b.input("strength", {1})) {
     if (static_cast<std::size_t>(count_blocks(m["output_blocks"])) != levels) {
       throw Error(ErrorCode::model_mismatch, "Expected as many output_blocks as input_blocks in " + m.file());
     }
   }
   std::size_t levels;
+  std::size_t unforked;  // of those, before the first that looks at the text
   UNetContext c;
   Value strength;
 };
@@ -38,9 +45,10 @@ Value control(Builder& b, std::size_t index, const Ports& ports) {
 }
 
 /// The blocks of the decoder that meet these skip connections, the deepest first, and the last convolution.
-Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& skips, const Ports& ports) {
+Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& skips, Ports& ports) {
   for (std::size_t level = skips.size(); level-- > 0;) {
-    const Value skip = b.add(skips[level], control(b, level, ports));
+    const Value own = level < ports.unforked ? ports.c.each_prompt(b, skips[level], 4) : skips[level];
+    const Value skip = b.add(own, control(b, level, ports));
     const Module block = m["output_blocks"][static_cast<std::int64_t>(ports.levels - 1 - level)];
     h = timestep_block(b, block, b.concat({h, skip}, 1), ports.c);
   }
@@ -55,7 +63,7 @@ Graph unet(const Module& m, const UNetConfig& config, const graph::BuildOptions&
   Builder b(options);
   b.paired();
   const Value x = latent(b, m);
-  const Ports ports(b, m, config);
+  Ports ports(b, m, config);
   const EncoderOutputs encoder = unet_encoder(b, m, x, ports.c);
   const Value h = b.add(encoder.middle, control(b, ports.levels, ports));
   b.output("out", decode(b, m, h, encoder.skips, ports), 4);
@@ -65,11 +73,12 @@ Graph unet(const Module& m, const UNetConfig& config, const graph::BuildOptions&
 Graph unet_decoder(const Module& m, const UNetConfig& config, const graph::BuildOptions& options) {
   Builder b(options);
   b.paired();
-  const Ports ports(b, m, config);
+  Ports ports(b, m, config);
   std::vector<Value> skips;
   for (std::size_t level = 0; level < ports.levels; ++level)
     skips.push_back(feature_map(b, "skip_" + std::to_string(level)));
   const Value middle = feature_map(b, "middle");
+  ports.c.fork(b);
   const Value h = b.add(middle, control(b, ports.levels, ports));
   b.output("out", decode(b, m, h, skips, ports), 4);
   return b.finish();
@@ -86,9 +95,10 @@ Graph unet_shallow(const Module& m, const UNetConfig& config, const graph::Build
   Builder b(options);
   b.paired();
   const Value x = latent(b, m);
-  const Ports ports(b, m, config);
+  Ports ports(b, m, config);
   const std::vector<Value> skips = input_blocks(b, m, x, ports.c, 1);
   const Value deep = feature_map(b, "deep");
+  ports.c.fork(b);
   b.output("out", decode(b, m, deep, skips, ports), 4);
   return b.finish();
 }

@@ -34,7 +34,7 @@ bool is_part(const Module& m) {
   return is_res_block(m) || is_spatial_transformer(m) || is_downsample(m) || is_upsample(m) || is_conv(m);
 }
 
-Value block_part(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+Value block_part(Builder& b, const Module& m, const Value& x, UNetContext& c) {
   if (is_res_block(m)) return res_block(b, m, x, c);
   if (is_spatial_transformer(m)) return spatial_transformer(b, m, x, c);
   if (is_downsample(m)) return b.conv(x, m["op"], {.stride = 2});
@@ -58,16 +58,21 @@ Value feed_forward(Builder& b, const Module& m, const Value& x) {
   return b.mark(m, b.linear(b.geglu(x, m["net"][0]["proj"]), m["net"][2]), 3);
 }
 
-Value transformer_block(Builder& b, const Module& m, Value x, const UNetContext& c) {
-  const Value normed = b.layer_norm(x, m["norm1"]);
-  x = b.add_tokens(cross_attention(b, m["attn1"], normed, normed, c.config), x);
-  x = b.add_tokens(cross_attention(b, m["attn2"], b.layer_norm(x, m["norm2"]), c.context, c.config), x);
+Value transformer_block(Builder& b, const Module& m, Value x, UNetContext& c) {
+  Value normed = b.layer_norm(x, m["norm1"]);
+  x = b.add_tokens(cross_attention(b, m["attn1"], normed, normed, c.config()), x);
+  normed = b.layer_norm(x, m["norm2"]);
+  if (!c.is_forked()) {
+    c.fork(b);
+    x = c.each_prompt(b, x, 3);
+    normed = c.each_prompt(b, normed, 3);
+  }
+  x = b.add_tokens(cross_attention(b, m["attn2"], normed, c.context(), c.config()), x);
   x = b.add_tokens(feed_forward(b, m["ff"], b.layer_norm(x, m["norm3"])), x);
   return b.mark(m, x, 3);
 }
 
-}  // namespace
-
+/// time_embed(timestep_embedding(t)): t [B] in float32 -> [B, 4 model_channels]; cosines first (behaviour.md 5.4).
 Value time_embedding(Builder& b, const Module& m, const Value& t) {
   const std::int64_t half = m.size("time_embed.0.weight", 1) / 2;
   Tensor frequencies({1, half});
@@ -83,9 +88,27 @@ Value time_embedding(Builder& b, const Module& m, const Value& t) {
   return b.to_working(b.mark(embed, b.linear(b.silu(b.linear(embedding, embed[0])), embed[2]), 2));
 }
 
+}  // namespace
+
+UNetContext::UNetContext(Builder& b, const Module& m, const Value& t, const Value& context, UNetConfig config)
+    : emb_(time_embedding(b, m, t)),
+      context_(context),
+      config_(config),
+      prompts_(b.op("Div", {std::get<Value>(b.dim(context, 0)), std::get<Value>(b.dim(t, 0))})) {}
+
+void UNetContext::fork(Builder& b) {
+  emb_ = each_prompt(b, emb_, 2);
+  is_forked_ = true;
+  b.begin_pairs();
+}
+
+Value UNetContext::each_prompt(Builder& b, const Value& x, std::size_t axes) const {
+  return b.repeat(x, prompts_, axes);
+}
+
 Value res_block(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
   Value h = b.conv(b.group_norm(x, m["in_layers"][0], res_norm_eps, Activation::silu), m["in_layers"][2]);
-  const Value emb = b.linear(b.silu(c.emb), m["emb_layers"][1]);
+  const Value emb = b.linear(b.silu(c.emb()), m["emb_layers"][1]);
   h = b.add_per_channel(h, emb);
   h = b.conv(b.group_norm(h, m["out_layers"][0], res_norm_eps, Activation::silu), m["out_layers"][3]);
   const Value skip =
@@ -93,23 +116,25 @@ Value res_block(Builder& b, const Module& m, const Value& x, const UNetContext& 
   return b.mark(m, b.add(skip, h), 4);
 }
 
-Value spatial_transformer(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+Value spatial_transformer(Builder& b, const Module& m, const Value& x, UNetContext& c) {
+  const bool forks = !c.is_forked();
   const Value normed = b.mark(m["norm"], b.group_norm(x, m["norm"], transformer_norm_eps, Activation::none), 4);
   Value h = b.mark(m["proj_in"], b.linear(b.to_tokens(normed), m["proj_in"]), 3);
   for (std::int64_t d = 0; is_transformer_block(m["transformer_blocks"][d]); ++d) {
     h = transformer_block(b, m["transformer_blocks"][d], h, c);
   }
   h = b.mark(m["proj_out"], b.linear(h, m["proj_out"]), 3);
-  return b.mark(m, b.add(b.to_image(h, x), x), 4);
+  const Value before = forks ? c.each_prompt(b, x, 4) : x;
+  return b.mark(m, b.add(b.to_image(h, before), before), 4);
 }
 
-Value timestep_block(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+Value timestep_block(Builder& b, const Module& m, const Value& x, UNetContext& c) {
   Value h = x;
   for (std::int64_t part = 0; is_part(m[part]); ++part) h = block_part(b, m[part], h, c);
   return b.mark(m, h, 4);
 }
 
-std::vector<Value> input_blocks(Builder& b, const Module& m, const Value& x, const UNetContext& c, std::int64_t count) {
+std::vector<Value> input_blocks(Builder& b, const Module& m, const Value& x, UNetContext& c, std::int64_t count) {
   std::vector<Value> outputs;
   Value h = x;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -119,11 +144,23 @@ std::vector<Value> input_blocks(Builder& b, const Module& m, const Value& x, con
   return outputs;
 }
 
-EncoderOutputs unet_encoder(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
+EncoderOutputs unet_encoder(Builder& b, const Module& m, const Value& x, UNetContext& c) {
   EncoderOutputs outputs;
   outputs.skips = input_blocks(b, m, x, c, count_blocks(m["input_blocks"]));
   outputs.middle = timestep_block(b, m["middle_block"], outputs.skips.back(), c);
   return outputs;
+}
+
+std::size_t unforked_blocks(const Module& m) {
+  const auto looks_at_text = [&](const Module& block) {
+    std::int64_t part = 0;
+    while (is_part(block[part]) && !is_spatial_transformer(block[part])) ++part;
+    return is_part(block[part]);
+  };
+  const Module blocks = m["input_blocks"];
+  std::int64_t count = 0;
+  while (count < count_blocks(blocks) && !looks_at_text(blocks[count])) ++count;
+  return static_cast<std::size_t>(count);
 }
 
 std::vector<std::int64_t> encoder_channels(const Module& m) {

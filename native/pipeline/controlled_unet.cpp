@@ -14,15 +14,6 @@
 namespace diffbir {
 namespace {
 
-/// x, `times` times one after the other along the first axis.
-Tensor repeated(const Tensor& x, std::int64_t times) {
-  Shape shape = x.shape();
-  shape[0] *= times;
-  Tensor result(std::move(shape), x.device());
-  for (std::int64_t i = 0; i < times; ++i) copy_values(x, 0, x.size(), result, i * x.size());
-  return result;
-}
-
 /// [P,n,C] -> [P count,n,C]: every prompt `count` times.
 Tensor each_repeated(const Tensor& x, std::int64_t count) {
   Tensor result({x.dim(0) * count, x.dim(1), x.dim(2)}, x.device());
@@ -126,10 +117,8 @@ Tensor ControlledUNet::predict_precisely(const Inputs& inputs, CancellationToken
 
 Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
   const std::int64_t prompts = in.context.dim(0);
-  const std::int64_t batch = prompts * in.x.dim(0);
-  const Tensor x = repeated(in.x, prompts);
-  const Tensor hint = repeated(in.hint, prompts);
-  const Tensor contexts = each_repeated(in.context, in.x.dim(0));
+  const std::int64_t batch = in.x.dim(0);
+  const Tensor contexts = each_repeated(in.context, batch);
   const Tensor timesteps({batch}, std::vector<float>(static_cast<std::size_t>(batch), in.t));
   const Tensor strength({1}, {in.strength});
   const std::int64_t paired = prompts == 2 ? 1 : 0;
@@ -143,14 +132,14 @@ Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, Cancellati
   if (is_due) {
     cache.features_.clear();
     std::vector<Ort::Value> inputs = first_inputs();
-    for (const Tensor* tensor : {&x, &hint, &timesteps, &contexts}) inputs.push_back(runtime::view(*tensor));
+    for (const Tensor* tensor : {&in.x, &in.hint, &timesteps, &contexts}) inputs.push_back(runtime::view(*tensor));
     cache.controls_ = controlnet_.open(token).run(inputs, token, runtime::Network::all);
     // The UNet's graph takes the residuals in the order in which its decoder meets them: the middle block's first.
     std::ranges::reverse(cache.controls_);
   }
 
   std::vector<Ort::Value> inputs = first_inputs();
-  if (is_due || cache.reuse_ == Reuse::deep) inputs.push_back(runtime::view(x));
+  if (is_due || cache.reuse_ == Reuse::deep) inputs.push_back(runtime::view(in.x));
   for (const Tensor* tensor : {&timesteps, &contexts, &strength}) inputs.push_back(runtime::view(*tensor));
   const std::size_t before_features = inputs.size();
   if (!is_due) {

@@ -57,15 +57,22 @@ export async function embedded(folder = embeddedModel()): Promise<ModelSpec> {
 const size = ({ weights, prefix }: NetworkSpec, name: string, axis = 1) =>
   weights.tensors.find((tensor) => tensor.name === prefix + name)?.shape[axis] as number;
 
-/** The networks of stage 2 on a batch of two; a timestep need be no integer. */
+/** The networks of stage 2 on a batch of two, for one prompt and for two; a timestep need be no integer. */
 export function stage2Cases({ unet, controlnet, vaeEncoder, vaeDecoder }: Stage2, tokens = 5) {
   const latent = wave([2, size(unet, 'input_blocks.0.0.weight'), 16, 24], 0.37);
   const context = wave([2, tokens, size(unet, 'middle_block.1.transformer_blocks.0.attn2.to_k.weight')], 0.2);
   const common = { x: latent, t: { shape: [2], data: Float32Array.of(20, 998.7) }, context };
-  const control = graphCase(controlnet, { ...common, hint: wave(latent.shape, 0.11) });
+  const steered = (inputs: typeof common) => {
+    const control = graphCase(controlnet, { ...inputs, hint: wave(latent.shape, 0.11) });
+    return [control, graphCase(unet, { ...inputs, strength: wave([1], 1), ...control.run() })] as const;
+  };
+  const [control, one] = steered(common);
+  const [ofTwo, two] = steered({ ...common, context: wave([4, ...context.shape.slice(1)], 0.2) });
   return {
     controlnet: control,
-    unet: graphCase(unet, { ...common, strength: wave([1], 1), ...control.run() }),
+    unet: one,
+    'controlnet of two prompts': ofTwo,
+    'unet of two prompts': two,
     encoder: graphCase(vaeEncoder, { image: wave([2, 3, 64, 40], 0.013) }),
     decoder: graphCase(vaeDecoder, { z: wave([2, size(vaeDecoder, 'post_quant_conv.weight'), 8, 5], 0.3) }),
   };
