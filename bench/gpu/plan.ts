@@ -6,14 +6,21 @@ import { sum } from '../statistics';
 
 /** Pixels a side for which the networks are measured. */
 export const SIDE = 512;
-/** Two prompts, one, and eight tiles with two prompts. */
-const BATCHES = [2, 1, 16];
+/** A picture with two prompts and with one, and eight tiles with two. */
+const BATCHES = [
+  [1, 2],
+  [1, 1],
+  [8, 2],
+] as const;
 const PROMPT_TOKENS = 77;
+
+/** What one run is for: so many pictures or tiles, and for each so many prompts. */
+export type Batch = readonly [pictures: number, prompts: number];
 
 export interface NetworkPlan {
   readonly name: string;
   readonly spec: NetworkSpec;
-  readonly batch: number;
+  readonly batch: Batch;
   readonly side: number;
   readonly tokens: number;
   readonly gflop: number;
@@ -27,15 +34,15 @@ const tokensOf = ({ stage2 }: Planned['spec']) => (stage2?.textEncoder ? PROMPT_
 export function networkPlans({ spec, footprint }: Planned): NetworkPlan[] {
   const { cleaner, stage2 } = spec;
   const tokens = tokensOf(spec);
-  const plan = (name: string, network: NetworkSpec, batch = 1, side = SIDE): NetworkPlan => ({
+  const plan = (name: string, network: NetworkSpec, batch: Batch = [1, 1], side = SIDE): NetworkPlan => ({
     ...{ name, spec: network, batch, side, tokens },
-    gflop: (batch * flopsOf(network, { width: side, height: side, tokens })) / 1e9,
+    gflop: (batch[0] * batch[1] * flopsOf(network, { width: side, height: side, tokens })) / 1e9,
   });
   const stages = stage2
     ? [
         ...BATCHES.flatMap((batch) => [
-          plan(`UNet, batch ${batch}`, stage2.unet, batch),
-          plan(`ControlNet, batch ${batch}`, stage2.controlnet, batch),
+          plan(`UNet, ${batch.join(' x ')}`, stage2.unet, batch),
+          plan(`ControlNet, ${batch.join(' x ')}`, stage2.controlnet, batch),
         ]),
         plan('VAE decoder', stage2.vaeDecoder),
         plan('VAE encoder', stage2.vaeEncoder),
@@ -43,7 +50,7 @@ export function networkPlans({ spec, footprint }: Planned): NetworkPlan[] {
       ]
     : [];
   // Those that enlarge a picture make one of the others' size.
-  const ofCleaner = plan(`cleaner (${cleaner.type})`, cleaner, 1, SIDE / footprint.cleanerScale);
+  const ofCleaner = plan(`cleaner (${cleaner.type})`, cleaner, [1, 1], SIDE / footprint.cleanerScale);
   return cleaner.type === 'none' ? stages : [...stages, ofCleaner];
 }
 
@@ -90,13 +97,17 @@ export function picturePlan({ spec }: Planned, { side, steps, isTiled = false }:
 /** Inputs that all pictures of a batch share: a factor, and the masks of shifted windows. */
 const SHARED = /^(strength|attn_mask.*)$/;
 
-/** The inputs of one picture, so many times; what has no batch stays. */
-export function batched(inputs: NetworkInputs, batch: number): NetworkInputs {
+/** Inputs that each prompt has of its own. */
+const OF_PROMPTS = /^(context|control_\d+)$/;
+
+/** The inputs of one picture with one prompt for a batch; what has no batch stays. */
+export function batched(inputs: NetworkInputs, [pictures, prompts]: Batch): NetworkInputs {
   const entries = Object.entries(inputs).map(([name, value]) => {
-    if (batch === 1 || !('shape' in value) || SHARED.test(name)) return [name, value] as const;
-    const data = new Float32Array(batch * value.data.length);
-    for (let i = 0; i < batch; i++) data.set(value.data, i * value.data.length);
-    return [name, { shape: [batch * (value.shape[0] ?? 1), ...value.shape.slice(1)], data }] as const;
+    const times = OF_PROMPTS.test(name) ? pictures * prompts : pictures;
+    if (times === 1 || !('shape' in value) || SHARED.test(name)) return [name, value] as const;
+    const data = new Float32Array(times * value.data.length);
+    for (let i = 0; i < times; i++) data.set(value.data, i * value.data.length);
+    return [name, { shape: [times * (value.shape[0] ?? 1), ...value.shape.slice(1)], data }] as const;
   });
   return Object.fromEntries(entries);
 }

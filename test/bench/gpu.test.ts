@@ -70,19 +70,24 @@ describe('what is measured', async () => {
   test('a picture is its networks, each as often as it is run', () => {
     const gflops = new Map(networkPlans(model).map(({ name, gflop }) => [name, gflop]));
     const of = (name: string) => (gflops.get(name) as number) / 1000;
-    const step = of('UNet, batch 1') + of('ControlNet, batch 1');
+    const step = of('UNet, 1 x 1') + of('ControlNet, 1 x 1');
     const rest = of('VAE encoder') + of('VAE decoder') + of('cleaner (scunet)');
-    expect(of('UNet, batch 2')).toBeCloseTo(2 * of('UNet, batch 1'));
+    expect(of('UNet, 8 x 2')).toBeCloseTo(16 * of('UNet, 1 x 1'));
     expect(picturePlan(model, { side: 512, steps: 10 }).tflop).toBeCloseTo(10 * step + rest);
     const tiled = (steps: number) => picturePlan(model, { side: 1024, steps, isTiled: true });
     expect(tiled(3).name).toContain('9 tiles');
     expect(tiled(3).tflop - tiled(2).tflop).toBeCloseTo(9 * step);
   });
 
-  test('a batch is the same picture several times', () => {
+  test('a batch is the same picture several times, and its prompt for each', () => {
     const x = { shape: [1, 2], data: Float32Array.of(3, 4) };
+    const context = { shape: [1, 1], data: Float32Array.of(5) };
     const strength = { shape: [1], data: Float32Array.of(1) };
-    expect(batched({ x, strength }, 2)).toEqual({ x: { shape: [2, 2], data: Float32Array.of(3, 4, 3, 4) }, strength });
+    expect(batched({ x, context, strength }, [2, 2])).toEqual({
+      x: { shape: [2, 2], data: Float32Array.of(3, 4, 3, 4) },
+      context: { shape: [4, 1], data: Float32Array.of(5, 5, 5, 5) },
+      strength,
+    });
   });
 
   test('a cleaner takes a batch', async () => {
@@ -91,7 +96,7 @@ describe('what is measured', async () => {
     for (const network of [spec.cleaner, (await goldenSpec({ stage: 1 })).cleaner]) {
       const inputs = inputsOf(network, { side: 64, tokens: 1 }, primitives);
       const run = (given: NetworkInputs) => primitives.createNetwork(network, 2, []).run(given).out as NativeTensor;
-      const [alone, together] = [run(inputs), run(batched(inputs, 3))];
+      const [alone, together] = [run(inputs), run(batched(inputs, [3, 1]))];
       expect(together.shape).toEqual([3, ...alone.shape.slice(1)]);
       const last = together.data.subarray(2 * alone.data.length);
       expect(last.every((value, i) => Math.abs(value - (alone.data[i] as number)) < 1e-4)).toBe(true);
