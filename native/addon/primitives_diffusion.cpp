@@ -119,8 +119,7 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   const Napi::Object job = to_object(info[0], name);
   const NoiseSchedule schedule(field(job, name, "schedule", to_schedule_config));
   const std::shared_ptr<Device> device = field(job, name, "guarded", to_device);
-  RecordedNoise recorded(field(job, name, "noise", to_tensors));
-  NoiseOnDevice noise(recorded, device);
+  NoiseOnDevice noise(std::make_unique<RecordedNoise>(field(job, name, "noise", to_tensors)), device);
   SamplerOptions options;
   options.sampler = field(job, name, "sampler", to_text);
   options.steps = field(job, name, "steps", to_int);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -15,6 +16,24 @@ struct MemoryFunctions {
   void* (*allocate)(std::size_t bytes);
   /// Gives it back once the work that was queued before is done.
   void (*release)(void* memory);
+};
+
+/// Whether values were finite that the device may still have to compute. No longer there than the device.
+class FiniteCheck {
+ public:
+  virtual ~FiniteCheck() = default;
+  /// Waits for what was queued before the check began, and for nothing behind it.
+  virtual bool passed() = 0;
+};
+
+/// Of a device whose memory the host reads.
+class KnownCheck final : public FiniteCheck {
+ public:
+  explicit KnownCheck(bool passed) : passed_(passed) {}
+  bool passed() override { return passed_; }
+
+ private:
+  bool passed_;
 };
 
 /// The memory of a device, as far as core/ knows it. Work is queued on one stream and done in order; only download(),
@@ -49,8 +68,9 @@ class Device {
   /// Both lie on this device and do not overlap.
   virtual void copy(const float* from, float* to, std::size_t count) = 0;
 
-  /// Whether no value is NaN or infinite. Waits.
-  virtual bool all_finite(const float* values, std::size_t count) = 0;
+  /// Whether no value is NaN or infinite.
+  virtual std::unique_ptr<FiniteCheck> begin_finite_check(const float* values, std::size_t count) = 0;
+  bool all_finite(const float* values, std::size_t count) { return begin_finite_check(values, count)->passed(); }
 
   /// CUDA's number of it; none where its memory can be read by the host.
   virtual std::optional<int> cuda_index() const noexcept { return {}; }

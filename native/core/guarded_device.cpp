@@ -70,9 +70,10 @@ void GuardedDevice::copy(const float* from, float* to, std::size_t count) {
   std::copy_n(from, count, to);
 }
 
-bool GuardedDevice::all_finite(const float* values, std::size_t count) {
+std::unique_ptr<FiniteCheck> GuardedDevice::begin_finite_check(const float* values, std::size_t count) {
   const Access access(*this);
-  return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+  return std::make_unique<KnownCheck>(
+      std::all_of(values, values + count, [](float value) { return std::isfinite(value); }));
 }
 
 }  // namespace diffbir

@@ -32,7 +32,7 @@ class GuardedDevice final : public Device {
   void upload(const float* from, float* to, std::size_t count) override;
   void download(const float* from, float* to, std::size_t count) override;
   void copy(const float* from, float* to, std::size_t count) override;
-  bool all_finite(const float* values, std::size_t count) override;
+  std::unique_ptr<FiniteCheck> begin_finite_check(const float* values, std::size_t count) override;
   /// There is none.
   void* stream() override { return nullptr; }
 

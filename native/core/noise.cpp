@@ -37,7 +37,7 @@ class DrawnAhead {
 BrownianNoise NoiseOnDevice::brownian(const Shape& shape, float sigma_min, float sigma_max,
                                       std::vector<NoiseStep> steps) {
   const std::size_t count = steps.size();
-  BrownianNoise draw = source_.brownian(shape, sigma_min, sigma_max, std::move(steps));
+  BrownianNoise draw = source_->brownian(shape, sigma_min, sigma_max, std::move(steps));
   if (!device_) return draw;
   const auto ahead = std::make_shared<DrawnAhead>(std::move(draw), count);
   return [ahead, device = device_] { return ahead->next().to(device); };

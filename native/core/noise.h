@@ -38,13 +38,13 @@ class NoiseSource {
 /// it takes some twenty draws.
 class NoiseOnDevice : public NoiseSource {
  public:
-  /// `source` must outlive this.
-  NoiseOnDevice(NoiseSource& source, std::shared_ptr<Device> device) : source_(source), device_(std::move(device)) {}
-  Tensor randn(const Shape& shape) override { return source_.randn(shape).to(device_); }
+  NoiseOnDevice(std::unique_ptr<NoiseSource> source, std::shared_ptr<Device> device)
+      : source_(std::move(source)), device_(std::move(device)) {}
+  Tensor randn(const Shape& shape) override { return source_->randn(shape).to(device_); }
   BrownianNoise brownian(const Shape& shape, float sigma_min, float sigma_max, std::vector<NoiseStep> steps) override;
 
  private:
-  NoiseSource& source_;
+  std::unique_ptr<NoiseSource> source_;
   std::shared_ptr<Device> device_;
 };
 

@@ -165,10 +165,11 @@ bool all_finite(const Tensor& tensor) {
 }
 
 void require_finite(const Tensor& tensor, const std::string& where) {
-  if (all_finite(tensor)) return;
-  const Tensor host = tensor.to_host();
-  const auto bad = std::ranges::find_if(host.values(), [](float value) { return !std::isfinite(value); });
-  throw Error(ErrorCode::numeric, "Expected finite numbers in " + where + " but found " + std::to_string(*bad));
+  if (!all_finite(tensor)) throw not_finite(where);
+}
+
+Error not_finite(const std::string& where) {
+  return Error(ErrorCode::numeric, "Expected finite numbers in " + where + " but found NaN or infinity");
 }
 
 }  // namespace diffbir

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/device_memory.h"
+#include "core/error.h"
 
 namespace diffbir {
 
@@ -86,7 +87,9 @@ void require_same_shape(const Tensor& a, const Tensor& b, const std::string& whe
 /// Whether no value is NaN or infinite.
 bool all_finite(const Tensor& tensor);
 
-/// Throws Error(numeric) that names `where` when a value is NaN or infinite: never a black picture.
+/// Throws not_finite(where) when a value is NaN or infinite: never a black picture.
 void require_finite(const Tensor& tensor, const std::string& where);
+/// Error(numeric) that names `where`.
+Error not_finite(const std::string& where);
 
 }  // namespace diffbir

@@ -22,6 +22,7 @@ constexpr std::uint64_t kKeptBytes = std::uint64_t{256} << 20;
 
 cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
 cudaMemPool_t pool_of(void* pool) { return static_cast<cudaMemPool_t>(pool); }
+cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
 
 /// Functions without arguments of ours know a context by the number of its device, of which there are so many at most.
 constexpr std::size_t kNamed = 16;
@@ -93,6 +94,10 @@ Context::~Context() {
   // An error here is one of the work before, which is over; nobody is left to hear of it.
   cudaSetDevice(index_);
   cudaStreamSynchronize(stream_of(stream_));
+  for (const Answer& answer : answers_) {
+    cudaEventDestroy(event_of(answer.event));
+    cudaFreeHost(answer.number);
+  }
   cudaStreamDestroy(stream_of(stream_));
   cudaMemPoolDestroy(pool_of(pool_));
 }
@@ -179,20 +184,68 @@ void Context::copy(const float* from, float* to, std::size_t count) {
   DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_of(stream())));
 }
 
-bool Context::all_finite(const float* values, std::size_t count) {
-  if (count == 0) return true;
-  float* const found = allocate(1);
-  float bad = 0;
-  try {
-    zero(found, 1);
-    mark_not_finite(values, count, found, stream());
-    download(found, &bad, 1);
-  } catch (...) {
-    release(found);
-    throw;
+/// The device marks, and its mark is copied as soon as it is made; the host looks at the copy when it is asked.
+class Context::Check final : public FiniteCheck {
+ public:
+  Check(Context& context, const float* values, std::size_t count) : context_(context), answer_(context.take_answer()) {
+    float* const found = context_.allocate(1);
+    try {
+      context_.zero(found, 1);
+      mark_not_finite(values, count, found, context_.stream());
+      DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(answer_.front().number, found, sizeof(float), cudaMemcpyDeviceToHost,
+                                         stream_of(context_.stream())));
+      DIFFBIR_CUDA_CHECK(cudaEventRecord(event_of(answer_.front().event), stream_of(context_.stream())));
+    } catch (...) {
+      context_.release(found);
+      context_.keep_answer(std::move(answer_));
+      throw;
+    }
+    context_.release(found);
   }
-  release(found);
-  return bad == 0;
+
+  ~Check() override {
+    cudaEventSynchronize(event_of(answer_.front().event));
+    context_.keep_answer(std::move(answer_));
+  }
+
+  bool passed() override {
+    DIFFBIR_CUDA_CHECK(cudaEventSynchronize(event_of(answer_.front().event)));
+    return *answer_.front().number == 0;
+  }
+
+ private:
+  Context& context_;
+  Answers answer_;  // one
+};
+
+std::unique_ptr<FiniteCheck> Context::begin_finite_check(const float* values, std::size_t count) {
+  if (count == 0) return std::make_unique<KnownCheck>(true);
+  return std::make_unique<Check>(*this, values, count);
+}
+
+Context::Answers Context::take_answer() {
+  Answers answer;
+  {
+    const std::lock_guard lock(answers_mutex_);
+    if (!answers_.empty()) {
+      answer.splice(answer.begin(), answers_, answers_.begin());
+      return answer;
+    }
+  }
+  stream();  // the thread's device
+  cudaEvent_t event = nullptr;
+  DIFFBIR_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+  void* room = nullptr;
+  const cudaError_t status = cudaMallocHost(&room, sizeof(float));
+  if (status != cudaSuccess) cudaEventDestroy(event);
+  DIFFBIR_CUDA_CHECK(status);
+  answer.push_back({static_cast<float*>(room), event});
+  return answer;
+}
+
+void Context::keep_answer(Answers answer) noexcept {
+  const std::lock_guard lock(answers_mutex_);
+  answers_.splice(answers_.begin(), answer);
 }
 
 }  // namespace diffbir::cuda

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "core/device.h"
@@ -36,16 +38,27 @@ class Context final : public Device {
   void upload(const float* from, float* to, std::size_t count) override;
   void download(const float* from, float* to, std::size_t count) override;
   void copy(const float* from, float* to, std::size_t count) override;
-  bool all_finite(const float* values, std::size_t count) override;
+  std::unique_ptr<FiniteCheck> begin_finite_check(const float* values, std::size_t count) override;
   void* stream() override;
 
  private:
+  class Check;
+  /// Page-locked room for a number, and the cudaEvent_t behind its copy. In lists, which move them without failing.
+  struct Answer {
+    float* number = nullptr;
+    void* event = nullptr;
+  };
+  using Answers = std::list<Answer>;
   explicit Context(int device);
+  Answers take_answer();
+  void keep_answer(Answers answer) noexcept;
 
   int index_;
   void* stream_ = nullptr;  // cudaStream_t
   void* pool_ = nullptr;    // cudaMemPool_t
   std::atomic<bool> shares_memory_ = false;
+  std::mutex answers_mutex_;
+  Answers answers_;  // that no check uses: to make one takes as long as a step's kernels
 };
 
 }  // namespace diffbir::cuda

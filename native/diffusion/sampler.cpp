@@ -1,6 +1,9 @@
 #include "diffusion/sampler.h"
 
+#include <deque>
 #include <functional>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -44,6 +47,29 @@ Sampler find_sampler(const std::string& name) {
   throw Error(ErrorCode::invalid_option, "Expected one of " + names + " for sampler but received '" + name + "'");
 }
 
+/// That no latent of a device has a value that is not finite. It goes on with the next step while the last one is
+/// looked at, and not further, so that progress is its own.
+class LatentChecks {
+ public:
+  void add(const Tensor& latent, const std::string& where, bool is_last) {
+    if (!latent.device()) return require_finite(latent, where);
+    checks_.push_back({latent.device()->begin_finite_check(latent.data(), latent.size()), where});
+    const std::size_t unanswered = is_last ? 0 : 1;
+    while (checks_.size() > unanswered) {
+      const Check check = std::move(checks_.front());
+      checks_.pop_front();
+      if (!check.answer->passed()) throw not_finite(check.where);
+    }
+  }
+
+ private:
+  struct Check {
+    std::unique_ptr<FiniteCheck> answer;
+    std::string where;
+  };
+  std::deque<Check> checks_;
+};
+
 }  // namespace
 
 bool tests_base_scale(const std::string& sampler) { return sampler.starts_with("edm_") || sampler.starts_with("dpm"); }
@@ -59,8 +85,9 @@ Tensor sample(const Denoiser& model, Tensor x, const NoiseSchedule& schedule, co
     return prediction;
   };
   SamplerOptions checked_options = options;
+  LatentChecks checks;
   checked_options.on_step = [&](int step, int steps, const Tensor& latent) {
-    require_finite(latent, "the latent after step " + std::to_string(step) + " of " + std::to_string(steps));
+    checks.add(latent, "the latent after step " + std::to_string(step) + " of " + std::to_string(steps), step == steps);
     if (options.on_step) options.on_step(step, steps, latent);
   };
   return run(checked_model, std::move(x), schedule, checked_options, noise);

@@ -49,12 +49,6 @@ void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& valu
 
 }  // namespace
 
-void FeatureCache::clear() {
-  schedule_.restart();
-  controls_.clear();
-  features_.clear();
-}
-
 ControlledUNet::ControlledUNet(const NetworkSpec& unet, const NetworkSpec& controlnet,
                                const runtime::NetworkOptions& options, Opening opening)
     : unet_spec_(unet),
@@ -92,14 +86,7 @@ void ControlledUNet::release_pages() const noexcept {
   controlnet_.release_pages();
 }
 
-Tensor ControlledUNet::operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token) {
-  Tensor prediction = predict(inputs, cache, token);
-  if (unet_spec_.precision == graph::Precision::float32 || all_finite(prediction)) return prediction;
-  cache.clear();
-  return predict_precisely(inputs, token);
-}
-
-Tensor ControlledUNet::predict_precisely(const Inputs& inputs, CancellationToken& token) {
+ControlledUNet& ControlledUNet::in_float32(CancellationToken& token) {
   if (!precise_) {
     NetworkSpec unet = unet_spec_;
     NetworkSpec controlnet = controlnet_spec_;
@@ -111,11 +98,10 @@ Tensor ControlledUNet::predict_precisely(const Inputs& inputs, CancellationToken
     options.token = &token;
     precise_ = std::make_unique<ControlledUNet>(unet, controlnet, options, Opening::at_once);
   }
-  FeatureCache nothing(Reuse::none, {1, 1});
-  return precise_->predict(inputs, nothing, token);
+  return *precise_;
 }
 
-Tensor ControlledUNet::predict(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
+Tensor ControlledUNet::operator()(const Inputs& in, FeatureCache& cache, CancellationToken& token) {
   const std::int64_t prompts = in.context.dim(0);
   const std::int64_t batch = in.x.dim(0);
   const Tensor contexts = each_repeated(in.context, batch);

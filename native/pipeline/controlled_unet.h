@@ -32,9 +32,6 @@ class FeatureCache {
   ReuseSchedule schedule_;
   std::vector<Ort::Value> controls_;  // of the middle block, then of the input blocks from the last to the first
   std::vector<Ort::Value> features_;
-
-  /// The next prediction computes all of them.
-  void clear();
 };
 
 /// UNet and IRControlNet together: one call is one prediction of the steered model.
@@ -51,14 +48,16 @@ class ControlledUNet {
     float strength;         // of all control residuals
   };
   /// eps or v of each prompt, [B,P z,h,w]. Takes from the cache what it may and fills it where it is due; all
-  /// predictions with one cache must have one size. A prediction in 8 or 16 bits that is not finite is made once more
-  /// in float32; what that gives is returned as it is.
+  /// predictions with one cache must have one size.
   ///
   /// In 8 bits two prompts should be predicted at once: the second half of the batch is then computed as the difference
   /// from the first, so that guidance, which multiplies their difference, does not multiply errors of rounding. In
   /// float16 too: a GPU is faster with more to do at a time.
   Tensor operator()(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
-  bool pairs_prompts() const noexcept { return unet_spec_.precision != graph::Precision::float32; }
+  bool pairs_prompts() const noexcept { return !is_float32(); }
+  bool is_float32() const noexcept { return unet_spec_.precision == graph::Precision::float32; }
+  /// The same network in float32, for numbers that fewer bits cannot hold; its own until close().
+  ControlledUNet& in_float32(CancellationToken& token);
   /// runtime::Network::release_pages() of its networks, whose files the parts for reuse share: sampling is over.
   void release_pages() const noexcept;
   /// Makes ready for predictions with caches of this reuse, unless it is: the UNet with the features as outputs, and
@@ -67,9 +66,6 @@ class ControlledUNet {
   void close() noexcept;
 
  private:
-  Tensor predict(const Inputs& inputs, FeatureCache& cache, CancellationToken& token);
-  Tensor predict_precisely(const Inputs& inputs, CancellationToken& token);
-
   NetworkSpec unet_spec_;
   NetworkSpec controlnet_spec_;
   runtime::NetworkOptions options_;  // their token is of the loading alone
@@ -77,7 +73,7 @@ class ControlledUNet {
   StageNetwork unet_;
   StageNetwork controlnet_;
   std::optional<StageNetwork> rest_;
-  std::unique_ptr<ControlledUNet> precise_;  // in float32, once it was needed
+  std::unique_ptr<ControlledUNet> precise_;  // in_float32()
 };
 
 }  // namespace diffbir

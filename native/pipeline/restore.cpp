@@ -145,8 +145,9 @@ RestoreResult restore(Model& model, RestoreJob job, CancellationToken& token, co
 
   Tensor result;
   if (job.stage == 2) {
-    const auto drawn = noise_source(job, networks.device.get());
-    NoiseOnDevice noise(*drawn, networks.device);
+    const auto noise = [&] {
+      return std::make_unique<NoiseOnDevice>(noise_source(job, networks.device.get()), networks.device);
+    };
     result = diffuse(*networks.stage2, cond_img, job, noise, token, report, trace);
     to_unsigned(result);
     trace.record("decoded01", result);

@@ -15,8 +15,6 @@ class ReuseSchedule {
 
   /// Whether the prediction at timestep t (999..0) begins a phase.
   bool begins_phase(float t);
-  /// The next prediction begins one.
-  void restart() noexcept { phase_ = -1; }
 
  private:
   int phases_;         // 0: every prediction is one

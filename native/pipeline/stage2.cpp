@@ -116,6 +116,75 @@ Tensor start_point(const RestoreJob& job, const NoiseSchedule& schedule, const T
   return job.start_point == "cond" ? schedule.q_sample(c_img, schedule.config.timesteps - 1, draw) : draw;
 }
 
+/// What steers the sampler.
+struct Condition {
+  const Tensor& c_txt;
+  const Tensor& uncond_c_txt;
+  const TileSource& image;
+  const Tensor& c_img;
+  const std::optional<TileSize>& tiles;  // in latent cells
+};
+
+/// From x_T to x_0.
+Tensor sample_latent(Stage2Networks& networks, ControlledUNet& controlled_unet, const Condition& condition,
+                     const RestoreJob& job, NoiseSource& noise, CancellationToken& token,
+                     const ProgressCallback& on_progress, Trace& trace) {
+  trace.remove("x_steps");  // of an attempt before
+  SamplerOptions options;
+  Tensor x = start_point(job, networks.schedule, condition.c_img, noise);
+  options.guidance = restoration_guidance(networks.autoencoder, job, condition.image, condition.c_img, token);
+  Tensor c_img = condition.c_img;
+  if (job.noise_aug > 0) {
+    c_img = networks.schedule.q_sample(c_img, job.noise_aug, noise.randn(c_img.shape()));
+    trace.record("c_img_seen_by_network", c_img);
+  }
+
+  const Reuse reuse = reuse_of(job);
+  controlled_unet.prepare(reuse, token);
+  const auto steered = [&](const Tensor& context) -> Denoiser {
+    const auto caches = std::make_shared<std::map<std::pair<std::int64_t, std::int64_t>, FeatureCache>>();
+    const auto predict = [&, caches](const Tensor& noisy, float t, const Tensor& hint, const Tile& first) {
+      const ReuseSchedule schedule(job.steps, job.reuse_interval);
+      FeatureCache& cache = caches->try_emplace({first.y, first.x}, reuse, schedule).first->second;
+      return controlled_unet({noisy, t, context, hint, job.strength}, cache, token);
+    };
+    if (!condition.tiles) {
+      return [=, &c_img](const Tensor& noisy, float t) { return predict(noisy, t, c_img, {0, 0, 0, 0}); };
+    }
+    return tiled_denoiser(predict, c_img, *condition.tiles, job.tiling.batch,
+                          job.parity ? BlendCentre::reference : BlendCentre::middle);
+  };
+  const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.cfg_start, job.cfg_stop,
+                       job.parity && tests_base_scale(job.sampler)};
+  const bool pairs_prompts = controlled_unet.pairs_prompts();
+  const Tensor both_txt = pairs_prompts ? one_after_the_other(condition.uncond_c_txt, condition.c_txt) : Tensor();
+  const Denoiser with_text = steered(condition.c_txt);
+  const Denoiser model = pairs_prompts ? classifier_free_guidance(with_text, split_prompts(steered(both_txt)), cfg)
+                                       : classifier_free_guidance(with_text, steered(condition.uncond_c_txt), cfg);
+
+  options.sampler = job.sampler;
+  options.steps = job.steps;
+  options.edm = job.edm;
+  options.parity = job.parity;
+  options.on_step = [&](int step, int steps, const Tensor& latent) {
+    token.check();
+    trace.append("x_steps", latent);
+    on_progress({Stage::sample, step, steps});
+  };
+  return sample(model, std::move(x), networks.schedule, options, noise);
+}
+
+/// What `sampled` makes with the network or, where it leaves the range of 8 or 16 bits, with the one in float32.
+template <typename Sampled>
+Tensor precise_where_needed(ControlledUNet& controlled_unet, const Sampled& sampled, CancellationToken& token) {
+  try {
+    return sampled(controlled_unet);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::numeric || controlled_unet.is_float32()) throw;
+  }
+  return sampled(controlled_unet.in_float32(token));
+}
+
 }  // namespace
 
 void Trace::append(const std::string& name, const Tensor& value) {
@@ -131,7 +200,7 @@ void Trace::append(const std::string& name, const Tensor& value) {
   tensors_.insert_or_assign(name, Tensor(std::move(shape), std::move(values)));
 }
 
-Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJob& job, NoiseSource& noise,
+Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJob& job, const MakeNoise& make_noise,
                CancellationToken& token, const ProgressCallback& on_progress, Trace& trace) {
   const Stage2Tiling tiling = tiling_of(job, cond_img, on_progress);
 
@@ -147,52 +216,18 @@ Tensor diffuse(Stage2Networks& networks, const Tensor& cond_img, const RestoreJo
   if (!job.keep_networks) networks.autoencoder.close();
   // Tiles of the diffusion model have the alignment themselves, so the reference pads no further for them.
   const bool aligned_by_tiles = tiling.diffusion && job.parity;
-  Tensor c_img = aligned_by_tiles ? encoded : pad_to_multiples_of(encoded, latent_alignment, job.padding);
+  const Tensor c_img = aligned_by_tiles ? encoded : pad_to_multiples_of(encoded, latent_alignment, job.padding);
   trace.record("c_txt", c_txt);
   trace.record("uncond_c_txt", uncond_c_txt);
   trace.record("c_img", c_img);
   on_progress({Stage::encode, 1, 1});
 
-  SamplerOptions options;
-  Tensor x = start_point(job, networks.schedule, c_img, noise);
-  options.guidance = restoration_guidance(networks.autoencoder, job, image, c_img, token);
-  if (job.noise_aug > 0) {
-    c_img = networks.schedule.q_sample(c_img, job.noise_aug, noise.randn(c_img.shape()));
-    trace.record("c_img_seen_by_network", c_img);
-  }
-
-  const Reuse reuse = reuse_of(job);
-  networks.controlled_unet.prepare(reuse, token);
-  const auto steered = [&](const Tensor& context) -> Denoiser {
-    const auto caches = std::make_shared<std::map<std::pair<std::int64_t, std::int64_t>, FeatureCache>>();
-    const auto predict = [&, caches](const Tensor& noisy, float t, const Tensor& hint, const Tile& first) {
-      const ReuseSchedule schedule(job.steps, job.reuse_interval);
-      FeatureCache& cache = caches->try_emplace({first.y, first.x}, reuse, schedule).first->second;
-      return networks.controlled_unet({noisy, t, context, hint, job.strength}, cache, token);
-    };
-    if (!tiling.diffusion) {
-      return [=, &c_img](const Tensor& noisy, float t) { return predict(noisy, t, c_img, {0, 0, 0, 0}); };
-    }
-    return tiled_denoiser(predict, c_img, *tiling.diffusion, job.tiling.batch,
-                          job.parity ? BlendCentre::reference : BlendCentre::middle);
+  const auto sampled = [&](ControlledUNet& controlled_unet) {
+    const auto noise = make_noise();
+    return sample_latent(networks, controlled_unet, {c_txt, uncond_c_txt, image, c_img, tiling.diffusion}, job, *noise,
+                         token, on_progress, trace);
   };
-  const CfgOptions cfg{job.cfg_scale, job.rescale_cfg, job.cfg_start, job.cfg_stop,
-                       job.parity && tests_base_scale(job.sampler)};
-  const bool pairs_prompts = networks.controlled_unet.pairs_prompts();
-  const Tensor both_txt = pairs_prompts ? one_after_the_other(uncond_c_txt, c_txt) : Tensor();
-  const Denoiser model = pairs_prompts ? classifier_free_guidance(steered(c_txt), split_prompts(steered(both_txt)), cfg)
-                                       : classifier_free_guidance(steered(c_txt), steered(uncond_c_txt), cfg);
-
-  options.sampler = job.sampler;
-  options.steps = job.steps;
-  options.edm = job.edm;
-  options.parity = job.parity;
-  options.on_step = [&](int step, int steps, const Tensor& latent) {
-    token.check();
-    trace.append("x_steps", latent);
-    on_progress({Stage::sample, step, steps});
-  };
-  const Tensor final_latent = sample(model, std::move(x), networks.schedule, options, noise);
+  const Tensor final_latent = precise_where_needed(networks.controlled_unet, sampled, token);
   trace.record("final_latent", final_latent);
   networks.controlled_unet.release_pages();
   if (!job.keep_networks) networks.close();

@@ -74,10 +74,23 @@ test('noise that is used up while it is drawn ahead', { skip: process.platform =
   expect(steps).toBe(2);
 });
 
-test('a latent that is not finite is found on a device, too', { skip: process.platform === 'win32' }, () => {
-  const nothing = (at: NativeTensor) => ({ shape: at.shape, data: at.data.map(() => Number.NaN) });
-  const options = { ...OPTIONS, sampler: 'spaced', schedule: EPS, guidance: null, noise: [target], guarded: true };
-  expect(() => primitives.sample({ ...options, cond: nothing, uncond: nothing })).toThrow(
-    /^Expected finite numbers in the latent after step 1 of 4 but found -?nan$/,
-  );
-});
+test.each([1, 2, 4])(
+  'a latent that is not finite after step %i is found on a device, too',
+  {
+    skip: process.platform === 'win32',
+  },
+  (step) => {
+    let calls = 0;
+    const cond = (at: NativeTensor) => {
+      calls++;
+      return { shape: at.shape, data: at.data.map((value) => (calls === step ? Number.NaN : 0.1 * value)) };
+    };
+    const noise = Array(4).fill(target);
+    const options = { ...OPTIONS, sampler: 'spaced', schedule: EPS, guidance: null, cfgScale: 1, noise, guarded: true };
+    expect(() => primitives.sample({ ...options, cond, uncond: cond })).toThrow(
+      new RegExp(`^Expected finite numbers in the latent after step ${step} of 4 but found NaN or infinity$`),
+    );
+    // The next step is queued meanwhile, and no more.
+    expect(calls).toBe(Math.min(step + 1, 4));
+  },
+);
