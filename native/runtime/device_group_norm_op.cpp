@@ -48,37 +48,22 @@ void compute(const Call& call, const TileRegistry& tiles) {
 }  // namespace
 
 DeviceGroupNormKernel::DeviceGroupNormKernel(const OrtKernelInfo* info, const TileRegistry& tiles, MapLayout layout)
-    : tiles_(tiles), layout_(layout) {
-  const Ort::ConstKernelInfo attributes(info);
-  groups_ = attributes.GetAttribute<std::int64_t>("groups");
-  epsilon_ = attributes.GetAttribute<float>("epsilon");
-  silu_ = attributes.GetAttribute<std::int64_t>("silu") != 0;
-  index_ = static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("index"));
-}
+    : tiles_(tiles), layout_(layout), node_(info) {}
 
 OrtStatusPtr DeviceGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
   const auto shape = context.GetInput(0).GetTensorTypeAndShapeInfo().GetShape();
   const bool is_nhwc = layout_ == MapLayout::nhwc;
-  const auto count = [&](std::size_t input) {
-    return static_cast<std::int64_t>(context.GetInput(input).GetTensorTypeAndShapeInfo().GetElementCount());
-  };
   const std::int64_t channels = shape.size() == 4 ? shape[is_nhwc ? 3 : 1] : 0;
-  if (channels == 0 || groups_ < 1 || channels % groups_ != 0 || count(1) != channels || count(2) != channels) {
-    return Ort::Status(
-               "GroupNorm needs a feature map, as many scales and biases as channels, and groups that divide "
-               "them",
-               ORT_INVALID_ARGUMENT)
-        .release();
-  }
+  if (channels == 0 || !node_.fits(context, channels)) return GroupNormNode::refusal();
   const std::size_t rows = is_nhwc ? 1 : 2;
-  const Call call{
-      .context = context,
-      .shape = shape,
-      .map = {shape[0], channels, shape[rows], shape[rows + 1], groups_},
-      .norm = {context.GetInput(1).GetTensorData<float>(), context.GetInput(2).GetTensorData<float>(), epsilon_, silu_},
-      .ticket = context.GetInputCount() > 3 ? *context.GetInput(3).GetTensorData<std::int64_t>() : 0,
-      .index = index_};
+  const Call call{.context = context,
+                  .shape = shape,
+                  .map = {shape[0], channels, shape[rows], shape[rows + 1], node_.groups},
+                  .norm = {context.GetInput(1).GetTensorData<float>(), context.GetInput(2).GetTensorData<float>(),
+                           node_.epsilon, node_.silu},
+                  .ticket = GroupNormNode::ticket(context),
+                  .index = node_.index};
   if (is_nhwc) {
     compute<bodies::Half>(call, tiles_);
   } else {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "runtime/custom_op.h"
+#include "runtime/group_norm_node.h"
 #include "runtime/tile_statistics.h"
 
 namespace diffbir::runtime {
@@ -23,10 +24,7 @@ class DeviceGroupNormKernel {
  private:
   const TileRegistry& tiles_;
   MapLayout layout_;
-  std::int64_t groups_;
-  float epsilon_;
-  bool silu_;
-  std::size_t index_;
+  GroupNormNode node_;
 };
 
 /// diffbir.GroupNorm (GroupNormOp) for the CUDA provider, with x and y NCHW in float32; or diffbir.NhwcGroupNorm, the

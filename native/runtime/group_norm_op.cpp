@@ -61,45 +61,32 @@ void normalize_group(const Work& w, std::size_t index) {
 
 }  // namespace
 
-GroupNormKernel::GroupNormKernel(const OrtKernelInfo* info, const TileRegistry* tiles) : tiles_(tiles) {
-  const Ort::ConstKernelInfo attributes(info);
-  groups_ = attributes.GetAttribute<std::int64_t>("groups");
-  epsilon_ = attributes.GetAttribute<float>("epsilon");
-  silu_ = attributes.GetAttribute<std::int64_t>("silu") != 0;
-  index_ = static_cast<std::size_t>(attributes.GetAttribute<std::int64_t>("index"));
-}
+GroupNormKernel::GroupNormKernel(const OrtKernelInfo* info, const TileRegistry* tiles) : tiles_(tiles), node_(info) {}
 
 OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
   const auto x = context.GetInput(0);
   const auto shape = x.GetTensorTypeAndShapeInfo().GetShape();
-  const auto count = [&](std::size_t input) {
-    return static_cast<std::int64_t>(context.GetInput(input).GetTensorTypeAndShapeInfo().GetElementCount());
-  };
-  if (shape.size() != 4 || groups_ < 1 || shape[1] % groups_ != 0 || count(1) != shape[1] || count(2) != shape[1]) {
-    return Ort::Status("GroupNorm needs NCHW, as many scales and biases as channels, and groups that divide them",
-                       ORT_INVALID_ARGUMENT)
-        .release();
-  }
+  if (shape.size() != 4 || !node_.fits(context, shape[1])) return GroupNormNode::refusal();
   auto y = context.GetOutput(0, shape);
   const auto height = static_cast<std::size_t>(shape[2]);
   const auto width = static_cast<std::size_t>(shape[3]);
-  const auto groups = static_cast<std::size_t>(shape[0] * groups_);
+  const auto groups = static_cast<std::size_t>(shape[0] * node_.groups);
 
   Work work{.x = x.GetTensorData<float>(),
             .scale = context.GetInput(1).GetTensorData<float>(),
             .bias = context.GetInput(2).GetTensorData<float>(),
             .y = y.GetTensorMutableData<float>(),
-            .groups = static_cast<std::size_t>(groups_),
-            .channels_per_group = static_cast<std::size_t>(shape[1] / groups_),
+            .groups = static_cast<std::size_t>(node_.groups),
+            .channels_per_group = static_cast<std::size_t>(shape[1] / node_.groups),
             .height = height,
             .width = width,
             .region = {0, 0, shape[2], shape[3]},
-            .epsilon = epsilon_,
-            .silu = silu_,
+            .epsilon = node_.epsilon,
+            .silu = node_.silu,
             .moments = std::vector<Moments>(groups)};
 
-  const std::int64_t ticket = context.GetInputCount() > 3 ? *context.GetInput(3).GetTensorData<std::int64_t>() : 0;
+  const std::int64_t ticket = GroupNormNode::ticket(context);
   const auto measure = [&] { parallel_for(context, groups, [&](std::size_t group) { measure_group(work, group); }); };
   if (ticket == 0) {
     measure();
@@ -107,7 +94,7 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
     const TileRun run = tiles_->find(ticket);
     work.region = run.region(shape[2], shape[3]);
     measure();
-    work.moments = run.pool(index_, work.moments);
+    work.moments = run.pool(node_.index, work.moments);
   }
   parallel_for(context, groups, [&](std::size_t group) { normalize_group(work, group); });
   return nullptr;

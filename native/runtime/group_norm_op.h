@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "runtime/custom_op.h"
+#include "runtime/group_norm_node.h"
 #include "runtime/tile_statistics.h"
 
 namespace diffbir::runtime {
@@ -16,10 +17,7 @@ class GroupNormKernel {
 
  private:
   const TileRegistry* tiles_;
-  std::int64_t groups_;
-  float epsilon_;
-  bool silu_;
-  std::size_t index_;
+  GroupNormNode node_;
 };
 
 /// diffbir.GroupNorm(x [B,C,H,W], scale [C], bias [C], tile [1]?) {groups, epsilon, silu, index}: ONNX Runtime's CPU
