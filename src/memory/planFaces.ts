@@ -2,7 +2,7 @@ import { InvalidOptionError } from '../errors';
 import type { ResolvedOptions } from '../options/resolve';
 import { outputSize, type Size } from '../workSize';
 import type { FaceFootprint } from './footprint';
-import type { PlannedModel } from './planTiles';
+import type { PlannedModel } from './stages';
 
 const MIB = 2 ** 20;
 

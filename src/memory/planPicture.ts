@@ -3,7 +3,8 @@ import type { RestoreJob } from '../native/binding';
 import type { ResolvedOptions } from '../options/resolve';
 import { reuseOf } from '../speed';
 import type { Size } from '../workSize';
-import { featuresFit, type PlannedModel, type PlanOptions, peakBytes, planTiles, TRAINED } from './planTiles';
+import { featuresFit, peakBytes, planTiles } from './planTiles';
+import { type PlannedModel, type PlanOptions, TRAINED } from './stages';
 import { keepsNetworks } from './weights';
 
 /** What a picture is restored with so that it fits `memoryBudget`, and the bytes that it then needs. */

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { InvalidOptionError } from '../../src/errors';
 import { defaultMemoryBudget } from '../../src/memory/budget';
 import { type Footprint, footprintOf } from '../../src/memory/footprint';
-import { featuresFit, type PlanOptions, peakBytes, planTiles } from '../../src/memory/planTiles';
+import { featuresFit, peakBytes, planTiles } from '../../src/memory/planTiles';
+import type { PlanOptions } from '../../src/memory/stages';
 import { resolveOptions } from '../../src/options/resolve';
 import { goldenSpec } from '../lifecycle/model';
 
