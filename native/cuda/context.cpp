@@ -188,15 +188,16 @@ void Context::copy(const float* from, float* to, std::size_t count) {
 class Context::Check final : public FiniteCheck {
  public:
   Check(Context& context, const float* values, std::size_t count) : context_(context), answer_(context.take_answer()) {
-    float* const found = context_.allocate(1);
+    float* found = nullptr;
     try {
+      found = context_.allocate(1);
       context_.zero(found, 1);
       mark_not_finite(values, count, found, context_.stream());
       DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(answer_.front().number, found, sizeof(float), cudaMemcpyDeviceToHost,
                                          stream_of(context_.stream())));
       DIFFBIR_CUDA_CHECK(cudaEventRecord(event_of(answer_.front().event), stream_of(context_.stream())));
     } catch (...) {
-      context_.release(found);
+      if (found) context_.release(found);
       context_.keep_answer(std::move(answer_));
       throw;
     }
