@@ -10,14 +10,6 @@
 
 namespace diffbir {
 
-/// A device's memory for libraries that give such functions no argument of their own.
-struct MemoryFunctions {
-  /// Null where there is none. For work on the device's stream; on others while Device::share_memory() is on.
-  void* (*allocate)(std::size_t bytes);
-  /// Gives it back once the work that was queued before is done.
-  void (*release)(void* memory);
-};
-
 /// Whether values were finite that the device may still have to compute. No longer there than the device.
 class FiniteCheck {
  public:
@@ -51,9 +43,7 @@ class Device {
   /// Gives it back once the work that was queued before is done.
   virtual void release(float* memory) noexcept = 0;
 
-  /// The same as functions; none where it has no such. They work as long as the device is there.
-  virtual std::optional<MemoryFunctions> memory_functions() { return {}; }
-  /// While it is on, what they hand out may be used on any stream: nothing that was queued before is still at work in
+  /// While it is on, what is allocated may be used on any stream: nothing that was queued before is still at work in
   /// it.
   virtual void share_memory(bool) {}
   /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back

@@ -2,8 +2,6 @@
 
 #include <cuda_runtime_api.h>
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -23,32 +21,6 @@ constexpr std::uint64_t kKeptBytes = std::uint64_t{256} << 20;
 cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
 cudaMemPool_t pool_of(void* pool) { return static_cast<cudaMemPool_t>(pool); }
 cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
-
-/// Functions without arguments of ours know a context by the number of its device, of which there are so many at most.
-constexpr std::size_t kNamed = 16;
-std::array<std::atomic<Context*>, kNamed> named;
-
-template <std::size_t index>
-void* allocate_on(std::size_t bytes) {
-  Context& context = *named[index];
-  try {
-    float* const memory = context.allocate((bytes + sizeof(float) - 1) / sizeof(float));
-    if (context.shares_memory()) context.synchronize();
-    return memory;
-  } catch (const Error&) {
-    return nullptr;
-  }
-}
-
-template <std::size_t index>
-void release_on(void* memory) {
-  if (memory) named[index].load()->release(static_cast<float*>(memory));
-}
-
-template <std::size_t... index>
-constexpr std::array<MemoryFunctions, kNamed> functions_by_index(std::index_sequence<index...>) {
-  return {MemoryFunctions{allocate_on<index>, release_on<index>}...};
-}
 
 /// Why there is no device of this number, or nothing.
 std::string reason_against(int device) {
@@ -87,10 +59,6 @@ Context::Context(int device) : index_(device) {
 }
 
 Context::~Context() {
-  if (const auto index = static_cast<std::size_t>(index_); index < kNamed) {
-    Context* self = this;
-    named[index].compare_exchange_strong(self, nullptr);
-  }
   // An error here is one of the work before, which is over; nobody is left to hear of it.
   cudaSetDevice(index_);
   cudaStreamSynchronize(stream_of(stream_));
@@ -138,21 +106,13 @@ void Context::synchronize() { DIFFBIR_CUDA_CHECK(cudaStreamSynchronize(stream_of
 float* Context::allocate(std::size_t count) {
   void* memory = nullptr;
   DIFFBIR_CUDA_CHECK(cudaMallocFromPoolAsync(&memory, count * sizeof(float), pool_of(pool_), stream_of(stream())));
+  if (shares_memory_) synchronize();
   return static_cast<float*>(memory);
 }
 
 void Context::release(float* memory) noexcept {
   cudaSetDevice(index_);
   cudaFreeAsync(memory, stream_of(stream_));
-}
-
-std::optional<MemoryFunctions> Context::memory_functions() {
-  static constexpr auto functions = functions_by_index(std::make_index_sequence<kNamed>());
-  const auto index = static_cast<std::size_t>(index_);
-  if (index >= kNamed) return {};
-  Context* known = nullptr;
-  if (!named[index].compare_exchange_strong(known, this) && known != this) return {};
-  return functions[index];
 }
 
 void Context::keep_freed(bool keeps) {

@@ -30,9 +30,7 @@ class Context final : public Device {
 
   float* allocate(std::size_t count) override;
   void release(float* memory) noexcept override;
-  std::optional<MemoryFunctions> memory_functions() override;
   void share_memory(bool shares) override { shares_memory_ = shares; }
-  bool shares_memory() const noexcept { return shares_memory_; }
   void keep_freed(bool keeps) override;
   void zero(float* memory, std::size_t count) override;
   void upload(const float* from, float* to, std::size_t count) override;

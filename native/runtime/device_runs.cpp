@@ -6,6 +6,7 @@
 #include "core/device_memory.h"
 #include "core/error.h"
 #include "core/guarded_device.h"
+#include "runtime/provider/device_allocator.h"
 #include "runtime/provider/provider.h"
 
 namespace diffbir::runtime {
@@ -53,28 +54,6 @@ Ort::Value same_at(const Ort::Value& value, const Ort::MemoryInfo& where, float*
   return Ort::Value::CreateTensor(where, memory, value.GetTensorSizeInBytes(), shape.data(), shape.size(),
                                   info.GetElementType());
 }
-
-/// The memory of a Device for ONNX Runtime's values.
-class DeviceAllocator final : public OrtAllocator {
- public:
-  DeviceAllocator(std::shared_ptr<Device> device, Ort::MemoryInfo info)
-      : OrtAllocator{}, device_(std::move(device)), info_(std::move(info)) {
-    version = ORT_API_VERSION;
-    Alloc = [](OrtAllocator* self, std::size_t bytes) -> void* {
-      return static_cast<DeviceAllocator*>(self)->device_->allocate((bytes + sizeof(float) - 1) / sizeof(float));
-    };
-    Free = [](OrtAllocator* self, void* memory) {
-      if (memory) static_cast<DeviceAllocator*>(self)->device_->release(static_cast<float*>(memory));
-    };
-    Info = [](const OrtAllocator* self) -> const OrtMemoryInfo* {
-      return static_cast<const DeviceAllocator*>(self)->info_;
-    };
-  }
-
- private:
-  std::shared_ptr<Device> device_;
-  Ort::MemoryInfo info_;
-};
 
 Ort::Value tensor_like(const Ort::Value& value, OrtAllocator* allocator) {
   const auto info = value.GetTensorTypeAndShapeInfo();

@@ -16,6 +16,7 @@
 #include "runtime/int8/linear_op.h"
 #include "runtime/layer_norm_op.h"
 #include "runtime/ort_error.h"
+#include "runtime/provider/device_allocator.h"
 #include "runtime/provider/engines.h"
 #include "runtime/provider/libraries.h"
 #include "runtime/provider/provider.h"
@@ -113,14 +114,15 @@ void require_device_nodes(const graph::Graph& graph) {
   }
 }
 
-/// Where a session on a GPU takes its memory: what runs once a picture from the device's own, which has it back as soon
-/// as a tensor is gone; none where an arena of the session keeps it for the next run, or for what is recorded. An arena
-/// that shrinks and grows with each picture costs the host a table of an entry for each 256 bytes.
-std::optional<MemoryFunctions> memory_for(const NetworkOptions& options) {
+/// Whether a session takes the GPU's memory from the device, which has it back as soon as a tensor is gone: what runs
+/// once a picture. The others have an arena that keeps it for the next run, and for what is recorded. An arena that
+/// shrinks and grows with each picture costs the host a table of an entry for each 256 bytes.
+bool takes_offered_memory(const NetworkOptions& options) {
   const Execution& execution = options.execution;
-  if (execution.on_cpu() || !options.device || options.runs_often || execution.cuda_graphs) return {};
-  if (has_cuda_plugin(execution)) return {};  // takes no functions
-  return options.device->memory_functions();
+  const auto& device = options.device;
+  if (execution.on_cpu() || !device || options.runs_often || execution.cuda_graphs) return false;
+  if (has_cuda_plugin(execution)) return false;  // it has memory to offer itself
+  return offer_memory(device, execution.device);
 }
 
 /// While a session is made it uploads weights on a stream of its own.
@@ -204,14 +206,14 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
                                             : is_mapped             ? GraphOptimizationLevel::ORT_ENABLE_EXTENDED
                                                                     : GraphOptimizationLevel::ORT_ENABLE_ALL);
   if (is_mapped) session_options.AddConfigEntry("session.disable_prepacking", "1");
+  const Execution& execution = options.execution;
+  const bool takes_offered = takes_offered_memory(options);
   if (has_arena) {
-    session_options.AddConfigEntry("session.use_env_allocators", "1");
+    session_options.AddConfigEntry("session.use_env_allocators", execution.on_cpu() || takes_offered ? "1" : "0");
   } else {
     session_options.DisableCpuMemArena().DisableMemPattern();
   }
   session_options.Add(custom_ops_->domain);
-  const Execution& execution = options.execution;
-  const std::optional<MemoryFunctions> memory = memory_for(options);
   if (!execution.on_cpu()) {
     require_device_nodes(graph);
     // Tiles that wait keep no more than what they will need, and a pattern is all that a run will ask for.
@@ -219,16 +221,15 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
     append_provider(session_options, execution,
                     {.stream = device_ ? device_->stream() : nullptr,
                      .float16 = options.float16,
-                     .engines = execution.provider == graph::Provider::tensorrt ? engines_folder(weights_) : "",
-                     .memory = memory});
+                     .engines = execution.provider == graph::Provider::tensorrt ? engines_folder(weights_) : ""});
   }
-  shrunk_arenas_ = shrunk_arenas(options, !execution.on_cpu() && !memory);
+  shrunk_arenas_ = shrunk_arenas(options, !execution.on_cpu() && !takes_offered);
   if (has_assignment_) session_options.AddConfigEntry("session.record_ep_graph_assignment_info", "1");
   // As a path, since ONNX Runtime wants wide characters on Windows.
   if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
   std::unique_lock<std::mutex> recording;
   if (device_) recording = std::unique_lock(device_->recording);
-  const SharedMemory shared(memory ? device_.get() : nullptr);
+  const SharedMemory shared(takes_offered ? device_.get() : nullptr);
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   try {

@@ -6,11 +6,9 @@ namespace diffbir::runtime {
 
 ErrorCode code_of(const Ort::Exception& error) noexcept {
   const std::string_view words = error.what();
-  // What std::bad_alloc says, what ONNX Runtime's arenas do, CUDA, cuBLAS and cuDNN, and where ONNX Runtime gets
-  // nothing of MemoryFunctions.
-  for (const std::string_view lack :
-       {"bad_alloc", "Failed to allocate memory", "bad allocation", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED",
-        "CUDNN_STATUS_ALLOC_FAILED", "CUDAExternalAllocator"}) {
+  // What std::bad_alloc says, what ONNX Runtime's arenas do, CUDA, cuBLAS and cuDNN.
+  for (const std::string_view lack : {"bad_alloc", "Failed to allocate memory", "bad allocation", "out of memory",
+                                      "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"}) {
     if (words.find(lack) != std::string_view::npos) return ErrorCode::out_of_memory;
   }
   return ErrorCode::runtime_failed;

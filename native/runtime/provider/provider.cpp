@@ -57,11 +57,6 @@ void append_cuda(Ort::SessionOptions& options, const Execution& execution, const
   Ort::CUDAProviderOptions cuda;
   cuda.Update(cuda_options(execution, settings.float16));
   if (settings.stream != nullptr) cuda.UpdateWithValue("user_compute_stream", settings.stream);
-  if (settings.memory) {
-    const auto address = [](auto* function) { return std::to_string(reinterpret_cast<std::uintptr_t>(function)); };
-    cuda.Update({{"gpu_external_alloc", address(settings.memory->allocate)},
-                 {"gpu_external_free", address(settings.memory->release)}});
-  }
   options.AppendExecutionProvider_CUDA_V2(*cuda);
 }
 

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
-#include "core/device.h"
 #include "graph/ort.h"
 #include "runtime/provider/execution.h"
 
@@ -18,9 +16,6 @@ struct ProviderSettings {
   /// What the network's engines are kept under, below Execution::cache: TensorRT does not look at weights when it looks
   /// for an engine.
   std::string engines = {};
-  /// Where the CUDA provider gets memory, and brings it back, as soon as a tensor is gone; none: an arena of the
-  /// session.
-  std::optional<MemoryFunctions> memory = {};
 };
 
 /// Adds the execution's provider to the options of a session; the CPU's is always there, for what it does not have.
