@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "addon/convert.h"
+#include "addon/half_maps.h"
 #include "addon/primitives.h"
 #include "core/device.h"
 #include "cuda/probe.h"
@@ -49,6 +50,7 @@ class Processor final : public Device {
 struct Inputs {
   std::list<Tensor> tensors;  // lists, so that it stays where it is
   std::list<std::vector<std::int32_t>> ids;
+  std::list<HalfMap> half_maps;
   std::vector<Ort::Value> values;
 };
 
@@ -65,6 +67,8 @@ Inputs to_inputs(Napi::Value value, const runtime::Network& network, const std::
     } else if (input.IsTypedArray()) {
       const auto& ids = inputs.ids.emplace_back(to_int32s(input, name));
       inputs.values.push_back(runtime::view(ids, {1, static_cast<std::int64_t>(ids.size())}));
+    } else if (network.half_inputs().contains(name)) {
+      inputs.values.push_back(inputs.half_maps.emplace_back(to_tensor(input, name), device).view());
     } else {
       inputs.values.push_back(runtime::view(inputs.tensors.emplace_back(to_tensor(input, name).to(device))));
     }
@@ -75,7 +79,9 @@ Inputs to_inputs(Napi::Value value, const runtime::Network& network, const std::
 Napi::Object from_outputs(Napi::Env env, const runtime::Network& network, const std::vector<Ort::Value>& outputs) {
   Napi::Object result = Napi::Object::New(env);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    result.Set(network.output_names()[i], from_tensor(env, runtime::to_tensor(outputs[i], network.device()).to_host()));
+    const Tensor output = is_half_map(outputs[i]) ? from_half_map(outputs[i], network.device())
+                                                  : runtime::to_tensor(outputs[i], network.device()).to_host();
+    result.Set(network.output_names()[i], from_tensor(env, output));
   }
   return result;
 }

@@ -19,6 +19,7 @@ constexpr int onnx_opset = 21;
 // onnx.TensorProto.DataType
 constexpr std::int64_t onnx_float32 = 1;
 constexpr std::int64_t onnx_float16 = 10;
+constexpr std::size_t map_axes = 4;
 
 // Smaller layers, such as the first and the last convolution of a UNet, cost no time worth an error.
 constexpr std::int64_t smallest_int8_side = 32;
@@ -105,11 +106,28 @@ void Builder::paired() {
 void Builder::output(const std::string& name, const Value& x, std::size_t rank) {
   // A feature map is transposed first, in the smaller type.
   const Value y = is_float16(x.element) ? op("Cast", {x}, {{"to", onnx_float32}}) : x;
-  settle(y);
-  Ort::Node identity("Identity", "", fresh_name("output"), {y.name}, {name});
+  add_output(name, y, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, rank);
+}
+
+void Builder::add_output(const std::string& name, const Value& x, ONNXTensorElementDataType type, std::size_t rank) {
+  settle(x);
+  Ort::Node identity("Identity", "", fresh_name("output"), {x.name}, {name});
   graph_.AddNode(identity);
-  outputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, Shape(rank, -1)));
+  outputs_.push_back(port(name, type, Shape(rank, -1)));
   output_names_.push_back(name);
+}
+
+Value Builder::map_input(const std::string& name) {
+  if (!has_half_maps()) return feature_map(input(name, Shape(map_axes, -1)));
+  inputs_.push_back(port(name, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16, Shape(map_axes, -1)));
+  input_names_.push_back(name);
+  half_inputs_.insert(name);
+  return from_nhwc({name, Element::working});
+}
+
+void Builder::map_output(const std::string& name, const Value& x) {
+  if (!has_half_maps()) return output(name, x, map_axes);
+  add_output(name, to_nhwc(x), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16, map_axes);
 }
 
 Value Builder::mark(const Module& m, const Value& x, std::size_t rank) {
@@ -125,6 +143,7 @@ Graph Builder::finish() {
   graph.model.AddGraph(graph_);
   graph.inputs = std::move(input_names_);
   graph.outputs = std::move(output_names_);
+  graph.half_inputs = std::move(half_inputs_);
   graph.weights = std::move(weights_);
   graph.int8_weights = std::move(int8_weights_);
   graph.group_norms = group_norms_;

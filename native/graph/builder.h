@@ -64,6 +64,8 @@ struct Graph {
   Ort::Model model{nullptr};
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
+  /// Of the inputs, those of Builder::map_input() that are [B,H,W,C] in float16.
+  std::set<std::string> half_inputs;
   /// Checkpoints whose mapped bytes are initialisers of the model.
   std::vector<std::shared_ptr<const WeightTable>> weights;
   /// Packed weights, which Int8Linear and Int8Conv take by their index.
@@ -93,6 +95,10 @@ class Builder {
   // ---- ports ----
   /// A float32 input, converted to `element`; -1 marks a free axis.
   Value input(const std::string& name, const Shape& shape, Element element = Element::working);
+  /// A feature map [B,C,H,W] that another graph gives by map_output(): in graphs of float16 whose feature maps lie in
+  /// NHWC it is [B,H,W,C] in float16, and nothing is converted on the way; in others it is an input() like any other.
+  Value map_input(const std::string& name);
+  void map_output(const std::string& name, const Value& x);
   /// An int32 input.
   Value input_ids(const std::string& name, const Shape& shape);
   /// The int64 input "tile" of networks that work on tiles in lock-step: 0, or the ticket of a run
@@ -275,6 +281,11 @@ class Builder {
   /// The rows of matrices [heads * width, in], head after head: those of the first, of the second, ...
   Value interleaved_rows(const std::vector<Module>& matrices, std::int64_t width, Element element);
 
+  /// Whether feature maps pass from graph to graph as they are.
+  bool has_half_maps() const { return fuses(&Fusions::nhwc) && options_.precision == Precision::float16; }
+  /// Names a value as an output.
+  void add_output(const std::string& name, const Value& x, ONNXTensorElementDataType type, std::size_t rank);
+
   bool is_float16(Element element) const {
     return element == Element::working && options_.precision == Precision::float16;
   }
@@ -306,6 +317,7 @@ class Builder {
   std::vector<Ort::ValueInfo> outputs_;
   std::vector<std::string> input_names_;
   std::vector<std::string> output_names_;
+  std::set<std::string> half_inputs_;
   const BuildOptions options_;
   std::set<std::string> parameters_;
   std::map<std::string, Pending> pending_;

@@ -23,9 +23,9 @@ Graph controlnet(const Module& m, const UNetConfig& config, const graph::BuildOp
   for (std::size_t i = 0; i < encoder.skips.size(); ++i) {
     const Module zero_conv = m["zero_convs"][static_cast<std::int64_t>(i)][0];
     const Value skip = i < unforked_blocks(m) ? c.each_prompt(b, encoder.skips[i], 4) : encoder.skips[i];
-    b.output(control_name(i), b.conv(skip, zero_conv), 4);
+    b.map_output(control_name(i), b.conv(skip, zero_conv));
   }
-  b.output(control_name(encoder.skips.size()), b.conv(encoder.middle, m["middle_block_out"][0]), 4);
+  b.map_output(control_name(encoder.skips.size()), b.conv(encoder.middle, m["middle_block_out"][0]));
   return b.finish();
 }
 

@@ -41,7 +41,7 @@ Value feature_map(Builder& b, const std::string& name) { return b.feature_map(b.
 Value latent(Builder& b, const Module& m) { return b.input("x", {-1, m.size("input_blocks.0.0.weight", 1), -1, -1}); }
 
 Value control(Builder& b, std::size_t index, const Ports& ports) {
-  return b.scale(feature_map(b, control_name(index)), ports.strength);
+  return b.scale(b.map_input(control_name(index)), ports.strength);
 }
 
 /// The blocks of the decoder that meet these skip connections, the deepest first, and the last convolution.

@@ -38,9 +38,8 @@ Tensor side_by_side(const Tensor& x, std::int64_t prompts) {
 Ort::Value same(const Ort::Value& value) {
   const auto info = value.GetTensorTypeAndShapeInfo();
   const auto shape = info.GetShape();
-  const std::size_t bytes = info.GetElementCount() * sizeof(float);
-  return Ort::Value::CreateTensor(value.GetTensorMemoryInfo(), const_cast<void*>(value.GetTensorRawData()), bytes,
-                                  shape.data(), shape.size(), ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
+  return Ort::Value::CreateTensor(value.GetTensorMemoryInfo(), const_cast<void*>(value.GetTensorRawData()),
+                                  value.GetTensorSizeInBytes(), shape.data(), shape.size(), info.GetElementType());
 }
 
 void append(std::vector<Ort::Value>& inputs, const std::vector<Ort::Value>& values) {

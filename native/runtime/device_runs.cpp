@@ -16,7 +16,7 @@ namespace {
 /// Each keeps its inputs, its outputs and what is between them on the device until the session ends.
 constexpr std::size_t most_prepared = 8;
 /// Bytes of inputs and outputs. A run with more of them computes for so long that its kernels are queued meanwhile.
-constexpr std::size_t most_prepared_bytes = std::size_t{128} << 20;
+constexpr std::size_t most_prepared_bytes = std::size_t{64} << 20;
 
 /// Of the provider: which recorded graph a run plays.
 constexpr const char* graph_option = "gpu_graph_id";

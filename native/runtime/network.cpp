@@ -190,6 +190,7 @@ Tensor to_tensor(const Ort::Value& value, const std::shared_ptr<Device>& device)
 Network::Network(graph::Graph graph, const NetworkOptions& options)
     : inputs_(std::move(graph.inputs)),
       outputs_(std::move(graph.outputs)),
+      half_inputs_(std::move(graph.half_inputs)),
       weights_(std::move(graph.weights)),
       group_norms_(graph.group_norms),
       custom_ops_(std::make_unique<CustomOps>(std::move(graph.int8_weights))),

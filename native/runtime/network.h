@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -80,6 +81,8 @@ class Network {
 
   const std::vector<std::string>& input_names() const noexcept { return inputs_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }
+  /// graph::Graph::half_inputs.
+  const std::set<std::string>& half_inputs() const noexcept { return half_inputs_; }
 
   /// Gives the pages of its checkpoints back to the system: of a network that is not run again soon. A run elsewhere
   /// that computes with them reads them again.
@@ -125,6 +128,7 @@ class Network {
 
   std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;
+  std::set<std::string> half_inputs_;
   std::vector<std::shared_ptr<const WeightTable>> weights_;
   std::int64_t group_norms_;
   std::unique_ptr<CustomOps> custom_ops_;

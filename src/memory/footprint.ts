@@ -117,7 +117,10 @@ function promptsAtOnce({ unet, textEncoder }: NonNullable<ModelSpec['stage2']>):
   return (unet.precision ?? 'float32') !== 'float32' && textEncoder ? 2 : 1;
 }
 
-/** `scale` is of what the network has inside: what goes in and comes out, controls and features, is in float32 always. */
+/**
+ * `scale` is of what the network has inside: what goes in and comes out, controls and features, is counted in float32, which
+ * it is but for the controls in CUDA's float16.
+ */
 function unetFootprint(unet: NetworkSpec, prompts: number, scale: number): Pick<Footprint, 'diffusion' | 'features'> {
   const shape = shapesOf(unet);
   // Every input block leaves a skip connection, and the ControlNet a control of the same size for it.

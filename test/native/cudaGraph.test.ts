@@ -68,16 +68,17 @@ describe.each(cases)('%s', (_, network) => {
   );
 });
 
-/** Inputs and outputs are NCHW; between them nothing is transposed. */
+/** Latents are NCHW in float32; controls come as they lie, and nothing is transposed or converted between. */
 test('nothing is left that the CUDA provider has an operator for', () => {
   const nodes = nodesOf(sd21, { precision: 'float16', optimizations: THEIRS });
   const without = nodesOf(sd21, { precision: 'float16', optimizations: TENSORRT });
-  const [inputs, outputs, transformers, resBlocks, controls] = [4, 1, 4, 5, 3];
+  const [latents, transformers, resBlocks, controls] = [2, 4, 5, 3];
   const [firstConv, lastConv, timeEmbedding] = [1, 1, 2];
   const beforeConcat = 2; // transformers whose sum with their input is not normalised alone
   expect(without).toMatchObject({ GroupNormalization: 2 * resBlocks + transformers + 1 });
   expect(nodes).toMatchObject({
-    Transpose: inputs + outputs,
+    Transpose: latents,
+    Cast: latents + ['time', 'context', 'strength'].length,
     LayerNormalization: transformers,
     'com.microsoft.NhwcConv': (without.Conv as number) - firstConv - lastConv,
     'com.microsoft.NhwcConv with bias': firstConv + lastConv,
