@@ -47,7 +47,7 @@ struct Fusions {
   /// In the place of GroupNorm, SkipGroupNorm, LayerNormalization, SkipLayerNormalization and BiasSplitGelu in float16:
   /// diffbir.FusedGroupNorm, FusedLayerNorm and FusedGeglu, where channels come in eights.
   bool fused_kernels = false;
-  /// MultiHeadAttention on one product with the weights of queries, keys and values, or of keys and values.
+  /// MultiHeadAttention on one product with the weights of keys and values, where both are of a context.
   bool packed_attention = false;
 
   /// Each tile has statistics of its own, also in a network that was given a Builder::tile_ticket(): those of ONNX

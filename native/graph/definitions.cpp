@@ -69,13 +69,12 @@ Value bias_split_gelu(Builder& b, const Value& x, const Value& bias) {
   return b.mul(halves[0], gelu);
 }
 
-Value packed_attention(Builder& b, const std::vector<Value>& inputs, std::int64_t heads) {
-  std::vector<Value> qkv;
-  if (inputs.size() == 2) qkv.push_back(inputs[0]);
-  for (const Value& part : b.split(inputs.back(), inputs.size() == 2 ? 2 : 3, 3)) {
-    qkv.push_back(b.reshape(part, {std::int64_t{0}, std::int64_t{0}, std::int64_t{-1}}));
+Value packed_attention(Builder& b, const Value& q, const Value& packed, std::int64_t heads) {
+  std::vector<Value> kv;
+  for (const Value& part : b.split(packed, 2, 3)) {
+    kv.push_back(b.reshape(part, {std::int64_t{0}, std::int64_t{0}, std::int64_t{-1}}));
   }
-  return plain_attention(b, qkv[0], qkv[1], qkv[2], heads, /*causal=*/false);
+  return plain_attention(b, q, kv[0], kv[1], heads, /*causal=*/false);
 }
 
 }  // namespace
@@ -84,7 +83,7 @@ bool is_defined(const std::string& type, const std::vector<Value>& inputs, const
   static const std::set<std::string> types{"NhwcConv", "GroupNorm", "SkipGroupNorm", "BiasSplitGelu", "BiasAdd"};
   if (domain == "diffbir") return type == "NhwcGroupNorm" || type.starts_with("Fused");
   if (domain != "com.microsoft") return false;
-  return types.contains(type) || (type == "MultiHeadAttention" && inputs.size() < 3);  // packed
+  return types.contains(type) || (type == "MultiHeadAttention" && inputs.size() == 2);  // packed
 }
 
 std::vector<Value> definition(Builder& b, const std::string& type, const std::vector<Value>& inputs,
@@ -103,7 +102,7 @@ std::vector<Value> definition(Builder& b, const std::string& type, const std::ve
   }
   if (type == "BiasSplitGelu" || type == "FusedGeglu") return {bias_split_gelu(b, inputs[0], inputs[1])};
   if (type == "BiasAdd") return {sum(b, inputs[0], inputs[2], &inputs[1])};
-  return {packed_attention(b, inputs, attribute<std::int64_t>(attributes, "num_heads"))};
+  return {packed_attention(b, inputs[0], inputs[1], attribute<std::int64_t>(attributes, "num_heads"))};
 }
 
 }  // namespace diffbir::graph

@@ -91,7 +91,7 @@ Value time_embedding(Builder& b, const Module& m, const Value& t) {
 }  // namespace
 
 UNetContext::UNetContext(Builder& b, const Module& m, const Value& t, const Value& context, UNetConfig config)
-    : emb_(time_embedding(b, m, t)),
+    : emb_(b.silu(time_embedding(b, m, t))),
       context_(context),
       config_(config),
       prompts_(b.op("Div", {std::get<Value>(b.dim(context, 0)), std::get<Value>(b.dim(t, 0))})) {}
@@ -108,7 +108,7 @@ Value UNetContext::each_prompt(Builder& b, const Value& x, std::size_t axes) con
 
 Value res_block(Builder& b, const Module& m, const Value& x, const UNetContext& c) {
   Value h = b.conv(b.group_norm(x, m["in_layers"][0], res_norm_eps, Activation::silu), m["in_layers"][2]);
-  const Value emb = b.linear(b.silu(c.emb()), m["emb_layers"][1]);
+  const Value emb = b.linear(c.emb(), m["emb_layers"][1]);
   h = b.add_per_channel(h, emb);
   h = b.conv(b.group_norm(h, m["out_layers"][0], res_norm_eps, Activation::silu), m["out_layers"][3]);
   const Value skip =

@@ -21,7 +21,7 @@ class UNetContext {
   UNetContext(graph::Builder& b, const graph::Module& m, const graph::Value& t, const graph::Value& context,
               UNetConfig config);
 
-  /// [B, 4 model_channels], after time_embed; [P B, 4 model_channels] once forked.
+  /// [B, 4 model_channels], after time_embed and the SiLU of every block's emb_layers; [P B, ...] once forked.
   const graph::Value& emb() const noexcept { return emb_; }
   const graph::Value& context() const noexcept { return context_; }
   const UNetConfig& config() const noexcept { return config_; }
