@@ -131,7 +131,7 @@ void Builder::map_output(const std::string& name, const Value& x) {
 }
 
 Value Builder::mark(const Module& m, const Value& x, std::size_t rank) {
-  if (options_.marks.contains(m.path())) output(m.path(), x, rank);
+  if (is_marked(m)) output(m.path(), x, rank);
   return x;
 }
 

@@ -112,6 +112,8 @@ class Builder {
   void output(const std::string& name, const Value& x, std::size_t rank);
   /// Names the output of a module by its path in the reference, so that a golden run can ask for it. Returns x.
   Value mark(const Module& m, const Value& x, std::size_t rank);
+  /// Whether mark() makes it an output.
+  bool is_marked(const Module& m) const { return options_.marks.contains(m.path()); }
   /// Ends the graph. The builder is empty afterwards.
   Graph finish();
 
@@ -176,7 +178,9 @@ class Builder {
   Value repeat(const Value& x, const Value& times, std::size_t axes);
   std::vector<Value> split(const Value& x, std::size_t parts, std::int64_t axis);
   Value slice(const Value& x, std::int64_t axis, std::int64_t begin, std::int64_t end);
-  Value gather(const Value& table, const Value& indices);
+  Value gather(const Value& x, const Value& indices, std::int64_t axis = 0);
+  /// The integers below the product of two sizes.
+  Value range(const Size& a, const Size& b);
   Value transpose(const Value& x, const std::vector<std::int64_t>& order);
   Value reshape(const Value& x, const std::vector<Size>& shape);
   Value reshape_like(const Value& x, const Value& like);

@@ -270,8 +270,17 @@ Value Builder::slice(const Value& x, std::int64_t axis, std::int64_t begin, std:
   return op("Slice", {x, integers({begin}), integers({end}), integers({axis})});
 }
 
-Value Builder::gather(const Value& table, const Value& indices) {
-  return op("Gather", {table, indices}, {{"axis", std::int64_t{0}}});
+Value Builder::gather(const Value& x, const Value& indices, std::int64_t axis) {
+  return op("Gather", {x, indices}, {{"axis", axis}});
+}
+
+Value Builder::range(const Size& a, const Size& b) {
+  const auto number = [&](const Value& size) { return op("Squeeze", {size}); };
+  const auto value = [&](const Size& size) {
+    const auto* const known = std::get_if<std::int64_t>(&size);
+    return known ? integers({*known}) : std::get<Value>(size);
+  };
+  return op("Range", {number(integers({0})), number(mul(value(a), value(b))), number(integers({1}))});
 }
 
 Value Builder::transpose(const Value& x, const std::vector<std::int64_t>& order) {

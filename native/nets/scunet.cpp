@@ -39,7 +39,7 @@ Value trans_block(Builder& b, const WindowGrid& grid, const Module& m, Value x, 
   const Value qkv = b.linear(window_partition(b, grid, y, channels), msa["embedding_layer"]);
   const Value bias = relative_position_bias(b, msa, heads);
   const Value attended = window_attention(b, grid, qkv, bias, heads, channels, shifted);
-  y = window_reverse(b, grid, b.linear(attended, msa["linear"]), y, channels);
+  y = window_reverse(b, grid, b.linear(attended, msa["linear"]), channels);
   if (shifted) y = roll(b, y, window / 2);
   x = b.add(x, y);
   return b.add(x, b.linear(b.gelu(b.linear(b.layer_norm(x, m["ln2"]), m["mlp"][0])), m["mlp"][2]));
@@ -59,7 +59,8 @@ Value conv_trans_block(Builder& b, const WindowGrid& grid, const Module& m, cons
 
 /// The blocks of one stage that stand from `first` on; even ones look at plain windows, odd ones at shifted ones.
 Value blocks(Builder& b, const Value& mask, const Module& stage, std::int64_t first, Value x) {
-  const WindowGrid grid{window, b.dim(x, 0), b.divide(b.dim(x, 3), window), mask};
+  const graph::Size width = b.dim(x, 3);
+  const WindowGrid grid{window, b.dim(x, 0), width, b.divide(width, window), mask};
   for (std::int64_t i = 0; is_block(stage[first + i]); ++i) {
     x = conv_trans_block(b, grid, stage[first + i], x, /*shifted=*/i % 2 == 1);
   }

@@ -26,32 +26,36 @@ Value relative_position_bias(Builder& b, const Module& m, std::int64_t window, s
   return b.transpose(b.reshape(pairs, {tokens, tokens, heads}), {2, 0, 1});
 }
 
-/// x [B, h, w, C]
-Value swin_block(Builder& b, const WindowGrid& grid, const Module& m, Value x, std::int64_t heads, bool shifted) {
+/// x [B nW, window^2, C]: all but attention looks at each token alone, so that they stay in windows.
+Value swin_block(Builder& b, const WindowGrid& grid, const WindowOrders& orders, const Module& m, Value x,
+                 std::int64_t heads, bool shifted) {
   const std::int64_t channels = m.size("norm1.weight", 0);
-  const std::int64_t shift = grid.window / 2;
   const Module attn = m["attn"];
 
   Value y = b.layer_norm(x, m["norm1"]);
-  if (shifted) y = roll(b, y, -shift);
-  const Value qkv = b.linear(window_partition(b, grid, y, channels), attn["qkv"]);
+  if (shifted) y = reordered(b, grid, y, orders.shifted, channels);
+  const Value qkv = b.linear(y, attn["qkv"]);
   const Value bias = relative_position_bias(b, attn, grid.window, heads);
   const Value attended = window_attention(b, grid, qkv, bias, heads, channels, shifted);
-  y = window_reverse(b, grid, b.mark(attn, b.linear(attended, attn["proj"]), 3), y, channels);
-  if (shifted) y = roll(b, y, shift);
+  y = b.mark(attn, b.linear(attended, attn["proj"]), 3);
+  if (shifted) y = reordered(b, grid, y, orders.plain, channels);
   x = b.add(x, y);
 
   const Value hidden = b.gelu(b.linear(b.layer_norm(x, m["norm2"]), m["mlp"]["fc1"]));
-  return b.mark(m, b.add(x, b.linear(hidden, m["mlp"]["fc2"])), 4);
+  return b.add(x, b.linear(hidden, m["mlp"]["fc2"]));
 }
 
 /// Residual Swin transformer block, x [B, h, w, C].
-Value rstb(Builder& b, const WindowGrid& grid, const Module& m, const Value& x, std::int64_t heads) {
-  Value y = x;
+Value rstb(Builder& b, const WindowGrid& grid, const WindowOrders& orders, const Module& m, const Value& x,
+           std::int64_t heads) {
   const Module blocks = m["residual_group"]["blocks"];
+  const std::int64_t channels = blocks[0].size("norm1.weight", 0);
+  Value y = window_partition(b, grid, x, channels);
   for (std::int64_t i = 0; blocks[i].has("norm1.weight"); ++i) {
-    y = swin_block(b, grid, blocks[i], y, heads, /*shifted=*/i % 2 == 1);
+    y = swin_block(b, grid, orders, blocks[i], y, heads, /*shifted=*/i % 2 == 1);
+    if (b.is_marked(blocks[i])) b.mark(blocks[i], window_reverse(b, grid, y, channels), 4);
   }
+  y = window_reverse(b, grid, y, channels);
   return b.mark(m, b.add(to_nhwc(b, b.conv(to_nchw(b, y), m["conv"])), x), 4);
 }
 
@@ -78,14 +82,16 @@ Graph swinir(const Module& m, const SwinIRConfig& config, const graph::BuildOpti
   const Value unshuffled = b.pixel_unshuffle(b.to_working(b.sub(padded, mean)), swinir_unshuffle(m));
   const Value shallow = b.mark(m["conv_first"], b.conv(unshuffled, m["conv_first"][1]), 4);
 
-  const WindowGrid grid{window, b.dim(shallow, 0), b.divide(b.dim(shallow, 3), window), attn_mask};
+  const graph::Size width = b.dim(shallow, 3);
+  const WindowGrid grid{window, b.dim(shallow, 0), width, b.divide(width, window), attn_mask};
+  const WindowOrders orders = window_orders(b, grid, b.dim(shallow, 2));
   Value h = b.mark(m["patch_embed"], b.layer_norm(to_nhwc(b, shallow), m["patch_embed"]["norm"]), 4);
   for (std::int64_t layer = 0; m["layers"][layer].has("conv.weight"); ++layer) {
     if (layer >= static_cast<std::int64_t>(config.num_heads.size())) {
       throw Error(ErrorCode::model_mismatch, "Expected num_heads to have an entry for each of the layers of " +
                                                  m.file() + " but it has " + std::to_string(config.num_heads.size()));
     }
-    h = rstb(b, grid, m["layers"][layer], h, config.num_heads[layer]);
+    h = rstb(b, grid, orders, m["layers"][layer], h, config.num_heads[layer]);
   }
   h = to_nchw(b, b.mark(m["norm"], b.layer_norm(h, m["norm"]), 4));
   h = b.add(b.mark(m["conv_after_body"], b.conv(h, m["conv_after_body"]), 4), shallow);

@@ -18,10 +18,9 @@ Value window_partition(Builder& b, const WindowGrid& grid, const Value& x, std::
   return b.reshape(b.transpose(strips, {0, 2, 1, 3}), {rest, grid.window * grid.window, channels});
 }
 
-Value window_reverse(Builder& b, const WindowGrid& grid, const Value& windows, const Value& like,
-                     std::int64_t channels) {
+Value window_reverse(Builder& b, const WindowGrid& grid, const Value& windows, std::int64_t channels) {
   const Value strips = b.reshape(windows, {rest, grid.across, grid.window, grid.window * channels});
-  return b.reshape_like(b.transpose(strips, {0, 2, 1, 3}), like);
+  return b.reshape(b.transpose(strips, {0, 2, 1, 3}), {grid.batch, rest, grid.width, channels});
 }
 
 Value roll(Builder& b, Value x, std::int64_t shift) {
@@ -29,6 +28,22 @@ Value roll(Builder& b, Value x, std::int64_t shift) {
     x = b.concat({b.slice(x, axis, -shift, INT64_MAX), b.slice(x, axis, INT64_MIN, -shift)}, axis);
   }
   return x;
+}
+
+WindowOrders window_orders(Builder& b, const WindowGrid& grid, const graph::Size& height) {
+  // The numbers of tokens go the way that the tokens themselves would.
+  WindowGrid one = grid;
+  one.batch = std::int64_t{1};
+  const auto moved = [&](std::int64_t shift) {
+    const Value image = window_reverse(b, one, b.range(height, grid.width), 1);
+    return b.reshape(window_partition(b, one, roll(b, image, shift), 1), {rest});
+  };
+  return {moved(-grid.window / 2), moved(grid.window / 2)};
+}
+
+Value reordered(Builder& b, const WindowGrid& grid, const Value& windows, const Value& order, std::int64_t channels) {
+  const Value tokens = b.reshape(windows, {grid.batch, rest, channels});
+  return b.reshape(b.gather(tokens, order, 1), {rest, grid.window * grid.window, channels});
 }
 
 std::vector<std::int64_t> relative_position_index(std::int64_t window) {

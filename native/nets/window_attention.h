@@ -13,6 +13,7 @@ namespace diffbir::nets {
 struct WindowGrid {
   std::int64_t window;     // side in tokens
   graph::Size batch;       // B
+  graph::Size width;       // w
   graph::Size across;      // w / window
   graph::Value attn_mask;  // [nW, 1, window^2, window^2], for shifted windows, in float32
 };
@@ -20,12 +21,24 @@ struct WindowGrid {
 /// [B, h, w, C] -> [B nW, window^2, C], windows row-major.
 graph::Value window_partition(graph::Builder& b, const WindowGrid& grid, const graph::Value& x, std::int64_t channels);
 
-/// The inverse; `like` is [B, h, w, C].
+/// The inverse.
 graph::Value window_reverse(graph::Builder& b, const WindowGrid& grid, const graph::Value& windows,
-                            const graph::Value& like, std::int64_t channels);
+                            std::int64_t channels);
 
 /// torch.roll by `shift` along rows and columns of [B, h, w, C].
 graph::Value roll(graph::Builder& b, graph::Value x, std::int64_t shift);
+
+/// Where each token of windows that are shifted by half their side stands among those of plain windows, and the way
+/// back: [h w] numbers each, in the order of window_partition().
+struct WindowOrders {
+  graph::Value shifted;
+  graph::Value plain;
+};
+WindowOrders window_orders(graph::Builder& b, const WindowGrid& grid, const graph::Size& height);
+
+/// Tokens in windows [B nW, window^2, C] in another order.
+graph::Value reordered(graph::Builder& b, const WindowGrid& grid, const graph::Value& windows,
+                       const graph::Value& order, std::int64_t channels);
 
 /// For each pair of tokens p, q of a window, (yp - yq + window - 1) (2 window - 1) + (xp - xq + window - 1): where
 /// their relative position stands in a flattened table of (2 window - 1)^2 entries. Row-major, window^4 numbers.
