@@ -119,11 +119,17 @@ Value Builder::geglu(const Value& x, const Module& m) {
 
 Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
   if (fuses(&Fusions::skip_layer_norm) && pending(x, Pending::Kind::residual)) return skip_layer_norm(x, m, eps);
+  const bool is_fused = has_fused_kernel(x, m.size("weight", 0), most_layer_norm_channels);
   const std::vector<Value> inputs{x, parameter(m, "weight", {-1}, x.element), parameter(m, "bias", {-1}, x.element)};
   if (options_.fusions.layer_norm && is_float32(x)) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
-  if (has_fused_kernel(x, m.size("weight", 0), most_layer_norm_channels)) {
-    return op("FusedLayerNorm", inputs, {{"epsilon", eps}}, diffbir);
+  if (is_fused && pending(x, Pending::Kind::bias)) {
+    const auto [product, bias] = without_bias(x);
+    pending_.erase(x.name);
+    const Value y = fresh_values("FusedLayerNorm", 1, x.element).front();
+    add_node("FusedLayerNorm", {product, inputs[1], inputs[2], bias}, {y, x}, {{"epsilon", eps}}, diffbir);
+    return y;
   }
+  if (is_fused) return op("FusedLayerNorm", inputs, {{"epsilon", eps}}, diffbir);
   return op("LayerNormalization", inputs, {{"axis", std::int64_t{-1}}, {"epsilon", eps}});
 }
 

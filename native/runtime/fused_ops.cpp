@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <utility>
 
 #include "core/tensor.h"
 #include "cuda/fused/fused.h"
@@ -88,12 +89,17 @@ OrtStatusPtr FusedLayerNormKernel::ComputeV2(OrtKernelContext* raw_context) noex
   Ort::KernelContext context(raw_context);
   const Shape shape = shape_of(context, 0);
   const std::int64_t channels = shape.empty() ? 0 : shape.back();
-  if (channels == 0 || channels > cuda::most_layer_norm_channels || !fits(context, channels, count_of(context, 0))) {
+  // What is added may be a bias alone.
+  const bool is_bias = context.GetInputCount() == 4 && count_of(context, 3) == channels;
+  const std::int64_t skip = is_bias ? channels : count_of(context, 0);
+  if (channels == 0 || channels > cuda::most_layer_norm_channels || !fits(context, channels, skip)) {
     return refused("FusedLayerNorm needs channels in eights, and parameters and addends of their number");
   }
   auto y = context.GetOutput(0, shape);
-  cuda::fused_layer_norm(input_of(context, shape), count_of(context, 0) / channels, channels, data_of(context, 1),
-                         data_of(context, 2), epsilon_, y.GetTensorMutableRawData(), context.GetGPUComputeStream());
+  cuda::FusedInput input = input_of(context, shape);
+  if (is_bias) input.bias = std::exchange(input.skip, nullptr);
+  cuda::fused_layer_norm(input, count_of(context, 0) / channels, channels, data_of(context, 1), data_of(context, 2),
+                         epsilon_, y.GetTensorMutableRawData(), context.GetGPUComputeStream());
   return nullptr;
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

@@ -22,7 +22,7 @@ class FusedGroupNormKernel {
 };
 
 /// diffbir.FusedLayerNorm (attribute epsilon): x [.., C], gamma and beta [C], and for a sum skip of x's shape and bias
-/// [C]. Gives y, and the sum.
+/// [C], or a bias in the place of skip. Gives y, and the sum.
 class FusedLayerNormKernel {
  public:
   explicit FusedLayerNormKernel(const OrtKernelInfo* info);

@@ -13,12 +13,12 @@ namespace diffbir::cuda {
 inline constexpr std::int64_t most_fused_channels = 4096;
 inline constexpr std::int64_t fused_width = 8;
 
-/// What is normalised: x, or x + skip + bias, which is then stored as `sum`.
+/// What is normalised: x, or x + skip + bias or with one of them, which is then stored as `sum`.
 struct FusedInput {
   const void* x;
   const void* skip = nullptr;        // of x's shape
-  const void* bias = nullptr;        // of channels; only with skip
-  void* sum = nullptr;               // with skip
+  const void* bias = nullptr;        // of channels
+  void* sum = nullptr;               // with one of them
   bool is_skip_per_picture = false;  // skip is [batch, channels]; not of layer normalisation
 };
 

@@ -39,15 +39,16 @@ struct Addends {
   const Eight* x;
   const Eight* skip;  // or null, as bias
   const Eight* bias;
-  Eight* sum;
+  Eight* sum;  // null where there is neither
 
   /// Of a place in x, another in skip, and a vector of a row's.
   __device__ Floats operator()(std::int64_t place, std::int64_t skip_place, int vector) const {
-    const Eight first = x[place];
-    if (skip == nullptr) return to_floats(first);
-    Floats total = to_floats(first);
-    const Floats second = to_floats(skip[skip_place]);
-    for (int i = 0; i < Eight::width; ++i) total.values[i] += second.values[i];
+    Floats total = to_floats(x[place]);
+    if (sum == nullptr) return total;
+    if (skip != nullptr) {
+      const Floats second = to_floats(skip[skip_place]);
+      for (int i = 0; i < Eight::width; ++i) total.values[i] += second.values[i];
+    }
     if (bias != nullptr) {
       const Floats third = to_floats(bias[vector]);
       for (int i = 0; i < Eight::width; ++i) total.values[i] += third.values[i];

@@ -41,13 +41,25 @@ struct Summed {
   bool is_sum;
   std::vector<float> expected;
 
+  /// A sum without skip, of x and the bias.
+  void bias_alone(std::int64_t channels) {
+    const Halves a = x.to_host();
+    const Halves c = bias.to_host();
+    const auto width = static_cast<std::size_t>(channels);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      expected[i] = half_to_float(float_to_half(half_to_float(a[i]) + half_to_float(c[i % width])));
+    }
+    is_bias_alone_ = true;
+  }
+
   Summed(std::int64_t rows, std::int64_t channels, bool is_sum, bool has_bias)
       : Summed(halves(1, rows * channels, 1), halves(2, rows * channels), halves(3, channels), channels, is_sum,
                has_bias) {}
 
   FusedInput input() {
     if (!is_sum) return {x.data()};
-    return {x.data(), skip.data(), has_bias_ ? bias.data() : nullptr, sum.data(), is_per_picture_};
+    return {x.data(), is_bias_alone_ ? nullptr : skip.data(), has_bias_ ? bias.data() : nullptr, sum.data(),
+            is_per_picture_};
   }
 
   /// Of skip the first rows alone, each for a whole picture.
@@ -75,6 +87,7 @@ struct Summed {
   }
   bool has_bias_;
   bool is_per_picture_ = false;
+  bool is_bias_alone_ = false;
 };
 
 double silu_of(double value) { return value / (1 + std::exp(-value)); }
@@ -129,8 +142,9 @@ double group_norm_difference(const FusedMap& map, bool is_sum, bool has_bias, bo
   });
 }
 
-double layer_norm_difference(std::int64_t rows, std::int64_t channels, bool is_sum, bool has_bias) {
+double layer_norm_difference(std::int64_t rows, std::int64_t channels, bool is_sum, bool has_bias, bool bias_alone) {
   Summed summed(rows, channels, is_sum, has_bias);
+  if (bias_alone) summed.bias_alone(channels);
   const Halves gamma = halves(4, channels, 1);
   const Halves beta = halves(5, channels);
   const auto width = static_cast<std::size_t>(channels);
@@ -189,16 +203,17 @@ std::vector<Twin> fused_twins() {
   group("of 4096 channels", {1, 7, 4096, 32}, true, true, true);
   group("of 128 channels, many parts", {1, 90000, 128, 32}, false, false, true);
   group("of a pixel", {1, 1, 64, 8}, false, false, false);
-  const auto layer = [&](const std::string& name, std::int64_t rows, std::int64_t channels, bool is_sum,
-                         bool has_bias) {
+  const auto layer = [&](const std::string& name, std::int64_t rows, std::int64_t channels, bool is_sum, bool has_bias,
+                         bool bias_alone = false) {
     twins.push_back({"fused layer norm " + name, rounding,
-                     [=] { return layer_norm_difference(rows, channels, is_sum, has_bias); }});
+                     [=] { return layer_norm_difference(rows, channels, is_sum, has_bias, bias_alone); }});
   };
   for (const std::int64_t channels : {8, 256, 320, 640, 1024, 1280, 1536, 1792, 2048}) {
     layer("of " + std::to_string(channels), 77, channels, false, false);
   }
   layer("of 320 and a sum", 1001, 320, true, false);
   layer("of 1280, a sum and a bias", 1001, 1280, true, true);
+  layer("of 320 and a bias alone", 1001, 320, true, true, true);
   for (const std::int64_t channels : {8, 1280, 5120}) {
     twins.push_back({"fused GEGLU of " + std::to_string(channels), product_rounding,
                      [=] { return geglu_difference(77, channels); }});
