@@ -238,6 +238,12 @@ Value Builder::integers(const std::vector<std::int64_t>& values) {
   return {name, Element::integer};
 }
 
+Value Builder::integer(std::int64_t value) {
+  const std::string name = fresh_name("constant");
+  add_initializer(name, owned_tensor<std::int64_t>({}, std::span<const std::int64_t>(&value, 1)));
+  return {name, Element::integer};
+}
+
 void Builder::add_initializer(const std::string& name, Ort::Value tensor) {
   graph_.AddInitializer(name, tensor, tensor.GetTensorSizeInBytes() >= smallest_external_bytes);
 }

@@ -123,6 +123,7 @@ class Builder {
   Value parameter(const Module& m, const std::string& name, const Shape& shape, Element element = Element::working);
   Value constant(const Tensor& values, Element element = Element::working);
   Value integers(const std::vector<std::int64_t>& values);
+  Value integer(std::int64_t value);  // of no axes
 
   // ---- precision ----
   /// x in float32, for what float16 is not enough. In other graphs than those of float16, x itself.

@@ -281,12 +281,11 @@ Value Builder::gather(const Value& x, const Value& indices, std::int64_t axis) {
 }
 
 Value Builder::range(const Size& a, const Size& b) {
-  const auto number = [&](const Value& size) { return op("Squeeze", {size}); };
   const auto value = [&](const Size& size) {
     const auto* const known = std::get_if<std::int64_t>(&size);
-    return known ? integers({*known}) : std::get<Value>(size);
+    return known ? integer(*known) : op("Squeeze", {std::get<Value>(size)});
   };
-  return op("Range", {number(integers({0})), number(mul(value(a), value(b))), number(integers({1}))});
+  return op("Range", {integer(0), mul(value(a), value(b)), integer(1)});
 }
 
 Value Builder::transpose(const Value& x, const std::vector<std::int64_t>& order) {
