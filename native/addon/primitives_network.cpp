@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -40,8 +39,7 @@ class Processor final : public Device {
   void download(const float* from, float* to, std::size_t count) override { std::copy_n(from, count, to); }
   void copy(const float* from, float* to, std::size_t count) override { std::copy_n(from, count, to); }
   std::unique_ptr<FiniteCheck> begin_finite_check(const float* values, std::size_t count) override {
-    return std::make_unique<KnownCheck>(
-        std::all_of(values, values + count, [](float value) { return std::isfinite(value); }));
+    return std::make_unique<HostCheck>(std::span(values, count));
   }
   void* stream() override { return nullptr; }
 };

@@ -1,7 +1,6 @@
 #include "core/tensor.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -161,7 +160,7 @@ void require_same_shape(const Tensor& a, const Tensor& b, const std::string& whe
 
 bool all_finite(const Tensor& tensor) {
   if (tensor.device()) return tensor.device()->all_finite(tensor.data(), tensor.size());
-  return std::ranges::all_of(tensor.values(), [](float value) { return std::isfinite(value); });
+  return HostCheck(tensor.values()).passed();
 }
 
 void require_finite(const Tensor& tensor, const std::string& where) {

@@ -180,7 +180,7 @@ class Context::Check final : public FiniteCheck {
 };
 
 std::unique_ptr<FiniteCheck> Context::begin_finite_check(const float* values, std::size_t count) {
-  if (count == 0) return std::make_unique<KnownCheck>(true);
+  if (count == 0) return std::make_unique<HostCheck>(std::span<const float>());
   return std::make_unique<Check>(*this, values, count);
 }
 

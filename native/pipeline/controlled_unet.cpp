@@ -83,6 +83,7 @@ void ControlledUNet::close() noexcept {
 void ControlledUNet::release_pages() const noexcept {
   unet_.release_pages();
   controlnet_.release_pages();
+  if (precise_) precise_->release_pages();
 }
 
 ControlledUNet& ControlledUNet::in_float32(CancellationToken& token) {

@@ -297,3 +297,25 @@ test('a latent that 8 bits make NaN of is sampled again in float32', async () =>
     ).toBeLessThan(2);
   }
 });
+
+test('sampling again can be cancelled, and the next picture is what it was', async () => {
+  const folder = modelBeyond8Bits(temporaryFolder());
+  const picture = { data: new Uint8Array(64 * 64 * 3).fill(100), width: 64, height: 64, channels: 3 } as const;
+  await using restorer = await Restorer.create({ model: folder, steps: 20, threads: 1, precision: 'int8' });
+  const before = await restorer.restore(picture);
+  const controller = new AbortController();
+  const steps: number[] = [];
+  // In 8 bits no step is ever reported: the first has a latent that is not finite.
+  const aborted = restorer.restore(picture, {
+    signal: controller.signal,
+    onProgress: ({ stage, step }) => {
+      if (stage !== 'sample') return;
+      steps.push(step);
+      controller.abort();
+    },
+  });
+  await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+  expect(steps[0]).toBe(1);
+  expect(Math.max(...steps)).toBeLessThan(15);
+  expect((await restorer.restore(picture)).data).toEqual(before.data);
+});
