@@ -300,22 +300,22 @@ test('a latent that 8 bits make NaN of is sampled again in float32', async () =>
 
 test('sampling again can be cancelled, and the next picture is what it was', async () => {
   const folder = modelBeyond8Bits(temporaryFolder());
-  const picture = { data: new Uint8Array(64 * 64 * 3).fill(100), width: 64, height: 64, channels: 3 } as const;
-  await using restorer = await Restorer.create({ model: folder, steps: 20, threads: 1, precision: 'int8' });
-  const before = await restorer.restore(picture);
-  const controller = new AbortController();
+  const wanted = { stage: 2, threads: 1, precision: 'int8' } as const;
+  const model = await createModel(await modelSpec(await readManifest(folder), wanted, readCheckpoint), () => {})
+    .promise;
+  const job = jobOf({ stage: 2, steps: 20 });
+  const { image: before } = await model.restore(job, () => {}).promise;
   const steps: number[] = [];
   // In 8 bits no step is ever reported: the first has a latent that is not finite.
-  const aborted = restorer.restore(picture, {
-    signal: controller.signal,
-    onProgress: ({ stage, step }) => {
-      if (stage !== 'sample') return;
-      steps.push(step);
-      controller.abort();
-    },
+  const task = model.restore(job, ({ stage, step }) => {
+    if (stage !== 'sample') return;
+    steps.push(step);
+    task.cancel();
   });
-  await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+  await expect(task.promise).rejects.toMatchObject({ code: 'DIFFBIR_ABORTED' });
   expect(steps[0]).toBe(1);
   expect(Math.max(...steps)).toBeLessThan(15);
-  expect((await restorer.restore(picture)).data).toEqual(before.data);
+  const { image: after } = await model.restore(job, () => {}).promise;
+  expect(after.data).toEqual(before.data);
+  await model.dispose();
 });
