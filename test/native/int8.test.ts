@@ -298,23 +298,17 @@ test('a latent that 8 bits make NaN of is sampled again in float32', async () =>
   }
 });
 
-test('sampling again can be cancelled, and the next picture is what it was', async () => {
+test('sampling again can be cancelled, and the next picture is what it was', { timeout: 15_000 }, async () => {
   const folder = modelBeyond8Bits(temporaryFolder());
   const wanted = { stage: 2, threads: 1, precision: 'int8' } as const;
   const model = await createModel(await modelSpec(await readManifest(folder), wanted, readCheckpoint), () => {})
     .promise;
-  const job = jobOf({ stage: 2, steps: 20 });
+  const job = jobOf({ stage: 2, steps: 3 });
   const { image: before } = await model.restore(job, () => {}).promise;
-  const steps: number[] = [];
-  // In 8 bits no step is ever reported: the first has a latent that is not finite.
-  const task = model.restore(job, ({ stage, step }) => {
-    if (stage !== 'sample') return;
-    steps.push(step);
-    task.cancel();
-  });
+  // In 8 bits no step is ever reported: the first has a latent that is not finite. All steps would outlast the test.
+  const long = jobOf({ stage: 2, steps: 1000, size: 256 });
+  const task = model.restore(long, ({ stage }) => stage === 'sample' && task.cancel());
   await expect(task.promise).rejects.toMatchObject({ code: 'DIFFBIR_ABORTED' });
-  expect(steps[0]).toBe(1);
-  expect(Math.max(...steps)).toBeLessThan(15);
   const { image: after } = await model.restore(job, () => {}).promise;
   expect(after.data).toEqual(before.data);
   await model.dispose();
