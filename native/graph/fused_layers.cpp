@@ -106,7 +106,13 @@ Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activ
   const bool is_ours = has_fused_kernel(x, m.size("weight", 0), most_fused_channels);
   const char* const domain = is_ours ? "diffbir" : microsoft;
   if (!fuses(&Fusions::skip_group_norm) || !is_sum) {
-    return from_nhwc(op(is_ours ? "FusedGroupNorm" : "GroupNorm", {image, weight, bias}, attributes, domain));
+    std::vector<Value> inputs{image, weight, bias};
+    // cuDNN adds the bias of a convolution in a pass of its own. Whoever else wants the sum adds it later.
+    if (is_ours && pending_bias(image) > 0) {
+      const auto [product, of_conv] = without_bias(image);
+      inputs = {product, weight, bias, of_conv};
+    }
+    return from_nhwc(op(is_ours ? "FusedGroupNorm" : "GroupNorm", inputs, attributes, domain));
   }
   const Addends sum = take_sum(image);
   std::vector<Value> inputs{sum.value, weight, bias, sum.other};

@@ -31,13 +31,21 @@ std::int64_t count_of(const Ort::KernelContext& context, std::size_t input) {
 
 OrtStatusPtr refused(const char* message) { return Ort::Status(message, ORT_INVALID_ARGUMENT).release(); }
 
-/// What a normalisation reads, and the memory for the sum where it is one of a sum.
-cuda::FusedInput input_of(Ort::KernelContext& context, const Shape& shape) {
-  const bool is_sum = context.GetInputCount() > 3;
-  return {.x = data_of(context, 0),
-          .skip = data_of(context, 3),
-          .bias = data_of(context, 4),
-          .sum = is_sum ? context.GetOutput(1, shape).GetTensorMutableRawData() : nullptr};
+/// Whether a bias [C] is added without a skip: it lies where that would.
+bool has_bias_alone(const Ort::KernelContext& context) {
+  return context.GetInputCount() == 4 && shape_of(context, 3).size() == 1;
+}
+
+/// What a normalisation reads.
+cuda::FusedInput input_of(const Ort::KernelContext& context) {
+  cuda::FusedInput input{.x = data_of(context, 0), .skip = data_of(context, 3), .bias = data_of(context, 4)};
+  if (has_bias_alone(context)) std::swap(input.skip, input.bias);
+  return input;
+}
+
+/// The memory for the sum, the second output.
+void* sum_of(Ort::KernelContext& context, const Shape& shape) {
+  return context.GetOutput(1, shape).GetTensorMutableRawData();
 }
 
 /// Whether there is something to do, and gamma and beta, and skip and bias where they are there, have sizes that fit.
@@ -62,15 +70,18 @@ OrtStatusPtr FusedGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noex
   const Shape shape = shape_of(context, 0);
   if (shape.size() != 4) return refused("FusedGroupNorm needs a feature map");
   const cuda::FusedMap map{shape[0], shape[1] * shape[2], shape[3], groups_};
-  const bool per_picture = context.GetInputCount() > 3 && count_of(context, 3) == map.batch * map.channels;
-  const std::int64_t skip = per_picture ? map.batch * map.channels : map.batch * map.area * map.channels;
+  const bool is_bias = has_bias_alone(context);
+  const bool per_picture =
+      !is_bias && context.GetInputCount() > 3 && count_of(context, 3) == map.batch * map.channels;
+  const std::int64_t skip = (is_bias ? 1 : map.batch) * (is_bias || per_picture ? 1 : map.area) * map.channels;
   if (!fits(context, map.channels, skip) || map.channels > cuda::most_fused_channels || groups_ < 1 ||
       map.channels % groups_ != 0) {
     return refused("FusedGroupNorm needs channels in eights, in groups, and parameters and addends of their number");
   }
   auto y = context.GetOutput(0, shape);
-  cuda::FusedInput input = input_of(context, shape);
+  cuda::FusedInput input = input_of(context);
   input.is_skip_per_picture = per_picture;
+  if (input.skip != nullptr) input.sum = sum_of(context, shape);
   // Freed when this returns, while kernels may still be queued: memory is used again in the order of the stream.
   Ort::Allocator allocator = context.GetAllocator(*context.GetInput(0).GetTensorMemoryInfo());
   Ort::MemoryAllocation scratch = allocator.GetAllocation(cuda::fused_group_norm_scratch(map));
@@ -89,15 +100,13 @@ OrtStatusPtr FusedLayerNormKernel::ComputeV2(OrtKernelContext* raw_context) noex
   Ort::KernelContext context(raw_context);
   const Shape shape = shape_of(context, 0);
   const std::int64_t channels = shape.empty() ? 0 : shape.back();
-  // What is added may be a bias alone.
-  const bool is_bias = context.GetInputCount() == 4 && count_of(context, 3) == channels;
-  const std::int64_t skip = is_bias ? channels : count_of(context, 0);
+  const std::int64_t skip = has_bias_alone(context) ? channels : count_of(context, 0);
   if (channels == 0 || channels > cuda::most_layer_norm_channels || !fits(context, channels, skip)) {
     return refused("FusedLayerNorm needs channels in eights, and parameters and addends of their number");
   }
   auto y = context.GetOutput(0, shape);
-  cuda::FusedInput input = input_of(context, shape);
-  if (is_bias) input.bias = std::exchange(input.skip, nullptr);
+  cuda::FusedInput input = input_of(context);
+  if (context.GetInputCount() > 3) input.sum = sum_of(context, shape);
   cuda::fused_layer_norm(input, count_of(context, 0) / channels, channels, data_of(context, 1), data_of(context, 2),
                          epsilon_, y.GetTensorMutableRawData(), context.GetGPUComputeStream());
   return nullptr;

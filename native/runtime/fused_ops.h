@@ -9,7 +9,8 @@
 namespace diffbir::runtime {
 
 /// diffbir.FusedGroupNorm (attributes groups, epsilon, activation): x [B,h,w,C], gamma and beta [C] in float32, and for
-/// a sum skip of x's shape or [B,1,1,C], and bias [C]. Gives y, and the sum.
+/// a sum skip of x's shape or [B,1,1,C], and bias [C], or a bias in the place of skip. Gives y, and the sum if there is
+/// a skip.
 class FusedGroupNormKernel {
  public:
   explicit FusedGroupNormKernel(const OrtKernelInfo* info);

@@ -101,13 +101,27 @@ test('our own operators take the place of theirs, in float16', () => {
     'diffbir.FusedGroupNorm': count('com.microsoft.GroupNorm', 'com.microsoft.SkipGroupNorm'),
     'diffbir.FusedLayerNorm': count('LayerNormalization', 'com.microsoft.SkipLayerNormalization'),
     'diffbir.FusedGeglu': count('com.microsoft.BiasSplitGelu'),
-    Add: count('Add') - 4, // the biases of the transformers' first layers
+    // Not the biases of the transformers' first layers; that of the first convolution, behind its normalisation.
+    Add: count('Add') - 4 + 1,
+    'com.microsoft.NhwcConv with bias': 1, // the last
   });
   for (const type of ['LayerNormalization', 'com.microsoft.GroupNorm', 'com.microsoft.BiasSplitGelu']) {
     expect(ours).not.toHaveProperty(type);
   }
   const float32 = { precision: 'float32', optimizations: CUDA } as const;
   expect(Object.keys(nodesOf(sd21, float32)).filter((type) => type.startsWith('diffbir.'))).toEqual([]);
+});
+
+/** Left are what no normalisation follows: attention's three, the ends, and the last blocks of levels. */
+test.each([
+  ['embedded encoder', 3 + 2 + 5],
+  ['embedded decoder', 3 + 2 + 3],
+] as const)('%s: our normalisation adds the bias of the convolution before it', (name, left) => {
+  const autoencoder = new Map(cases).get(name) as GraphCase;
+  const biases = (optimizations: typeof CUDA) =>
+    nodesOf(autoencoder, { precision: 'float16', optimizations })['com.microsoft.NhwcConv with bias'];
+  expect(biases(CUDA)).toBe(left);
+  expect(biases(THEIRS)).toBeGreaterThan(left);
 });
 
 test('where a kernel does not take a width there is the form without it', () => {

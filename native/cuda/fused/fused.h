@@ -18,7 +18,7 @@ struct FusedInput {
   const void* x;
   const void* skip = nullptr;        // of x's shape
   const void* bias = nullptr;        // of channels
-  void* sum = nullptr;               // with one of them
+  void* sum = nullptr;               // where one of them is; group normalisation may have a bias without
   bool is_skip_per_picture = false;  // skip is [batch, channels]; not of layer normalisation
 };
 

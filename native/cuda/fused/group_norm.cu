@@ -78,7 +78,8 @@ __global__ void measure(Addends input, bool is_skip_per_picture, Sums* sums, int
   }
 }
 
-__global__ void normalize(const Eight* x, const Sums* sums, const float* gamma, const float* beta, Eight* y, int area,
+/// Of x, or of x + bias.
+__global__ void normalize(const Eight* x, const Eight* bias, const Sums* sums, const float* gamma, const float* beta, Eight* y, int area,
                           int channels, int groups, int pixels, float epsilon, bool silu) {
   extern __shared__ float shared[];  // means and inverse deviations of the groups
   float* const inverse_deviations = shared + groups;
@@ -108,11 +109,12 @@ __global__ void normalize(const Eight* x, const Sums* sums, const float* gamma, 
   const int vector = static_cast<int>(threadIdx.x) % vectors;
   Floats factors;
   Floats offsets;
+  const Floats added = bias ? to_floats(bias[vector]) : Floats{};
   for (int i = 0; i < Eight::width; ++i) {
     const int channel = vector * Eight::width + i;
     const int group = channel / grouped;
     factors.values[i] = inverse_deviations[group] * gamma[channel];
-    offsets.values[i] = fmaf(-shared[group], factors.values[i], beta[channel]);
+    offsets.values[i] = fmaf(added.values[i] - shared[group], factors.values[i], beta[channel]);
   }
   const int begin = static_cast<int>(blockIdx.x) * pixels;
   const int end = min(begin + pixels, area);
@@ -150,8 +152,10 @@ void fused_group_norm(const FusedInput& input, const FusedMap& map, const float*
                                                                groups, pixels);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
   const auto groups_bytes = static_cast<std::size_t>(2 * map.groups) * sizeof(float);
-  normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(input.skip ? addends.sum : addends.x, sums, gamma,
-                                                                   beta, static_cast<Eight*>(y), area, channels, groups,
+  const Eight* const x = addends.sum ? addends.sum : addends.x;
+  const Eight* const missing = addends.sum ? nullptr : addends.bias;
+  normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(x, missing, sums, gamma, beta,
+                                                                   static_cast<Eight*>(y), area, channels, groups,
                                                                    pixels, epsilon, silu);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
 }

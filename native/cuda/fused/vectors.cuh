@@ -34,17 +34,16 @@ __device__ inline Eight to_halves(const Floats& floats) {
   return result;
 }
 
-/// x, or x + skip + bias: a sum is rounded to float16 and stored, so that what is normalised is what others see.
+/// x + skip + bias: a sum that is stored is rounded to float16, so that what is normalised is what others see.
 struct Addends {
   const Eight* x;
-  const Eight* skip;  // or null, as bias
+  const Eight* skip;  // or null, as the other two
   const Eight* bias;
-  Eight* sum;  // null where there is neither
+  Eight* sum;
 
   /// Of a place in x, another in skip, and a vector of a row's.
   __device__ Floats operator()(std::int64_t place, std::int64_t skip_place, int vector) const {
     Floats total = to_floats(x[place]);
-    if (sum == nullptr) return total;
     if (skip != nullptr) {
       const Floats second = to_floats(skip[skip_place]);
       for (int i = 0; i < Eight::width; ++i) total.values[i] += second.values[i];
@@ -53,6 +52,7 @@ struct Addends {
       const Floats third = to_floats(bias[vector]);
       for (int i = 0; i < Eight::width; ++i) total.values[i] += third.values[i];
     }
+    if (sum == nullptr) return total;
     const Eight rounded = to_halves(total);
     sum[place] = rounded;
     return to_floats(rounded);

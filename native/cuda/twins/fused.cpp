@@ -41,15 +41,17 @@ struct Summed {
   bool is_sum;
   std::vector<float> expected;
 
-  /// A sum without skip, of x and the bias.
-  void bias_alone(std::int64_t channels) {
+  /// A sum without skip, of x and the bias, stored and rounded or neither.
+  void bias_alone(std::int64_t channels, bool is_stored) {
     const Halves a = x.to_host();
     const Halves c = bias.to_host();
     const auto width = static_cast<std::size_t>(channels);
     for (std::size_t i = 0; i < a.size(); ++i) {
-      expected[i] = half_to_float(float_to_half(half_to_float(a[i]) + half_to_float(c[i % width])));
+      const float total = half_to_float(a[i]) + half_to_float(c[i % width]);
+      expected[i] = is_stored ? half_to_float(float_to_half(total)) : total;
     }
     is_bias_alone_ = true;
+    is_sum = is_stored;
   }
 
   Summed(std::int64_t rows, std::int64_t channels, bool is_sum, bool has_bias)
@@ -57,9 +59,9 @@ struct Summed {
                has_bias) {}
 
   FusedInput input() {
-    if (!is_sum) return {x.data()};
-    return {x.data(), is_bias_alone_ ? nullptr : skip.data(), has_bias_ ? bias.data() : nullptr, sum.data(),
-            is_per_picture_};
+    if (!is_sum && !is_bias_alone_) return {x.data()};
+    return {x.data(), is_bias_alone_ ? nullptr : skip.data(), has_bias_ ? bias.data() : nullptr,
+            is_sum ? sum.data() : nullptr, is_per_picture_};
   }
 
   /// Of skip the first rows alone, each for a whole picture.
@@ -108,6 +110,7 @@ double compared(Summed& summed, const std::vector<float>& want, Run run) {
 
 double group_norm_difference(const FusedMap& map, bool is_sum, bool has_bias, bool silu, bool per_picture) {
   Summed summed(map.batch * map.area, map.channels, is_sum, has_bias);
+  if (has_bias && !is_sum) summed.bias_alone(map.channels, /*is_stored=*/false);
   if (per_picture) summed.skip_once(map.area, map.channels);
   const auto channels = static_cast<std::size_t>(map.channels);
   const std::vector<float> gamma = TorchGenerator(4).uniform(0.5F, 1.5F, channels);
@@ -144,7 +147,7 @@ double group_norm_difference(const FusedMap& map, bool is_sum, bool has_bias, bo
 
 double layer_norm_difference(std::int64_t rows, std::int64_t channels, bool is_sum, bool has_bias, bool bias_alone) {
   Summed summed(rows, channels, is_sum, has_bias);
-  if (bias_alone) summed.bias_alone(channels);
+  if (bias_alone) summed.bias_alone(channels, /*is_stored=*/true);
   const Halves gamma = halves(4, channels, 1);
   const Halves beta = halves(5, channels);
   const auto width = static_cast<std::size_t>(channels);
@@ -199,6 +202,7 @@ std::vector<Twin> fused_twins() {
   group("of 320 channels and a sum", {2, 2745, 320, 32}, true, false, true);
   group("of 1280 channels, a sum and a bias", {3, 64, 1280, 32}, true, true, false);
   group("of 640 channels and one value each", {2, 1024, 640, 32}, true, true, true, true);
+  group("of 512 channels and a bias alone", {2, 1024, 512, 32}, false, true, true);
   group("of 2560 channels", {1, 300, 2560, 32}, false, false, true);
   group("of 4096 channels", {1, 7, 4096, 32}, true, true, true);
   group("of 128 channels, many parts", {1, 90000, 128, 32}, false, false, true);

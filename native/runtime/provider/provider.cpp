@@ -40,8 +40,8 @@ Options cuda_options(const Execution& execution, bool float16) {
       // The best algorithm would be tried out for each size of each convolution.
       {"cudnn_conv_algo_search", "HEURISTIC"},
       {"cudnn_conv_use_max_workspace", "1"},
-      // The bias of a convolution in its own kernel: seen in float16, and with the compiler.
-      {"fuse_conv_bias", float16 && compiles ? "1" : "0"},
+      // cuDNN would compile each of them (docs/decisions/0025).
+      {"fuse_conv_bias", "0"},
       // graph::Fusions::nhwc has it done already.
       {"prefer_nhwc", "0"},
       // Flash (1) and memory-efficient (2) attention, and cuDNN's (8), which is faster and wants a compiler: those of
