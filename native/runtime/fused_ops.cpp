@@ -71,8 +71,7 @@ OrtStatusPtr FusedGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noex
   if (shape.size() != 4) return refused("FusedGroupNorm needs a feature map");
   const cuda::FusedMap map{shape[0], shape[1] * shape[2], shape[3], groups_};
   const bool is_bias = has_bias_alone(context);
-  const bool per_picture =
-      !is_bias && context.GetInputCount() > 3 && count_of(context, 3) == map.batch * map.channels;
+  const bool per_picture = !is_bias && context.GetInputCount() > 3 && count_of(context, 3) == map.batch * map.channels;
   const std::int64_t skip = (is_bias ? 1 : map.batch) * (is_bias || per_picture ? 1 : map.area) * map.channels;
   if (!fits(context, map.channels, skip) || map.channels > cuda::most_fused_channels || groups_ < 1 ||
       map.channels % groups_ != 0) {

@@ -79,8 +79,8 @@ __global__ void measure(Addends input, bool is_skip_per_picture, Sums* sums, int
 }
 
 /// Of x, or of x + bias.
-__global__ void normalize(const Eight* x, const Eight* bias, const Sums* sums, const float* gamma, const float* beta, Eight* y, int area,
-                          int channels, int groups, int pixels, float epsilon, bool silu) {
+__global__ void normalize(const Eight* x, const Eight* bias, const Sums* sums, const float* gamma, const float* beta,
+                          Eight* y, int area, int channels, int groups, int pixels, float epsilon, bool silu) {
   extern __shared__ float shared[];  // means and inverse deviations of the groups
   float* const inverse_deviations = shared + groups;
   const int parts = static_cast<int>(gridDim.x);
@@ -154,9 +154,8 @@ void fused_group_norm(const FusedInput& input, const FusedMap& map, const float*
   const auto groups_bytes = static_cast<std::size_t>(2 * map.groups) * sizeof(float);
   const Eight* const x = addends.sum ? addends.sum : addends.x;
   const Eight* const missing = addends.sum ? nullptr : addends.bias;
-  normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(x, missing, sums, gamma, beta,
-                                                                   static_cast<Eight*>(y), area, channels, groups,
-                                                                   pixels, epsilon, silu);
+  normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(
+      x, missing, sums, gamma, beta, static_cast<Eight*>(y), area, channels, groups, pixels, epsilon, silu);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
 }
 
