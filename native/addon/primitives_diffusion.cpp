@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "addon/convert.h"
+#include "addon/guarded_tensors.h"
 #include "addon/primitives.h"
-#include "core/guarded_device.h"
 #include "core/rng.h"
 #include "diffusion/cfg.h"
 #include "diffusion/edge_weight.h"
@@ -28,12 +28,6 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<Tensor>& tensors) {
   Napi::Array array = Napi::Array::New(env, tensors.size());
   for (std::uint32_t i = 0; i < tensors.size(); ++i) array.Set(i, from_tensor(env, tensors[i]));
   return array;
-}
-
-/// Whether tensors shall lie on a guarded device; on the host where it is left open.
-std::shared_ptr<Device> to_device(Napi::Value guarded, const std::string& name) {
-  if (guarded.IsUndefined() || !to_boolean(guarded, name)) return nullptr;
-  return std::make_shared<GuardedDevice>();
 }
 
 int to_int(Napi::Value value, const std::string& name) {

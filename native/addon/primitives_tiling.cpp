@@ -1,8 +1,10 @@
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "addon/convert.h"
+#include "addon/guarded_tensors.h"
 #include "addon/primitives.h"
 #include "imaging/overlapping_tiles.h"
 #include "imaging/tiling.h"
@@ -58,7 +60,7 @@ Napi::Value gaussian_weights(const Napi::CallbackInfo& info) {
   return from_doubles(info.Env(), diffbir::gaussian_weights(height, width, to_centre(info[2])));
 }
 
-/// The JavaScript function gets `batch` tiles of x at a time, tile after tile, and answers with their outputs.
+/// The JavaScript function gets at most `batch` tiles of x at a time, tile after tile, and answers with their outputs.
 Napi::Value blend_tiles(const Napi::CallbackInfo& info) {
   const Tensor x = to_tensor(info[0], "x");
   const TileSize size = to_tile_size(info, 1);
@@ -66,11 +68,13 @@ Napi::Value blend_tiles(const Napi::CallbackInfo& info) {
   const BlendCentre centre = to_centre(info[4]);
   const Napi::Function function = to_function(info[5], "tileOutputs");
   const std::int64_t batch = info[6].IsUndefined() ? 1 : to_integer(info[6], "batch", 1, kMaxSide);
+  const std::shared_ptr<Device> device = to_device(info[7], "guarded");
   require_nchw(x, "x");
   const auto outputs = [&](std::span<const Tile> tiles) {
-    return to_tensor(function.Call({from_tensor(info.Env(), cut(x, tiles))}), "the tiles' outputs");
+    return to_tensor(function.Call({from_tensor(info.Env(), cut(x, tiles))}), "the tiles' outputs").to(device);
   };
-  return from_tensor(info.Env(), diffbir::blend_tiles(x.dim(2), x.dim(3), size, batch, scale, centre, outputs));
+  const Tensor blended = diffbir::blend_tiles(x.dim(2), x.dim(3), size, batch, scale, centre, outputs);
+  return from_tensor(info.Env(), blended.to(nullptr));
 }
 
 }  // namespace

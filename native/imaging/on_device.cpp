@@ -80,11 +80,13 @@ Blend::Blend(const Tensor& first, std::int64_t count, std::span<const float> wei
 
 void Blend::add(const Tensor& outputs, std::span<const Tile> tiles, std::int64_t scale) {
   const std::int64_t count = std::ssize(tiles);
+  const std::int64_t values = count * planes_of(sum_) * outputs.dim(2) * outputs.dim(3);
+  const float* const last = outputs.data() + outputs.size() - values;
   launch(sum_.device(),
-         DIFFBIR_KERNELS(cuda::add_tiles(outputs.data(), weights_.data(), tiles.data(), count, scale, sum_.data(),
+         DIFFBIR_KERNELS(cuda::add_tiles(last, weights_.data(), tiles.data(), count, scale, sum_.data(),
                                          weight_sum_.data(), planes_of(sum_), size_of(sum_), stream)),
          [&](const auto& on_host) {
-           bodies::add_tiles(on_host, outputs.data(), weights_.data(), tiles.data(), count, scale, sum_.data(),
+           bodies::add_tiles(on_host, last, weights_.data(), tiles.data(), count, scale, sum_.data(),
                              weight_sum_.data(), planes_of(sum_), size_of(sum_));
          });
 }

@@ -23,6 +23,7 @@ class Blend {
  public:
   /// For outputs like `first`, those of the first `count` tiles; `weights` are of one tile's output.
   Blend(const Tensor& first, std::int64_t count, std::span<const float> weights, Size output);
+  /// The last of the outputs are those of `tiles`.
   void add(const Tensor& outputs, std::span<const Tile> tiles, std::int64_t scale);
   Tensor take() &&;
 

@@ -30,6 +30,12 @@ double bell(double position, double peak, double length) {
   return std::exp(-distance * distance / (2 * variance)) / std::sqrt(2 * std::numbers::pi * variance);
 }
 
+/// Tiles for each of the fewest calls that take at most `batch` of them.
+std::size_t evened(std::size_t count, std::size_t batch) {
+  const std::size_t calls = (count + batch - 1) / batch;
+  return (count + calls - 1) / calls;
+}
+
 /// sum += weights * tile, weight_sum += weights, at the place of tile number `index` in the output.
 void accumulate(Tensor& sum, Tensor& weight_sum, const Tensor& tiles, std::int64_t index,
                 const std::vector<float>& weights, std::int64_t y, std::int64_t x) {
@@ -91,9 +97,11 @@ Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::
   Tensor weight_sum({1, 1, height * scale, width * scale});
   std::vector<float> weights;
   const std::vector<Tile> tiles = sliding_windows(height, width, size);
-  const auto step = static_cast<std::size_t>(std::max<std::int64_t>(1, batch));
+  const std::size_t step = evened(tiles.size(), static_cast<std::size_t>(std::max<std::int64_t>(1, batch)));
   for (std::size_t first = 0; first < tiles.size(); first += step) {
-    const auto some = std::span(tiles).subspan(first, std::min(step, tiles.size() - first));
+    const std::size_t left = std::min(step, tiles.size() - first);
+    const std::size_t again = blend ? step - left : 0;
+    const auto some = std::span(tiles).subspan(first - again, again + left);
     const Tensor outputs = tile_outputs(some);
     if (first == 0) {
       const auto exact = gaussian_weights(some[0].height * scale, some[0].width * scale, centre);
@@ -101,7 +109,7 @@ Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::
     }
     if (outputs.device()) {
       if (!blend) blend.emplace(outputs, std::ssize(some), weights, Size{height * scale, width * scale});
-      blend->add(outputs, some, scale);
+      blend->add(outputs, some.last(left), scale);
       continue;
     }
     if (first == 0) {

@@ -33,7 +33,8 @@ std::vector<double> gaussian_weights(std::int64_t height, std::int64_t width, Bl
 using TileFunction = std::function<Tensor(std::span<const Tile> tiles)>;
 
 /// Blends the tiles of an input of height x width into [B,C',scale height,scale width] by their Gaussian weights. The
-/// function gets `batch` tiles at a time, the last time those that are left.
+/// function gets at most `batch` tiles at a time, about as many each time; on a GPU exactly as many, some of them
+/// twice, since its networks plan their convolutions anew for each number.
 Tensor blend_tiles(std::int64_t height, std::int64_t width, TileSize size, std::int64_t batch, std::int64_t scale,
                    BlendCentre centre, const TileFunction& tile_outputs);
 

@@ -24,7 +24,7 @@ struct TilingOptions {
   std::int64_t encoder = 0;  // of the condition image; a multiple of 8
   std::int64_t decoder = 0;  // of the result; a multiple of 8
   TileSize diffusion{0, 0};  // of the result; the tile a multiple of 64, the stride of 8
-  std::int64_t batch = 1;    // tiles of the cleaner or of the diffusion model in one call of their networks
+  std::int64_t batch = 1;    // most tiles of the cleaner or of the diffusion model in one call of their networks
   /// Whether all tiles of the autoencoder are in memory at once (LockStepOptions::at_once).
   bool encoder_at_once = true;
   bool decoder_at_once = true;

@@ -21,7 +21,7 @@ Tensor run_tiled(const Cleaner& cleaner, const PictureSource& x, TileSize size, 
   return blend_tiles(x.size.height, x.size.width, size, options.batch, cleaner.scale, options.blend_centre,
                      [&](std::span<const Tile> tiles) {
                        Tensor output = run_padded(cleaner, x.tiles(tiles), options.padding, token);
-                       done += static_cast<int>(tiles.size());
+                       done = std::min(count, done + static_cast<int>(tiles.size()));
                        if (options.on_tile) options.on_tile(done, count);
                        return output;
                      });

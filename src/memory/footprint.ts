@@ -20,11 +20,10 @@ export interface Footprint {
   readonly features: { readonly encoder: number; readonly deep: number };
   /** Of the decoder's gradient, which is computed on the CPU wherever the rest is. */
   readonly gradient: number;
-  /** Of the autoencoder on a GPU. */
   readonly onGpu?: {
-    /** Pixels that it can count in one call. */
-    readonly mostPixels: number;
-    /** Bytes of attention for each pair of latent cells, of the picture whole and in tiles, which CUDA computes. */
+    /** Pixels that a network can count in one call. */
+    readonly mostPixels: { readonly autoencoder: number; readonly cleaner: number; readonly diffusion: number };
+    /** Bytes of the autoencoder's attention for each pair of latent cells, of the picture whole and in tiles, which CUDA computes. */
     readonly perPair: { readonly whole: number; readonly tiles: number };
   };
 }
@@ -49,6 +48,8 @@ const PARSER_LOGITS = 4;
 const FACE_PIXELS = 512 ** 2;
 /** In floats for each channel of the widest concatenation; the skip connections and their controls come on top. */
 const UNET_FACTOR = 6;
+/** Channels of a transformer's feed-forward layer, of both its halves, for each of its own. */
+const GEGLU_FACTOR = 8;
 /** Pixels of a latent cell. */
 export const CELL_PIXELS = 8 * 8;
 /** What a checkpoint is taken for that has none of the known keys: building its network will fail, with a better message. */
@@ -60,7 +61,8 @@ export function footprintOf(spec: Pick<ModelSpec, 'cleaner' | 'stage2' | 'execut
   const share = ({ precision }: NetworkSpec) => workShare(precision, execution.provider);
   if (!stage2) {
     const none = { encoder: 0, decoder: 0, diffusion: 0, features: { encoder: 0, deep: 0 }, gradient: 0 };
-    return { ...cleanerFootprint(cleaner, share(cleaner)), ...none };
+    const widths = { autoencoder: 0, cleaner: cleanerWidth(cleaner).width, diffusion: 0 };
+    return { ...cleanerFootprint(cleaner, share(cleaner)), ...none, ...gpuFootprint(widths, execution.provider) };
   }
   const { vaeEncoder, vaeDecoder, unet } = stage2;
   const [encoder, decoder] = [widest(vaeEncoder, 'encoder.down'), widest(vaeDecoder, 'decoder.up')];
@@ -70,14 +72,39 @@ export function footprintOf(spec: Pick<ModelSpec, 'cleaner' | 'stage2' | 'execut
     decoder: AUTOENCODER_FACTOR * decoder * share(vaeDecoder),
     ...unetFootprint(unet, promptsAtOnce(stage2), share(unet)),
     gradient: GRADIENT_FACTOR * AUTOENCODER_FACTOR * decoder,
-    ...gpuFootprint(Math.max(encoder, decoder), execution.provider),
+    ...gpuFootprint(
+      {
+        autoencoder: Math.max(encoder, decoder),
+        cleaner: cleanerWidth(cleaner).width,
+        diffusion: (promptsAtOnce(stage2) * GEGLU_FACTOR * unetWidth(unet)) / CELL_PIXELS,
+      },
+      execution.provider,
+    ),
   };
 }
 
-function gpuFootprint(width: number, provider: Provider): Pick<Footprint, 'onGpu'> {
+/** Of the values of the widest feature map, for each pixel. */
+function gpuFootprint(
+  widths: Record<'autoencoder' | 'cleaner' | 'diffusion', number>,
+  provider: Provider,
+): Pick<Footprint, 'onGpu'> {
   if (provider === 'cpu') return {};
-  const perPair = { whole: attentionBytes(provider), tiles: attentionBytes('cuda') };
-  return { onGpu: { mostPixels: Math.floor(MOST_VALUES / width), perPair } };
+  const most = (width: number) => Math.floor(MOST_VALUES / width);
+  return {
+    onGpu: {
+      mostPixels: {
+        autoencoder: most(widths.autoencoder),
+        cleaner: most(widths.cleaner),
+        diffusion: most(widths.diffusion),
+      },
+      perPair: { whole: attentionBytes(provider), tiles: attentionBytes('cuda') },
+    },
+  };
+}
+
+/** Channels of the UNet's feature maps of the latent's size. */
+function unetWidth(unet: NetworkSpec): number {
+  return shapesOf(unet)('input_blocks.0.0')?.[0] ?? UNKNOWN_WIDTH;
 }
 
 export function faceFootprintOf(spec: ModelSpec): FaceFootprint | undefined {

@@ -18,8 +18,8 @@ export const GPU_RESERVE = 768 * MIB;
 /** Of the work of networks: workspaces of convolutions, and what is lost to fragments between the tensors of an arena. */
 const GPU_FACTOR = 1.25;
 
-/** Tiles in one call, at most: of 512 pixels, two keep every multiprocessor of a large GPU busy. */
-export const MOST_TILES_AT_ONCE = 8;
+/** Tiles in one call, at most: of 49 tiles of 512 pixels one takes a tenth less when all are in one call than in eights. */
+export const MOST_TILES_AT_ONCE = 64;
 
 /** ONNX Runtime counts the values of a feature map in 32 bits. */
 export const MOST_VALUES = 2 ** 31 - 1;

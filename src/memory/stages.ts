@@ -129,7 +129,7 @@ export class Stages {
     for (this.batch = Math.min(most, MOST_TILES_AT_ONCE); this.batch > 1; this.batch--) {
       if (diffusion) this.retain(diffusion.tile);
       const fits = (part: 'cleaner' | 'diffusion', { tile }: Tiles['cleaner']) =>
-        this.needed(part, tile || WHOLE) <= this.room(part);
+        this.needed(part, tile || WHOLE) <= this.room(part) && this.isCountable(part, tile);
       if (fits('cleaner', cleaner) && (!diffusion || fits('diffusion', diffusion))) break;
     }
     return this.batch;
@@ -148,7 +148,7 @@ export class Stages {
   private autoencoderTile(half: Half, free: number): number {
     const { onGpu } = this.footprint;
     // A GPU has time for attention, and tiles overlap.
-    const mostWhole = onGpu?.mostPixels ?? MOST_ATTENDED;
+    const mostWhole = onGpu?.mostPixels.autoencoder ?? MOST_ATTENDED;
     const one = this.largest(this.work, free, LARGEST_ATTENDED, mostWhole, (tile) => this.needed(half, tile));
     if (!onGpu || one === 0) return one;
     for (let tile = one; tile >= SMALLEST; tile -= PIXELS) {
@@ -163,10 +163,10 @@ export class Stages {
     if (!onGpu) return;
     const { width, height } = this.work;
     const isCut = tile > 0 && (this.options.parity ? Math.min(width, height) >= tile : Math.max(width, height) > tile);
-    if (this.pixels(half, isCut ? tile : WHOLE) <= onGpu.mostPixels) return;
+    if (this.pixels(half, isCut ? tile : WHOLE) <= onGpu.mostPixels.autoencoder) return;
     throw new InvalidImageError(
       `The picture would be worked on at ${width} x ${height} pixels, and a GPU can count no more than ` +
-        `${onGpu.mostPixels} of them in the autoencoder: choose a smaller tiling.${half}, or device: 'cpu'`,
+        `${onGpu.mostPixels.autoencoder} of them in the autoencoder: choose a smaller tiling.${half}, or device: 'cpu'`,
       undefined,
       'DIFFBIR_IMAGE_TOO_LARGE',
     );
@@ -191,6 +191,13 @@ export class Stages {
         : `Expected latent for guidance.space, or at least ${needed} MiB for memoryBudget, but received rgb and ` +
             `${memoryBudget}: ${reason}`,
     );
+  }
+
+  /** Whether a GPU can count what the tiles of one call make. */
+  private isCountable(part: 'cleaner' | 'diffusion', tile: number): boolean {
+    const size = part === 'cleaner' ? this.seen : this.work;
+    const pixels = inside(size, tile || WHOLE) * this.inOneCall(size, tile || WHOLE);
+    return pixels <= (this.footprint.onGpu?.mostPixels[part] ?? WHOLE);
   }
 
   /** Tiles that a network has in memory: one where the picture is whole. */

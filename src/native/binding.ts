@@ -361,6 +361,8 @@ export interface Primitives extends FacePrimitives {
     centre: BlendCentre,
     tileOutputs: (tiles: NativeTensor) => NativeTensor,
     batch?: number,
+    /** Outputs lie on a device of guarded memory. */
+    guarded?: boolean,
   ): NativeTensor;
   // diffusion
   noiseSchedule(schedule: ScheduleSpec): {

@@ -80,9 +80,9 @@ export interface Tiling {
    */
   diffusionStride?: number | undefined;
   /**
-   * Tiles of stage 1 or of the diffusion model that go through their networks in one call; 0: one on the CPU, where
-   * more hardly change the time, and on a GPU up to 8, as `memoryBudget` allows. Each needs memory of its own. An
-   * integer from 0 to 64.
+   * Most tiles of stage 1 or of the diffusion model that go through their networks in one call; 0: one on the CPU,
+   * where more hardly change the time, and on a GPU as many as `memoryBudget` allows, up to 64. Each needs memory
+   * of its own. An integer from 0 to 64.
    * @default 0
    */
   batch?: number | undefined;

@@ -100,7 +100,7 @@ export const TILING = {
   batch: {
     kind: integer(0, 64),
     default: 0,
-    doc: 'Tiles of stage 1 or of the diffusion model that go through their networks in one call; 0: one on the CPU, where more hardly change the time, and on a GPU up to 8, as `memoryBudget` allows. Each needs memory of its own.',
+    doc: 'Most tiles of stage 1 or of the diffusion model that go through their networks in one call; 0: one on the CPU, where more hardly change the time, and on a GPU as many as `memoryBudget` allows, up to 64. Each needs memory of its own.',
     scope: 'call',
   },
 } as const satisfies Record<string, OptionSpec>;

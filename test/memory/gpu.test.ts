@@ -222,14 +222,20 @@ describe('a plan', () => {
     expect([more.keepNetworks, more.tiling.diffusion.tile]).toEqual([true, 256]);
   });
 
-  it('has as many tiles in one call as fit, at most 8, or as many as the caller says', () => {
+  it('has as many tiles in one call as fit and as a GPU can count, or as many as the caller says', () => {
     const batch = (memoryBudget: number, options: RestoreOptions = {}) =>
       plan(2560, { memoryBudget, ...options }).tiling.batch;
-    expect([41_500, 43_000, 79_000].map((memoryBudget) => batch(memoryBudget))).toEqual([2, 3, 8]);
+    expect([41_500, 43_000, 79_000].map((memoryBudget) => batch(memoryBudget))).toEqual([2, 3, 9]);
     expect(batch(79_000, { tiling: { batch: 3 } })).toBe(3);
     expect(plan(2560, { memoryBudget: 79_000, tiling: { diffusion: 2048, diffusionStride: 1024 } }).tiling.batch).toBe(
       4,
     );
+    const tiles = { diffusion: 512, diffusionStride: 256 };
+    expect(plan(2048, { memoryBudget: 79_000, tiling: tiles }).tiling.batch).toBe(49);
+    expect(plan(4096, { memoryBudget: 16_000_000, tiling: tiles }).tiling.batch).toBe(64); // of 225
+    // Both prompts, 320 channels, eight times as many in a transformer: 2 * 8 * 320 * 1024 ** 2 / 64 for each tile.
+    const large = { diffusion: 1024, diffusionStride: 256 };
+    expect(plan(4096, { memoryBudget: 16_000_000, tiling: large }).tiling.batch).toBe(25);
     expect(plan(6000, { memoryBudget: 34_000 }, 'float16', 1).tiling).toMatchObject({
       cleaner: { tile: 3456 },
       batch: 2,

@@ -61,7 +61,7 @@ const cases: [string, Partial<RestoreJob>][] = [
   ['with means and deviations of colours', { colorFix: 'adain', padding: 'zero' }],
   [
     'in tiles of the cleaner and of the diffusion model',
-    { tiling: { ...usual.tiling, cleaner: halves, diffusion: halves, batch: 2 }, upscale: 2 },
+    { tiling: { ...usual.tiling, cleaner: halves, diffusion: halves, batch: 5 }, upscale: 2 },
   ],
   ['in tiles of the autoencoder, all at once', { tiling: { ...usual.tiling, encoder: 64, decoder: 64 }, upscale: 3.2 }],
   [

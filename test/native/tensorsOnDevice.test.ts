@@ -61,6 +61,31 @@ test('the weights of edges', { skip: process.platform === 'win32' }, () => {
   expect(primitives.latentEdgeWeight(image, 4, true)).toEqual(primitives.latentEdgeWeight(image, 4));
 });
 
+/** A network on a GPU plans its convolutions anew for each number of tiles. */
+test.each([
+  [7, [6, 6, 4], [6, 6, 6]],
+  [9, [8, 8], [8, 8]],
+  [15, [8, 8], [8, 8]],
+  [20, [16], [16]],
+] as const)(
+  '16 tiles, at most %i in a call: as many in each on a device, and the same bits',
+  (batch, onHost, onDevice) => {
+    const calls = (guarded: boolean) => {
+      const counts: number[] = [];
+      const network = (tiles: NativeTensor) => {
+        counts.push((tiles.shape[0] as number) / 2);
+        return { shape: tiles.shape, data: tiles.data.map((value) => Math.sin(3 * value)) };
+      };
+      const content = numbers(5n, [2, 3, 40, 40]);
+      return { blended: primitives.blendTiles(content, 16, 8, 1, 'middle', network, batch, guarded), counts };
+    };
+    const [host, device] = [calls(false), calls(true)];
+    expect(host.counts).toEqual(onHost);
+    expect(device.counts).toEqual(onDevice);
+    expect(device.blended).toEqual(host.blended);
+  },
+);
+
 test('noise that is used up while it is drawn ahead', { skip: process.platform === 'win32' }, () => {
   const options = { ...OPTIONS, sampler: 'edm_dpm++_3m_sde', schedule: V, guidance: null, guarded: true };
   let steps = 0;
