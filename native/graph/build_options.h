@@ -45,7 +45,7 @@ struct Fusions {
   /// BiasSplitGelu in the place of diffbir.Geglu.
   bool bias_split_gelu = false;
   /// In the place of GroupNorm, SkipGroupNorm, LayerNormalization, SkipLayerNormalization and BiasSplitGelu in float16:
-  /// diffbir.FusedGroupNorm, FusedLayerNorm and FusedGeglu, where channels come in eights.
+  /// diffbir.FusedGroupNorm, FusedLayerNorm and FusedGeglu, where channels come in eights. FusedWindowAttention too.
   bool fused_kernels = false;
   /// MultiHeadAttention on one product with the weights of keys and values, where both are of a context.
   bool packed_attention = false;
@@ -65,6 +65,10 @@ struct Fusions {
 inline constexpr std::int64_t fused_width = 8;
 inline constexpr std::int64_t most_fused_channels = 4096;
 inline constexpr std::int64_t most_layer_norm_channels = 2048;
+inline constexpr std::int64_t narrow_width = 4;  // of layer normalisation, which has a kernel for few channels too
+inline constexpr std::int64_t most_narrow_channels = 512;
+/// Of window attention, which takes even widths.
+inline constexpr std::int64_t widest_window_head = 32;
 
 /// Who runs a graph: ONNX Runtime's execution providers.
 enum class Provider { cpu, cuda, tensorrt };

@@ -35,6 +35,11 @@ struct Value {
 /// A tensor size: known when the graph is built, or a one-element int64 tensor that is known when it runs.
 using Size = std::variant<std::int64_t, Value>;
 
+/// How many tokens a window has, into how many heads its channels go, and how many channels there are.
+struct WindowShape {
+  std::int64_t tokens, heads, channels;
+};
+
 enum class Activation { none, silu };
 
 struct ConvOptions {
@@ -152,6 +157,13 @@ class Builder {
   Value attention(const Value& q, const Value& k, const Value& v, const AttentionOptions& options);
   /// attention() of queries from x [B,L,C] and keys and values from the context [B,S,D], which may be x.
   Value attention(const Value& x, const Value& context, const Projections& m, const AttentionOptions& options);
+  /// Whether there is a kernel for attention inside windows, with heads of this width.
+  bool has_window_kernel(const Value& x, std::int64_t width) const;
+  /// plain_window_attention() by that kernel. `order` [nW tokens] says where the tokens of each window lie among those
+  /// of a picture, and the result lies so too; without one and without a mask [nW, 1, tokens, tokens] they lie in
+  /// order.
+  Value window_attention(const Value& qkv, const Value& table, const WindowShape& shape, const Value* mask,
+                         const Value* order);
 
   // ---- pointwise ----
   /// Sizes must be equal where gradients are recorded.
@@ -230,6 +242,7 @@ class Builder {
   bool fuses(bool Fusions::*fusion) const { return !tape_ && options_.fusions.*fusion; }
   /// Whether Fusions::fused_kernels has one for a layer of so many channels, of at most so many.
   bool has_fused_kernel(const Value& x, std::int64_t channels, std::int64_t most) const;
+  bool has_layer_norm_kernel(const Value& x, std::int64_t channels) const;
   /// A node that is not there yet: what its output is used for decides its form.
   struct Pending {
     enum class Kind {

@@ -1,6 +1,7 @@
 #include "graph/definitions.h"
 
 #include <numbers>
+#include <optional>
 #include <set>
 #include <variant>
 
@@ -77,6 +78,27 @@ Value packed_attention(Builder& b, const Value& q, const Value& packed, std::int
   return plain_attention(b, q, kv[0], kv[1], heads, /*causal=*/false);
 }
 
+/// Brings the tokens of each picture into the order that is asked for, and back.
+Value window_attention(Builder& b, const std::vector<Value>& inputs, const Attributes& attributes) {
+  const WindowShape shape{attribute<std::int64_t>(attributes, "tokens"), attribute<std::int64_t>(attributes, "heads"),
+                          attribute<std::int64_t>(attributes, "channels")};
+  constexpr std::int64_t rest = -1;
+  const Value qkv = b.op("Add", {inputs[0], inputs[1]});
+  if (!is_given(inputs, 3)) return plain_window_attention(b, qkv, inputs[2], shape, std::nullopt);
+  const Size pictures = b.op("Div", {std::get<Value>(b.dim(qkv, 0)), std::get<Value>(b.dim(inputs[3], 0))});
+  const WindowMask mask{inputs[3], pictures};
+  if (!is_given(inputs, 4)) return plain_window_attention(b, qkv, inputs[2], shape, mask);
+  const auto reordered = [&](const Value& x, const Value& order, std::int64_t channels) {
+    const Value tokens = b.reshape(x, {pictures, rest, channels});
+    return b.reshape(b.gather(tokens, order, 1), {rest, shape.tokens, channels});
+  };
+  const Value& order = inputs[4];
+  const Value count = b.op("Shape", {order});
+  const Value back = b.op_n("TopK", {order, count}, 2, {{"largest", std::int64_t{0}}})[1];
+  const Value windows = reordered(qkv, order, 3 * shape.channels);
+  return reordered(plain_window_attention(b, windows, inputs[2], shape, mask), back, shape.channels);
+}
+
 }  // namespace
 
 bool is_defined(const std::string& type, const std::vector<Value>& inputs, const std::string& domain) {
@@ -89,6 +111,7 @@ bool is_defined(const std::string& type, const std::vector<Value>& inputs, const
 std::vector<Value> definition(Builder& b, const std::string& type, const std::vector<Value>& inputs,
                               const Attributes& attributes) {
   if (type == "NhwcConv") return {nhwc_conv(b, inputs, attributes)};
+  if (type == "FusedWindowAttention") return {window_attention(b, inputs, attributes)};
   if (type == "NhwcGroupNorm") return {tile_group_norm(b, inputs, attributes)};
   const bool is_sum = is_given(inputs, 3);
   if (type == "GroupNorm" || (type == "FusedGroupNorm" && !is_sum)) {

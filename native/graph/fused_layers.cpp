@@ -89,6 +89,12 @@ bool Builder::has_fused_kernel(const Value& x, std::int64_t channels, std::int64
   return fuses(&Fusions::fused_kernels) && is_float16(x.element) && channels % fused_width == 0 && channels <= most;
 }
 
+bool Builder::has_layer_norm_kernel(const Value& x, std::int64_t channels) const {
+  if (channels % fused_width == 0) return has_fused_kernel(x, channels, most_layer_norm_channels);
+  return fuses(&Fusions::fused_kernels) && is_float16(x.element) && channels % narrow_width == 0 &&
+         channels <= most_narrow_channels;
+}
+
 Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activation activation) {
   // The kernels have statistics and these two in float32, whatever x is.
   const Value weight = parameter(m, "weight", {-1}, Element::float32);
@@ -127,7 +133,7 @@ Value Builder::skip_layer_norm(const Value& x, const Module& m, float eps) {
   const Value weight = parameter(m, "weight", {-1}, x.element);
   const Value bias = parameter(m, "bias", {-1}, x.element);
   const Value y = fresh_values("SkipLayerNormalization", 1, x.element).front();
-  const bool is_ours = has_fused_kernel(x, m.size("weight", 0), most_layer_norm_channels);
+  const bool is_ours = has_layer_norm_kernel(x, m.size("weight", 0));
   std::vector<Value> inputs =
       is_ours ? std::vector{sum.value, weight, bias, sum.other} : std::vector{sum.value, sum.other, weight, bias};
   if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
@@ -137,6 +143,21 @@ Value Builder::skip_layer_norm(const Value& x, const Module& m, float eps) {
   }
   add_node("SkipLayerNormalization", inputs, {y, {""}, {""}, x}, {{"epsilon", eps}}, microsoft);
   return y;
+}
+
+bool Builder::has_window_kernel(const Value& x, std::int64_t width) const {
+  return fuses(&Fusions::fused_kernels) && is_float16(x.element) && width % 2 == 0 && width <= widest_window_head;
+}
+
+Value Builder::window_attention(const Value& qkv, const Value& table, const WindowShape& shape, const Value* mask,
+                                const Value* order) {
+  const auto [product, bias] = without_bias(qkv);
+  std::vector<Value> inputs{product, bias, table};
+  if (bias.name.empty()) inputs[1] = constant(Tensor({3 * shape.channels}), product.element);
+  if (mask) inputs.push_back(*mask);
+  if (order) inputs.push_back(*order);
+  return op("FusedWindowAttention", inputs,
+            {{"heads", shape.heads}, {"tokens", shape.tokens}, {"channels", shape.channels}}, "diffbir");
 }
 
 Value Builder::attention(const Value& x, const Value& context, const Projections& m, const AttentionOptions& options) {

@@ -119,7 +119,7 @@ Value Builder::geglu(const Value& x, const Module& m) {
 
 Value Builder::layer_norm(const Value& x, const Module& m, float eps) {
   if (fuses(&Fusions::skip_layer_norm) && pending(x, Pending::Kind::residual)) return skip_layer_norm(x, m, eps);
-  const bool is_fused = has_fused_kernel(x, m.size("weight", 0), most_layer_norm_channels);
+  const bool is_fused = has_layer_norm_kernel(x, m.size("weight", 0));
   const std::vector<Value> inputs{x, parameter(m, "weight", {-1}, x.element), parameter(m, "bias", {-1}, x.element)};
   if (options_.fusions.layer_norm && is_float32(x)) return op("LayerNorm", inputs, {{"epsilon", eps}}, diffbir);
   if (is_fused && pending(x, Pending::Kind::bias)) {

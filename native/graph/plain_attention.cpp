@@ -35,6 +35,25 @@ Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v
   return b.reshape_like(b.transpose(attended, {0, 2, 1, 3}), q);
 }
 
+Value plain_window_attention(Builder& b, const Value& qkv, const Value& table, const WindowShape& shape,
+                             const std::optional<WindowMask>& mask) {
+  const auto [tokens, heads, channels] = shape;
+  const std::int64_t head_size = channels / heads;
+  const Value split_heads = b.reshape(qkv, {rest, tokens, std::int64_t{3}, heads, head_size});
+  const auto parts = b.split(b.transpose(split_heads, {2, 0, 3, 1, 4}), 3, 0);
+  const auto head = [&](const Value& part) { return b.reshape(part, {rest, heads, tokens, head_size}); };
+  const Value q = b.scale(b.to_float32(head(parts[0])), 1.0F / std::sqrt(static_cast<float>(head_size)));
+  const Value k_transposed = b.to_float32(b.transpose(head(parts[1]), {0, 1, 3, 2}));
+
+  Value logits = b.add(b.matmul(q, k_transposed), b.to_float32(table));
+  if (mask) {
+    const Value per_window = b.reshape(logits, {mask->pictures, rest, heads, tokens, tokens});
+    logits = b.reshape(b.add(per_window, mask->mask), {rest, heads, tokens, tokens});
+  }
+  const Value attended = b.matmul(b.to_working(b.softmax(logits)), head(parts[2]));
+  return b.reshape(b.transpose(attended, {0, 2, 1, 3}), {rest, tokens, channels});
+}
+
 Value inverse_sqrt_width(Builder& b, const Value& x) {
   const Value width = b.op("Cast", {std::get<Value>(b.dim(x, -1))}, {{"to", onnx_float}});
   return b.op("Reciprocal", {b.op("Sqrt", {width})});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "graph/builder.h"
 
@@ -9,6 +10,17 @@ namespace diffbir::graph {
 /// Builder::attention in operators of the ONNX standard. Heads are `width` wide; 0: the graph finds out.
 Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal,
                       std::int64_t width = 0);
+
+/// What the tokens of shifted windows may not look at: [nW, 1, tokens, tokens] in float32, for each of some pictures.
+struct WindowMask {
+  Value mask;
+  Size pictures;
+};
+
+/// Attention inside windows: softmax(q k^T / sqrt(channels / heads) + table (+ mask)) v. qkv [B nW, tokens, 3
+/// channels], ordered q, k, v and heads within each; table [heads, tokens, tokens] -> [B nW, tokens, channels].
+Value plain_window_attention(Builder& b, const Value& qkv, const Value& table, const WindowShape& shape,
+                             const std::optional<WindowMask>& mask);
 
 /// 1 / sqrt(size of the last axis of x), a tensor [1].
 Value inverse_sqrt_width(Builder& b, const Value& x);

@@ -33,16 +33,17 @@ Value swin_block(Builder& b, const WindowGrid& grid, const WindowOrders& orders,
   const Module attn = m["attn"];
 
   Value y = b.layer_norm(x, m["norm1"]);
-  if (shifted) y = reordered(b, grid, y, orders.shifted, channels);
+  const bool is_moved = shifted && !b.has_window_kernel(y, channels / heads);
+  if (is_moved) y = reordered(b, grid, y, orders.shifted, channels);
   const Value qkv = b.linear(y, attn["qkv"]);
   const Value bias = relative_position_bias(b, attn, grid.window, heads);
-  const Value attended = window_attention(b, grid, qkv, bias, heads, channels, shifted);
+  const Value attended = window_attention(b, grid, qkv, bias, heads, channels, shifted, &orders.shifted);
   y = b.mark(attn, b.linear(attended, attn["proj"]), 3);
-  if (shifted) y = reordered(b, grid, y, orders.plain, channels);
-  x = b.add(x, y);
+  if (is_moved) y = reordered(b, grid, y, orders.plain, channels);
+  x = b.add_tokens(x, y);
 
   const Value hidden = b.gelu(b.linear(b.layer_norm(x, m["norm2"]), m["mlp"]["fc1"]));
-  return b.add(x, b.linear(hidden, m["mlp"]["fc2"]));
+  return b.add_tokens(x, b.linear(hidden, m["mlp"]["fc2"]));
 }
 
 /// Residual Swin transformer block, x [B, h, w, C].

@@ -1,6 +1,8 @@
 #include "nets/window_attention.h"
 
-#include <cmath>
+#include <optional>
+
+#include "graph/plain_attention.h"
 
 namespace diffbir::nets {
 
@@ -61,23 +63,14 @@ std::vector<std::int64_t> relative_position_index(std::int64_t window) {
 }
 
 Value window_attention(Builder& b, const WindowGrid& grid, const Value& qkv, const Value& bias, std::int64_t heads,
-                       std::int64_t channels, bool shifted) {
-  const std::int64_t tokens = grid.window * grid.window;
-  const std::int64_t head_size = channels / heads;
-
-  const Value split_heads = b.reshape(qkv, {rest, tokens, std::int64_t{3}, heads, head_size});
-  const auto parts = b.split(b.transpose(split_heads, {2, 0, 3, 1, 4}), 3, 0);
-  const auto head = [&](const Value& part) { return b.reshape(part, {rest, heads, tokens, head_size}); };
-  const Value q = b.scale(b.to_float32(head(parts[0])), 1.0F / std::sqrt(static_cast<float>(head_size)));
-  const Value k_transposed = b.to_float32(b.transpose(head(parts[1]), {0, 1, 3, 2}));
-
-  Value logits = b.add(b.matmul(q, k_transposed), b.to_float32(bias));
-  if (shifted) {
-    const Value per_window = b.reshape(logits, {grid.batch, rest, heads, tokens, tokens});
-    logits = b.reshape(b.add(per_window, grid.attn_mask), {rest, heads, tokens, tokens});
+                       std::int64_t channels, bool shifted, const Value* order) {
+  const graph::WindowShape shape{grid.window * grid.window, heads, channels};
+  if (b.has_window_kernel(qkv, channels / heads)) {
+    return b.window_attention(qkv, bias, shape, shifted ? &grid.attn_mask : nullptr, shifted ? order : nullptr);
   }
-  const Value attended = b.matmul(b.to_working(b.softmax(logits)), head(parts[2]));
-  return b.reshape(b.transpose(attended, {0, 2, 1, 3}), {rest, tokens, channels});
+  std::optional<graph::WindowMask> mask;
+  if (shifted) mask = {grid.attn_mask, grid.batch};
+  return graph::plain_window_attention(b, qkv, bias, shape, mask);
 }
 
 Tensor shifted_window_mask(std::int64_t h, std::int64_t w, std::int64_t window, float masked) {

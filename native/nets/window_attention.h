@@ -45,9 +45,11 @@ graph::Value reordered(graph::Builder& b, const WindowGrid& grid, const graph::V
 std::vector<std::int64_t> relative_position_index(std::int64_t window);
 
 /// softmax(q k^T / sqrt(C / heads) + bias (+ mask)) v inside each window: qkv [B nW, window^2, 3 C], ordered q, k, v
-/// and heads within each; bias [heads, window^2, window^2] -> [B nW, window^2, C].
+/// and heads within each; bias [heads, window^2, window^2] -> [B nW, window^2, C]. With Builder::has_window_kernel()
+/// tokens of shifted windows may lie in another order, which is then given, and stay where they lie.
 graph::Value window_attention(graph::Builder& b, const WindowGrid& grid, const graph::Value& qkv,
-                              const graph::Value& bias, std::int64_t heads, std::int64_t channels, bool shifted);
+                              const graph::Value& bias, std::int64_t heads, std::int64_t channels, bool shifted,
+                              const graph::Value* order = nullptr);
 
 /// Mask of shifted-window attention for h x w tokens: [h w / window^2, 1, window^2, window^2], 0 where two tokens come
 /// from the same region of the unshifted map, else `masked` (added to the logits).

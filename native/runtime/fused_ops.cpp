@@ -14,6 +14,8 @@ namespace diffbir::runtime {
 static_assert(graph::fused_width == cuda::fused_width);
 static_assert(graph::most_fused_channels == cuda::most_fused_channels);
 static_assert(graph::most_layer_norm_channels == cuda::most_layer_norm_channels);
+static_assert(graph::narrow_width == cuda::narrow_width && graph::most_narrow_channels == cuda::most_narrow_channels);
+static_assert(graph::widest_window_head == bodies::widest_window_head);
 
 namespace {
 
@@ -51,9 +53,8 @@ void* sum_of(Ort::KernelContext& context, const Shape& shape) {
 /// Whether there is something to do, and gamma and beta, and skip and bias where they are there, have sizes that fit.
 bool fits(const Ort::KernelContext& context, std::int64_t channels, std::int64_t skip) {
   const std::size_t inputs = context.GetInputCount();
-  return count_of(context, 0) > 0 && channels % cuda::fused_width == 0 && count_of(context, 1) == channels &&
-         count_of(context, 2) == channels && (inputs <= 3 || count_of(context, 3) == skip) &&
-         (inputs <= 4 || count_of(context, 4) == channels);
+  return count_of(context, 0) > 0 && count_of(context, 1) == channels && count_of(context, 2) == channels &&
+         (inputs <= 3 || count_of(context, 3) == skip) && (inputs <= 4 || count_of(context, 4) == channels);
 }
 
 }  // namespace
@@ -73,8 +74,8 @@ OrtStatusPtr FusedGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noex
   const bool is_bias = has_bias_alone(context);
   const bool per_picture = !is_bias && context.GetInputCount() > 3 && count_of(context, 3) == map.batch * map.channels;
   const std::int64_t skip = (is_bias ? 1 : map.batch) * (is_bias || per_picture ? 1 : map.area) * map.channels;
-  if (!fits(context, map.channels, skip) || map.channels > cuda::most_fused_channels || groups_ < 1 ||
-      map.channels % groups_ != 0) {
+  if (!fits(context, map.channels, skip) || map.channels % cuda::fused_width != 0 ||
+      map.channels > cuda::most_fused_channels || groups_ < 1 || map.channels % groups_ != 0) {
     return refused("FusedGroupNorm needs channels in eights, in groups, and parameters and addends of their number");
   }
   auto y = context.GetOutput(0, shape);
@@ -100,8 +101,8 @@ OrtStatusPtr FusedLayerNormKernel::ComputeV2(OrtKernelContext* raw_context) noex
   const Shape shape = shape_of(context, 0);
   const std::int64_t channels = shape.empty() ? 0 : shape.back();
   const std::int64_t skip = has_bias_alone(context) ? channels : count_of(context, 0);
-  if (channels == 0 || channels > cuda::most_layer_norm_channels || !fits(context, channels, skip)) {
-    return refused("FusedLayerNorm needs channels in eights, and parameters and addends of their number");
+  if (!cuda::has_layer_norm(channels) || !fits(context, channels, skip)) {
+    return refused("FusedLayerNorm needs channels in eights or fours, and parameters and addends of their number");
   }
   auto y = context.GetOutput(0, shape);
   cuda::FusedInput input = input_of(context);
@@ -125,6 +126,39 @@ OrtStatusPtr FusedGegluKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   cuda::fused_geglu(data_of(context, 0), data_of(context, 1), count_of(context, 0) / both, both / 2,
                     y.GetTensorMutableRawData(), context.GetGPUComputeStream());
   return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
+FusedWindowAttentionKernel::FusedWindowAttentionKernel(const OrtKernelInfo* info)
+    : heads_(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("heads")) {}
+
+OrtStatusPtr FusedWindowAttentionKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
+  const Ort::KernelContext context(raw_context);
+  const std::size_t inputs = context.GetInputCount();
+  Shape shape = shape_of(context, 0);
+  const bool is_windows = shape.size() == 3 && heads_ > 0 && shape[1] > 0 && shape[2] % (6 * heads_) == 0;
+  if (!is_windows) return refused("FusedWindowAttention needs windows of tokens, and heads of an even width");
+  bodies::WindowSizes sizes{1, shape[0], shape[1], heads_, shape[2] / (3 * heads_)};
+  const std::int64_t pairs = sizes.tokens * sizes.tokens;
+  if (inputs > 3) {
+    sizes.windows = count_of(context, 3) / pairs;
+    sizes.pictures = sizes.windows > 0 ? shape[0] / sizes.windows : 0;
+  }
+  const bool fits = count_of(context, 1) == shape[2] && count_of(context, 2) == heads_ * pairs &&
+                    sizes.pictures * sizes.windows == shape[0] &&
+                    (inputs <= 3 || count_of(context, 3) == sizes.windows * pairs) &&
+                    (inputs <= 4 || count_of(context, 4) == sizes.windows * sizes.tokens);
+  if (!fits) return refused("FusedWindowAttention needs a bias, a table, a mask and an order of its windows' sizes");
+  shape[2] = sizes.channels();
+  auto out = context.GetOutput(0, shape);
+  const bodies::WindowInput input{
+      static_cast<const bodies::HalfPair*>(data_of(context, 0)), static_cast<const bodies::Half*>(data_of(context, 1)),
+      static_cast<const bodies::Half*>(data_of(context, 2)), static_cast<const float*>(data_of(context, 3)),
+      static_cast<const std::int64_t*>(data_of(context, 4))};
+  const bool has_kernel =
+      cuda::fused_window_attention(input, sizes, out.GetTensorMutableRawData(), context.GetGPUComputeStream());
+  return has_kernel ? nullptr : refused("FusedWindowAttention has no kernel for heads of this width");
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }

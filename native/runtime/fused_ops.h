@@ -40,6 +40,18 @@ class FusedGegluKernel {
   OrtStatusPtr ComputeV2(OrtKernelContext* context) noexcept;
 };
 
+/// diffbir.FusedWindowAttention (attribute heads): qkv [B nW, T, 3 C] without its bias [3 C], table [heads, T, T], and
+/// for shifted windows mask [nW, 1, T, T] and, where the tokens lie in another order, order [nW T]
+/// (bodies::WindowInput). Gives [B nW, T, C].
+class FusedWindowAttentionKernel {
+ public:
+  explicit FusedWindowAttentionKernel(const OrtKernelInfo* info);
+  OrtStatusPtr ComputeV2(OrtKernelContext* context) noexcept;
+
+ private:
+  std::int64_t heads_;
+};
+
 template <typename Op, typename Kernel>
 class FusedOp : public CustomOp<Op, Kernel> {
  public:
@@ -79,6 +91,20 @@ class FusedGegluOp : public FusedOp<FusedGegluOp, FusedGegluKernel> {
  public:
   const char* GetName() const { return "FusedGeglu"; }
   std::size_t GetInputTypeCount() const { return 2; }
+};
+
+class FusedWindowAttentionOp : public FusedOp<FusedWindowAttentionOp, FusedWindowAttentionKernel> {
+ public:
+  const char* GetName() const { return "FusedWindowAttention"; }
+  std::size_t GetInputTypeCount() const { return 5; }
+  OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(std::size_t index) const {
+    return index < 3 ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
+  }
+  ONNXTensorElementDataType GetInputType(std::size_t index) const {
+    return index < 3    ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
+           : index == 3 ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
+                        : ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+  }
 };
 
 }  // namespace diffbir::runtime

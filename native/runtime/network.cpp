@@ -45,6 +45,7 @@ struct Network::CustomOps {
   FusedGroupNormOp fused_group_norm;
   FusedLayerNormOp fused_layer_norm;
   FusedGegluOp fused_geglu;
+  FusedWindowAttentionOp fused_window_attention;
 #endif
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
@@ -62,6 +63,7 @@ struct Network::CustomOps {
     domain.Add(&fused_group_norm);
     domain.Add(&fused_layer_norm);
     domain.Add(&fused_geglu);
+    domain.Add(&fused_window_attention);
 #endif
   }
 };

@@ -40,4 +40,15 @@ export interface KernelPrimitives {
     region: Int32Array,
     half: boolean,
   ): NativeTensor;
+  /**
+   * Attention in float16 inside windows: qkv [B nW, T, 3 C] without its bias [3 C], table [heads, T, T], mask
+   * [nW, 1, T, T], and where the tokens of a picture's windows lie.
+   */
+  windowAttention(
+    qkv: NativeTensor,
+    bias: NativeTensor,
+    table: NativeTensor,
+    mask: NativeTensor | null,
+    order: Int32Array | null,
+  ): NativeTensor;
 }

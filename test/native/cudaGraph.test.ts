@@ -112,6 +112,19 @@ test('our own operators take the place of theirs, in float16', () => {
   expect(Object.keys(nodesOf(sd21, float32)).filter((type) => type.startsWith('diffbir.'))).toEqual([]);
 });
 
+test.each([
+  ['SwinIR', 1], // of three blocks; the tokens of SCUNet's are rolled
+  ['SCUNet', 0],
+] as const)('%s: attention inside windows is one node, which takes tokens from where they lie', (name, shifted) => {
+  const network = new Map(cases).get(name) as GraphCase;
+  const nodes = (optimizations: typeof CUDA) => nodesOf(network, { precision: 'float16', optimizations });
+  const [ours, theirs] = [nodes(CUDA), nodes(THEIRS)];
+  expect(theirs.Softmax).toBeGreaterThan(0);
+  expect(ours['diffbir.FusedWindowAttention']).toBe(theirs.Softmax);
+  expect(ours).not.toHaveProperty('Softmax');
+  expect((theirs.Gather as number) - (ours.Gather as number)).toBe(2 * shifted);
+});
+
 /** Left are what no normalisation follows: attention's three, the ends, and the last blocks of levels. */
 test.each([
   ['embedded encoder', 3 + 2 + 5],

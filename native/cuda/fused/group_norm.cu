@@ -32,7 +32,7 @@ struct Cut {
   unsigned threads() const { return static_cast<unsigned>(vectors * lanes); }
 };
 
-__global__ void measure(Addends input, bool is_skip_per_picture, Sums* sums, int area, int channels, int groups,
+__global__ void measure(Addends<Eight> input, bool is_skip_per_picture, Sums* sums, int area, int channels, int groups,
                         int pixels) {
   extern __shared__ float shared[];  // [lanes, channels] twice
   const int vectors = channels / Eight::width;
@@ -145,8 +145,7 @@ void fused_group_norm(const FusedInput& input, const FusedMap& map, const float*
   const auto groups = static_cast<int>(map.groups);
   const auto pixels = static_cast<int>(cut.pixels);
   auto* const sums = static_cast<Sums*>(scratch);
-  const Addends addends{static_cast<const Eight*>(input.x), static_cast<const Eight*>(input.skip),
-                        static_cast<const Eight*>(input.bias), static_cast<Eight*>(input.sum)};
+  const Addends<Eight> addends(input);
   const auto sums_bytes = static_cast<std::size_t>(2 * cut.lanes * map.channels) * sizeof(float);
   measure<<<cut.grid(map), cut.threads(), sums_bytes, queue>>>(addends, input.is_skip_per_picture, sums, area, channels,
                                                                groups, pixels);

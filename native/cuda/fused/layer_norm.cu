@@ -10,28 +10,28 @@ constexpr int warp = 32;
 constexpr int warps = 8;  // rows of a block
 
 /// A row for each warp, whose threads have at most `count` vectors each.
-template <int count>
-__global__ void normalize(Addends input, const Eight* gamma, const Eight* beta, Eight* y, std::int64_t rows,
+template <typename Vector, int count>
+__global__ void normalize(Addends<Vector> input, const Vector* gamma, const Vector* beta, Vector* y, std::int64_t rows,
                           int channels, float epsilon) {
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * warps + threadIdx.x / warp;
   if (row >= rows) return;
-  const int vectors = channels / Eight::width;
+  const int vectors = channels / Vector::width;
   const int first = static_cast<int>(threadIdx.x) % warp;
-  Floats values[count];
+  FloatsOf<Vector::width> values[count];
   float total = 0;
 #pragma unroll
   for (int k = 0; k < count; ++k) {
     const int vector = first + k * warp;
     if (vector >= vectors) continue;
     values[k] = input(row * vectors + vector, row * vectors + vector, vector);
-    for (int i = 0; i < Eight::width; ++i) total += values[k].values[i];
+    for (int i = 0; i < Vector::width; ++i) total += values[k].values[i];
   }
   const float mean = warp_sum(total) / static_cast<float>(channels);
   float squares = 0;
 #pragma unroll
   for (int k = 0; k < count; ++k) {
     if (first + k * warp >= vectors) continue;
-    for (int i = 0; i < Eight::width; ++i) {
+    for (int i = 0; i < Vector::width; ++i) {
       const float difference = values[k].values[i] - mean;
       squares = fmaf(difference, difference, squares);
     }
@@ -41,26 +41,29 @@ __global__ void normalize(Addends input, const Eight* gamma, const Eight* beta, 
   for (int k = 0; k < count; ++k) {
     const int vector = first + k * warp;
     if (vector >= vectors) continue;
-    const Floats factors = to_floats(gamma[vector]);
-    const Floats offsets = to_floats(beta[vector]);
-    Floats result;
-    for (int i = 0; i < Eight::width; ++i) {
+    const FloatsOf<Vector::width> factors = to_floats(gamma[vector]);
+    const FloatsOf<Vector::width> offsets = to_floats(beta[vector]);
+    FloatsOf<Vector::width> result;
+    for (int i = 0; i < Vector::width; ++i) {
       result.values[i] = fmaf((values[k].values[i] - mean) * inverse_deviation, factors.values[i], offsets.values[i]);
     }
     y[row * vectors + vector] = to_halves(result);
   }
 }
 
-template <int count>
-void launch(const Addends& input, const Eight* gamma, const Eight* beta, Eight* y, std::int64_t rows,
-            std::int64_t channels, float epsilon, void* stream) {
-  constexpr int step = warp * Eight::width;
-  if constexpr (count * step < most_layer_norm_channels) {
-    if (channels > count * step) return launch<count + 1>(input, gamma, beta, y, rows, channels, epsilon, stream);
+template <typename Vector, std::int64_t most_channels, int count = 1>
+void launch(const FusedInput& input, std::int64_t rows, std::int64_t channels, const void* gamma, const void* beta,
+            float epsilon, void* y, void* stream) {
+  constexpr int step = warp * Vector::width;
+  if constexpr (count * step < most_channels) {
+    if (channels > count * step) {
+      return launch<Vector, most_channels, count + 1>(input, rows, channels, gamma, beta, epsilon, y, stream);
+    }
   }
   const auto blocks = static_cast<unsigned>((rows + warps - 1) / warps);
-  normalize<count><<<blocks, warps * warp, 0, static_cast<cudaStream_t>(stream)>>>(input, gamma, beta, y, rows,
-                                                                                   static_cast<int>(channels), epsilon);
+  normalize<Vector, count><<<blocks, warps * warp, 0, static_cast<cudaStream_t>(stream)>>>(
+      Addends<Vector>(input), static_cast<const Vector*>(gamma), static_cast<const Vector*>(beta),
+      static_cast<Vector*>(y), rows, static_cast<int>(channels), epsilon);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
 }
 
@@ -68,10 +71,11 @@ void launch(const Addends& input, const Eight* gamma, const Eight* beta, Eight* 
 
 void fused_layer_norm(const FusedInput& input, std::int64_t rows, std::int64_t channels, const void* gamma,
                       const void* beta, float epsilon, void* y, void* stream) {
-  const Addends addends{static_cast<const Eight*>(input.x), static_cast<const Eight*>(input.skip),
-                        static_cast<const Eight*>(input.bias), static_cast<Eight*>(input.sum)};
-  launch<1>(addends, static_cast<const Eight*>(gamma), static_cast<const Eight*>(beta), static_cast<Eight*>(y), rows,
-            channels, epsilon, stream);
+  if (channels % fused_width == 0) {
+    launch<Halves<fused_width>, most_layer_norm_channels>(input, rows, channels, gamma, beta, epsilon, y, stream);
+  } else {
+    launch<Halves<narrow_width>, most_narrow_channels>(input, rows, channels, gamma, beta, epsilon, y, stream);
+  }
 }
 
 }  // namespace diffbir::cuda

@@ -4,21 +4,28 @@
 
 #include <cstdint>
 
+#include "cuda/fused/fused.h"
+
 namespace diffbir::cuda {
 
-/// What a thread loads and stores at once: eight neighbouring channels.
-struct alignas(16) Eight {
-  static constexpr int width = 8;
+/// What a thread loads and stores at once: neighbouring channels.
+template <int channels>
+struct alignas(channels * sizeof(__half)) Halves {
+  static constexpr int width = channels;
   __half2 pairs[width / 2];
 };
+using Eight = Halves<8>;
 
-struct Floats {
-  float values[Eight::width];
+template <int width>
+struct FloatsOf {
+  float values[width];
 };
+using Floats = FloatsOf<Eight::width>;
 
-__device__ inline Floats to_floats(const Eight& halves) {
-  Floats result;
-  for (int i = 0; i < Eight::width / 2; ++i) {
+template <int width>
+__device__ FloatsOf<width> to_floats(const Halves<width>& halves) {
+  FloatsOf<width> result;
+  for (int i = 0; i < width / 2; ++i) {
     const float2 pair = __half22float2(halves.pairs[i]);
     result.values[2 * i] = pair.x;
     result.values[2 * i + 1] = pair.y;
@@ -26,34 +33,42 @@ __device__ inline Floats to_floats(const Eight& halves) {
   return result;
 }
 
-__device__ inline Eight to_halves(const Floats& floats) {
-  Eight result;
-  for (int i = 0; i < Eight::width / 2; ++i) {
+template <int width>
+__device__ Halves<width> to_halves(const FloatsOf<width>& floats) {
+  Halves<width> result;
+  for (int i = 0; i < width / 2; ++i) {
     result.pairs[i] = __floats2half2_rn(floats.values[2 * i], floats.values[2 * i + 1]);
   }
   return result;
 }
 
 /// x + skip + bias: a sum that is stored is rounded to float16, so that what is normalised is what others see.
+template <typename Vector>
 struct Addends {
-  const Eight* x;
-  const Eight* skip;  // or null, as the other two
-  const Eight* bias;
-  Eight* sum;
+  const Vector* x;
+  const Vector* skip;  // or null, as the other two
+  const Vector* bias;
+  Vector* sum;
+
+  explicit Addends(const FusedInput& input)
+      : x(static_cast<const Vector*>(input.x)),
+        skip(static_cast<const Vector*>(input.skip)),
+        bias(static_cast<const Vector*>(input.bias)),
+        sum(static_cast<Vector*>(input.sum)) {}
 
   /// Of a place in x, another in skip, and a vector of a row's.
-  __device__ Floats operator()(std::int64_t place, std::int64_t skip_place, int vector) const {
-    Floats total = to_floats(x[place]);
+  __device__ FloatsOf<Vector::width> operator()(std::int64_t place, std::int64_t skip_place, int vector) const {
+    FloatsOf<Vector::width> total = to_floats(x[place]);
     if (skip != nullptr) {
-      const Floats second = to_floats(skip[skip_place]);
-      for (int i = 0; i < Eight::width; ++i) total.values[i] += second.values[i];
+      const FloatsOf<Vector::width> second = to_floats(skip[skip_place]);
+      for (int i = 0; i < Vector::width; ++i) total.values[i] += second.values[i];
     }
     if (bias != nullptr) {
-      const Floats third = to_floats(bias[vector]);
-      for (int i = 0; i < Eight::width; ++i) total.values[i] += third.values[i];
+      const FloatsOf<Vector::width> third = to_floats(bias[vector]);
+      for (int i = 0; i < Vector::width; ++i) total.values[i] += third.values[i];
     }
     if (sum == nullptr) return total;
-    const Eight rounded = to_halves(total);
+    const Vector rounded = to_halves(total);
     sum[place] = rounded;
     return to_floats(rounded);
   }

@@ -212,11 +212,13 @@ std::vector<Twin> fused_twins() {
     twins.push_back({"fused layer norm " + name, rounding,
                      [=] { return layer_norm_difference(rows, channels, is_sum, has_bias, bias_alone); }});
   };
-  for (const std::int64_t channels : {8, 256, 320, 640, 1024, 1280, 1536, 1792, 2048}) {
+  for (const std::int64_t channels : {4, 8, 180, 256, 320, 640, 1024, 1280, 1536, 1792, 2048}) {
     layer("of " + std::to_string(channels), 77, channels, false, false);
   }
   layer("of 320 and a sum", 1001, 320, true, false);
   layer("of 1280, a sum and a bias", 1001, 1280, true, true);
+  layer("of 180, a sum and a bias", 1001, 180, true, true);
+  layer("of 508 and a bias alone", 1001, 508, true, true, true);
   layer("of 320 and a bias alone", 1001, 320, true, true, true);
   for (const std::int64_t channels : {8, 1280, 5120}) {
     twins.push_back({"fused GEGLU of " + std::to_string(channels), product_rounding,

@@ -17,5 +17,6 @@ std::vector<Twin> diffusion_twins();
 std::vector<Twin> imaging_twins();
 std::vector<Twin> fused_twins();
 std::vector<Twin> norm_twins();
+std::vector<Twin> window_twins();
 
 }  // namespace diffbir::cuda

@@ -1,0 +1,12 @@
+#include "cuda/fused/fused.h"
+#include "cuda/fused/window_attention.h"
+#include "cuda/on_device.h"
+
+namespace diffbir::cuda {
+
+bool fused_window_attention(const bodies::WindowInput& input, const bodies::WindowSizes& sizes, void* out,
+                            void* stream) {
+  return bodies::window_attention(OnDevice{stream}, input, sizes, static_cast<bodies::HalfPair*>(out));
+}
+
+}  // namespace diffbir::cuda
