@@ -7,6 +7,7 @@
 
 #include "addon/convert.h"
 #include "addon/primitives.h"
+#include "cuda/fused/controlled_concat.h"
 #include "cuda/fused/window_attention.h"
 #include "cuda/imaging/bodies/adain.h"
 #include "cuda/imaging/bodies/pixels.h"
@@ -270,6 +271,55 @@ Napi::Value window_attention(const Napi::CallbackInfo& info) {
   return from_tensor(info.Env(), result);
 }
 
+std::vector<bodies::HalfVector> in_vectors(Napi::Value value, const std::string& name) {
+  if (value.IsNull()) return {};
+  const auto halves = to_halves(to_tensor(value, name));
+  if (halves.size() % bodies::concat_width != 0) refuse(value, name, "channels in eights");
+  std::vector<bodies::HalfVector> vectors(halves.size() / bodies::concat_width);
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    vectors[i / bodies::concat_width].values[i % bodies::concat_width] = halves[i];
+  }
+  return vectors;
+}
+
+/// controlledConcat(x, skip, control, strength, bias or null, other or null)
+Napi::Value controlled_concat(const Napi::CallbackInfo& info) {
+  const Shape x = to_nchw(info[0], "x").shape();  // in NHWC, in truth, as the others
+  const Shape skip = to_nchw(info[1], "skip").shape();
+  const auto values = in_vectors(info[0], "x");
+  const auto skipped = in_vectors(info[1], "skip");
+  const auto control = in_vectors(info[2], "control");
+  const auto strength = bodies::from_float<bodies::Half>(static_cast<float>(to_number(info[3], "strength")));
+  const auto bias = in_vectors(info[4], "bias");
+  const auto other = in_vectors(info[5], "other");
+  const std::int64_t area = x[1] * x[2];
+  const bodies::ControlledConcatInput input{values.data(),
+                                            skipped.data(),
+                                            control.data(),
+                                            &strength,
+                                            bias.empty() ? nullptr : bias.data(),
+                                            other.empty() ? nullptr : other.data(),
+                                            x[0] * area,
+                                            skip[0] * area,
+                                            x[3],
+                                            skip[3]};
+  const auto vectors = [](std::int64_t pixels, std::int64_t channels) {
+    return static_cast<std::size_t>(pixels * channels / bodies::concat_width);
+  };
+  const bool fits = skip[1] == x[1] && skip[2] == x[2] && x[0] % skip[0] == 0 &&
+                    control.size() == vectors(input.pixels, input.skip_channels) &&
+                    (bias.empty() || bias.size() == vectors(1, input.channels)) &&
+                    (other.empty() || other.size() == values.size());
+  if (!fits) refuse(info[1], "skip", "what fits x, as the control, the bias and the other");
+  Tensor result({x[0], x[1], x[2], x[3] + skip[3]});
+  std::vector<bodies::HalfVector> out(result.size() / bodies::concat_width);
+  bodies::controlled_concat(on_host, input, out.data());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result.data()[i] = bodies::to_float(out[i / bodies::concat_width].values[i % bodies::concat_width]);
+  }
+  return from_tensor(info.Env(), result);
+}
+
 }  // namespace
 
 void add_kernel_primitives(Napi::Object primitives) {
@@ -286,6 +336,7 @@ void add_kernel_primitives(Napi::Object primitives) {
   set_function(kernels, "waveletReconstruction", wavelet_reconstruction);
   set_function(kernels, "adaptiveInstanceNormalization", adaptive_instance_normalization);
   set_function(kernels, "windowAttention", window_attention);
+  set_function(kernels, "controlledConcat", controlled_concat);
   set_function(kernels, "groupNorm", [](const Napi::CallbackInfo& info) { return group_norm(info); });
   primitives.Set("kernels", kernels);
 }

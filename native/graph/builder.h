@@ -145,6 +145,11 @@ class Builder {
   Value linear(const Value& x, const Module& m, const std::string& weight = "weight", const std::string& bias = "bias");
   /// GEGLU (Shazeer 2020): of the two halves of linear(x, m) the first times the gelu() of the second.
   Value geglu(const Value& x, const Module& m);
+  /// Whether there is a kernel for controlled_concat(), of so many channels and those of a skip connection.
+  bool has_concat_kernel(const Value& x, std::int64_t channels, std::int64_t skip_channels) const;
+  /// concat(x, skip + strength * control) along the channels by that kernel; strength is [1]. The skip connection may
+  /// have a part of x's batch, which is then repeated. Nobody else may want x.
+  Value controlled_concat(const Value& x, const Value& skip, const Value& control, const Value& strength);
   /// nn.LayerNorm over the last axis.
   Value layer_norm(const Value& x, const Module& m, float eps = 1e-5F);
   /// nn.GroupNorm on NCHW, with the activation that follows it fused in. In a network that was given a tile_ticket()

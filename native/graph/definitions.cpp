@@ -99,6 +99,15 @@ Value window_attention(Builder& b, const std::vector<Value>& inputs, const Attri
   return reordered(plain_window_attention(b, windows, inputs[2], shape, mask), back, shape.channels);
 }
 
+Value controlled_concat(Builder& b, const std::vector<Value>& inputs) {
+  Value x = inputs[0];
+  for (std::size_t added = 4; added < inputs.size(); ++added) x = b.op("Add", {x, inputs[added]});
+  const Value batch = std::get<Value>(b.dim(inputs[1], 0));
+  const Value skip = b.repeat(inputs[1], b.op("Div", {std::get<Value>(b.dim(inputs[0], 0)), batch}), 4);
+  const Value controlled = b.op("Add", {skip, b.mul(inputs[2], inputs[3])});
+  return b.op("Concat", {x, controlled}, {{"axis", std::int64_t{3}}});
+}
+
 }  // namespace
 
 bool is_defined(const std::string& type, const std::vector<Value>& inputs, const std::string& domain) {
@@ -112,6 +121,7 @@ std::vector<Value> definition(Builder& b, const std::string& type, const std::ve
                               const Attributes& attributes) {
   if (type == "NhwcConv") return {nhwc_conv(b, inputs, attributes)};
   if (type == "FusedWindowAttention") return {window_attention(b, inputs, attributes)};
+  if (type == "FusedControlledConcat") return {controlled_concat(b, inputs)};
   if (type == "NhwcGroupNorm") return {tile_group_norm(b, inputs, attributes)};
   const bool is_sum = is_given(inputs, 3);
   if (type == "GroupNorm" || (type == "FusedGroupNorm" && !is_sum)) {

@@ -145,6 +145,26 @@ Value Builder::skip_layer_norm(const Value& x, const Module& m, float eps) {
   return y;
 }
 
+bool Builder::has_concat_kernel(const Value& x, std::int64_t channels, std::int64_t skip_channels) const {
+  return has_fused_kernel(x, channels, channels) && skip_channels % fused_width == 0 && has_half_maps();
+}
+
+Value Builder::controlled_concat(const Value& x, const Value& skip, const Value& control, const Value& strength) {
+  const Value image = to_nhwc(x);
+  std::vector<Value> inputs{image, to_nhwc(skip), to_nhwc(control), strength};
+  if (pending(image, Pending::Kind::sum)) {
+    const Addends sum = take_sum(image);
+    inputs[0] = sum.value;
+    if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+    inputs.push_back(sum.other);
+  } else if (pending_bias(image) > 0) {
+    const auto [product, bias] = without_bias(image);
+    inputs[0] = product;
+    inputs.push_back(bias);
+  }
+  return from_nhwc(op("FusedControlledConcat", inputs, {}, "diffbir"));
+}
+
 bool Builder::has_window_kernel(const Value& x, std::int64_t width) const {
   return fuses(&Fusions::fused_kernels) && is_float16(x.element) && width % 2 == 0 && width <= widest_window_head;
 }

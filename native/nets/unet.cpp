@@ -25,7 +25,8 @@ struct Ports {
       : levels(static_cast<std::size_t>(count_blocks(m["input_blocks"]))),
         unforked(unforked_blocks(m)),
         c(context_of(b, m, config)),
-        strength(b.input("strength", {1})) {
+        strength(b.input("strength", {1})),
+        skip_channels(encoder_channels(m)) {
     if (static_cast<std::size_t>(count_blocks(m["output_blocks"])) != levels) {
       throw Error(ErrorCode::model_mismatch, "Expected as many output_blocks as input_blocks in " + m.file());
     }
@@ -34,6 +35,7 @@ struct Ports {
   std::size_t unforked;  // of those, before the first that looks at the text
   UNetContext c;
   Value strength;
+  std::vector<std::int64_t> skip_channels;
 };
 
 Value feature_map(Builder& b, const std::string& name) { return b.feature_map(b.input(name, {-1, -1, -1, -1})); }
@@ -47,10 +49,15 @@ Value control(Builder& b, std::size_t index, const Ports& ports) {
 /// The blocks of the decoder that meet these skip connections, the deepest first, and the last convolution.
 Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& skips, Ports& ports) {
   for (std::size_t level = skips.size(); level-- > 0;) {
-    const Value own = level < ports.unforked ? ports.c.each_prompt(b, skips[level], 4) : skips[level];
-    const Value skip = b.add(own, control(b, level, ports));
     const Module block = m["output_blocks"][static_cast<std::int64_t>(ports.levels - 1 - level)];
-    h = timestep_block(b, block, b.concat({h, skip}, 1), ports.c);
+    const std::int64_t channels = block[0].size("in_layers.0.weight", 0) - ports.skip_channels[level];
+    if (b.has_concat_kernel(h, channels, ports.skip_channels[level])) {
+      h = b.controlled_concat(h, skips[level], b.map_input(control_name(level)), ports.strength);
+    } else {
+      const Value own = level < ports.unforked ? ports.c.each_prompt(b, skips[level], 4) : skips[level];
+      h = b.concat({h, b.add(own, control(b, level, ports))}, 1);
+    }
+    h = timestep_block(b, block, h, ports.c);
   }
   return b.conv(b.to_float32(b.group_norm(h, m["out"][0], 1e-5F, Activation::silu)), m["out"][2]);
 }

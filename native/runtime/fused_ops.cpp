@@ -163,4 +163,39 @@ OrtStatusPtr FusedWindowAttentionKernel::ComputeV2(OrtKernelContext* raw_context
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }
 
+OrtStatusPtr FusedControlledConcatKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
+  const Ort::KernelContext context(raw_context);
+  const std::size_t inputs = context.GetInputCount();
+  Shape shape = shape_of(context, 0);
+  const Shape skip = shape_of(context, 1);
+  const bool are_maps = shape.size() == 4 && skip.size() == 4 && count_of(context, 0) > 0 && count_of(context, 1) > 0;
+  if (!are_maps) return refused("FusedControlledConcat needs feature maps");
+  const std::int64_t area = shape[1] * shape[2];
+  const bool has_bias = inputs > 4 && shape_of(context, 4).size() == 1;
+  const std::size_t other = has_bias ? 5 : 4;
+  const bodies::ControlledConcatInput input{
+      static_cast<const bodies::HalfVector*>(data_of(context, 0)),
+      static_cast<const bodies::HalfVector*>(data_of(context, 1)),
+      static_cast<const bodies::HalfVector*>(data_of(context, 2)),
+      static_cast<const bodies::Half*>(data_of(context, 3)),
+      static_cast<const bodies::HalfVector*>(has_bias ? data_of(context, 4) : nullptr),
+      static_cast<const bodies::HalfVector*>(data_of(context, other)),
+      shape[0] * area,
+      skip[0] * area,
+      shape[3],
+      skip[3]};
+  const bool fits = skip[1] == shape[1] && skip[2] == shape[2] && shape[0] % skip[0] == 0 &&
+                    input.channels % bodies::concat_width == 0 && input.skip_channels % bodies::concat_width == 0 &&
+                    count_of(context, 2) == input.pixels * input.skip_channels && count_of(context, 3) == 1 &&
+                    (!has_bias || count_of(context, 4) == input.channels) &&
+                    (inputs <= other || count_of(context, other) == input.pixels * input.channels);
+  if (!fits) return refused("FusedControlledConcat needs channels in eights, and maps and addends of their number");
+  shape[3] += skip[3];
+  auto out = context.GetOutput(0, shape);
+  cuda::fused_controlled_concat(input, out.GetTensorMutableRawData(), context.GetGPUComputeStream());
+  return nullptr;
+} catch (const std::exception& error) {
+  return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
+}
+
 }  // namespace diffbir::runtime

@@ -52,6 +52,15 @@ class FusedWindowAttentionKernel {
   std::int64_t heads_;
 };
 
+/// diffbir.FusedControlledConcat: x [N,h,w,C], skip [M,h,w,S] with M that divides N, control [N,h,w,S], strength [1],
+/// and what is added to x, if anything: bias [C], another [N,h,w,C], or both. Gives [N,h,w,C + S]
+/// (bodies::ControlledConcat).
+class FusedControlledConcatKernel {
+ public:
+  explicit FusedControlledConcatKernel(const OrtKernelInfo*) {}
+  OrtStatusPtr ComputeV2(OrtKernelContext* context) noexcept;
+};
+
 template <typename Op, typename Kernel>
 class FusedOp : public CustomOp<Op, Kernel> {
  public:
@@ -104,6 +113,15 @@ class FusedWindowAttentionOp : public FusedOp<FusedWindowAttentionOp, FusedWindo
     return index < 3    ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
            : index == 3 ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
                         : ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+  }
+};
+
+class FusedControlledConcatOp : public FusedOp<FusedControlledConcatOp, FusedControlledConcatKernel> {
+ public:
+  const char* GetName() const { return "FusedControlledConcat"; }
+  std::size_t GetInputTypeCount() const { return 6; }
+  OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(std::size_t index) const {
+    return index < 4 ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
   }
 };
 

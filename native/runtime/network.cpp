@@ -46,6 +46,7 @@ struct Network::CustomOps {
   FusedLayerNormOp fused_layer_norm;
   FusedGegluOp fused_geglu;
   FusedWindowAttentionOp fused_window_attention;
+  FusedControlledConcatOp fused_controlled_concat;
 #endif
   Ort::CustomOpDomain domain{"diffbir"};
   explicit CustomOps(Int8Table weights) : int8_weights(std::move(weights)) {
@@ -64,6 +65,7 @@ struct Network::CustomOps {
     domain.Add(&fused_layer_norm);
     domain.Add(&fused_geglu);
     domain.Add(&fused_window_attention);
+    domain.Add(&fused_controlled_concat);
 #endif
   }
 };

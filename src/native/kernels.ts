@@ -51,4 +51,16 @@ export interface KernelPrimitives {
     mask: NativeTensor | null,
     order: Int32Array | null,
   ): NativeTensor;
+  /**
+   * concat(x + bias + other, skip + strength * control) in float16 and NHWC, channels in eights; the skip connection is
+   * repeated for the rest of x's batch.
+   */
+  controlledConcat(
+    x: NativeTensor,
+    skip: NativeTensor,
+    control: NativeTensor,
+    strength: number,
+    bias: NativeTensor | null,
+    other: NativeTensor | null,
+  ): NativeTensor;
 }

@@ -101,8 +101,11 @@ test('our own operators take the place of theirs, in float16', () => {
     'diffbir.FusedGroupNorm': count('com.microsoft.GroupNorm', 'com.microsoft.SkipGroupNorm'),
     'diffbir.FusedLayerNorm': count('LayerNormalization', 'com.microsoft.SkipLayerNormalization'),
     'diffbir.FusedGeglu': count('com.microsoft.BiasSplitGelu'),
-    // Not the biases of the transformers' first layers; that of the first convolution, behind its normalisation.
-    Add: count('Add') - 4 + 1,
+    'diffbir.FusedControlledConcat': 2, // skip connections, of which the first was repeated for the second prompt
+    Tile: count('Tile') - 1,
+    // Of controls, and one of them with the middle block; the biases of the transformers' first layers. The bias of the
+    // first convolution is added, behind its normalisation.
+    Add: count('Add') - 3 - 4 + 1,
     'com.microsoft.NhwcConv with bias': 1, // the last
   });
   for (const type of ['LayerNormalization', 'com.microsoft.GroupNorm', 'com.microsoft.BiasSplitGelu']) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cuda/fused/controlled_concat.h"
 #include "cuda/fused/window_attention.h"
 
 /// Layers of one network in float16, each in one pass over its feature maps, or two: ONNX Runtime's kernels for them
@@ -58,5 +59,8 @@ void fused_geglu(const void* x, const void* bias, std::int64_t rows, std::int64_
 /// done.
 bool fused_window_attention(const bodies::WindowInput& input, const bodies::WindowSizes& sizes, void* out,
                             void* stream);
+
+/// bodies::ControlledConcat of all pixels.
+void fused_controlled_concat(const bodies::ControlledConcatInput& input, void* out, void* stream);
 
 }  // namespace diffbir::cuda

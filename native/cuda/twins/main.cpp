@@ -22,6 +22,7 @@ int main() {
   std::ranges::move(diffbir::cuda::fused_twins(), std::back_inserter(twins));
   std::ranges::move(diffbir::cuda::norm_twins(), std::back_inserter(twins));
   std::ranges::move(diffbir::cuda::window_twins(), std::back_inserter(twins));
+  std::ranges::move(diffbir::cuda::concat_twins(), std::back_inserter(twins));
   int failures = 0;
   for (const diffbir::cuda::Twin& twin : twins) {
     try {

@@ -18,5 +18,6 @@ std::vector<Twin> imaging_twins();
 std::vector<Twin> fused_twins();
 std::vector<Twin> norm_twins();
 std::vector<Twin> window_twins();
+std::vector<Twin> concat_twins();
 
 }  // namespace diffbir::cuda

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+
+#include "cuda/half.h"
+
+/// What a block of the UNet's decoder reads: the block before it and a skip connection with its control (Zhang et al.
+/// 2023), side by side.
+namespace diffbir::bodies {
+
+/// Channels that are read and written at once.
+constexpr std::int64_t concat_width = 8;
+
+struct alignas(concat_width * sizeof(Half)) HalfVector {
+  Half values[concat_width];
+};
+
+/// Feature maps in NHWC. `channels` and `skip_channels` come in eights.
+struct ControlledConcatInput {
+  const HalfVector* x;        // [pixels, channels]
+  const HalfVector* skip;     // [skip_pixels, skip_channels], again and again
+  const HalfVector* control;  // [pixels, skip_channels]
+  const Half* strength;       // one, of the control
+  const HalfVector* bias;     // [channels], added to x, or null
+  const HalfVector* other;    // [pixels, channels], added to x, or null
+  std::int64_t pixels, skip_pixels, channels, skip_channels;
+};
+
+/// concat(x + bias + other, skip + strength * control): index pixel * (channels + skip_channels) / 8 + vector.
+struct ControlledConcat {
+  ControlledConcatInput in;
+  HalfVector* out;  // [pixels, channels + skip_channels]
+
+  DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const {
+    const std::int64_t own = in.channels / concat_width;
+    const std::int64_t skipped = in.skip_channels / concat_width;
+    const std::int64_t pixel = i / (own + skipped);
+    const std::int64_t vector = i % (own + skipped);
+    float total[concat_width] = {};
+    const auto add = [&](const HalfVector& values, float factor) {
+      for (std::int64_t k = 0; k < concat_width; ++k) total[k] += factor * to_float(values.values[k]);
+    };
+    if (vector < own) {
+      const std::int64_t place = pixel * own + vector;
+      add(in.x[place], 1);
+      if (in.bias != nullptr) add(in.bias[vector], 1);
+      if (in.other != nullptr) add(in.other[place], 1);
+    } else {
+      const std::int64_t in_skip = vector - own;
+      add(in.skip[pixel % in.skip_pixels * skipped + in_skip], 1);
+      add(in.control[pixel * skipped + in_skip], to_float(*in.strength));
+    }
+    HalfVector rounded;
+    for (std::int64_t k = 0; k < concat_width; ++k) rounded.values[k] = from_float<Half>(total[k]);
+    out[i] = rounded;
+  }
+};
+
+template <typename Launch>
+void controlled_concat(const Launch& launch, const ControlledConcatInput& in, HalfVector* out) {
+  launch(in.pixels * (in.channels + in.skip_channels) / concat_width, ControlledConcat{in, out});
+}
+
+}  // namespace diffbir::bodies
