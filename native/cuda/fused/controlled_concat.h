@@ -15,7 +15,7 @@ struct alignas(concat_width * sizeof(Half)) HalfVector {
   Half values[concat_width];
 };
 
-/// Feature maps in NHWC. `channels` and `skip_channels` come in eights.
+/// Feature maps in NHWC, of fewer than 2^31 values. `channels` and `skip_channels` come in eights.
 struct ControlledConcatInput {
   const HalfVector* x;        // [pixels, channels]
   const HalfVector* skip;     // [skip_pixels, skip_channels], again and again
@@ -32,22 +32,23 @@ struct ControlledConcat {
   HalfVector* out;  // [pixels, channels + skip_channels]
 
   DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const {
-    const std::int64_t own = in.channels / concat_width;
-    const std::int64_t skipped = in.skip_channels / concat_width;
-    const std::int64_t pixel = i / (own + skipped);
-    const std::int64_t vector = i % (own + skipped);
+    // In 32 bits: to divide in 64 would take as long as the memory.
+    const auto own = static_cast<std::uint32_t>(in.channels / concat_width);
+    const auto skipped = static_cast<std::uint32_t>(in.skip_channels / concat_width);
+    const std::uint32_t pixel = static_cast<std::uint32_t>(i) / (own + skipped);
+    const std::uint32_t vector = static_cast<std::uint32_t>(i) % (own + skipped);
     float total[concat_width] = {};
     const auto add = [&](const HalfVector& values, float factor) {
       for (std::int64_t k = 0; k < concat_width; ++k) total[k] += factor * to_float(values.values[k]);
     };
     if (vector < own) {
-      const std::int64_t place = pixel * own + vector;
+      const std::uint32_t place = pixel * own + vector;
       add(in.x[place], 1);
       if (in.bias != nullptr) add(in.bias[vector], 1);
       if (in.other != nullptr) add(in.other[place], 1);
     } else {
-      const std::int64_t in_skip = vector - own;
-      add(in.skip[pixel % in.skip_pixels * skipped + in_skip], 1);
+      const std::uint32_t in_skip = vector - own;
+      add(in.skip[pixel % static_cast<std::uint32_t>(in.skip_pixels) * skipped + in_skip], 1);
       add(in.control[pixel * skipped + in_skip], to_float(*in.strength));
     }
     HalfVector rounded;
