@@ -106,23 +106,35 @@ Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activ
                         {{"groups", options_.norm_groups}, {"epsilon", eps}, {"silu", silu}, {"index", group_norms_++}},
                         "diffbir"));
   }
-  const std::vector<Attribute> attributes{
+  std::vector<Attribute> attributes{
       {"groups", options_.norm_groups}, {"epsilon", eps}, {"activation", silu}, {"channels_last", std::int64_t{1}}};
-  const bool is_sum = pending(image, Pending::Kind::sum) || pending(image, Pending::Kind::per_channel);
+  const Pending* const per_channel = pending(image, Pending::Kind::per_channel);
+  const bool is_sum = per_channel || pending(image, Pending::Kind::sum);
   const bool is_ours = has_fused_kernel(x, m.size("weight", 0), most_fused_channels);
   const char* const domain = is_ours ? "diffbir" : microsoft;
-  if (!fuses(&Fusions::skip_group_norm) || !is_sum) {
+  const auto add_sum = [](std::vector<Value>& inputs, const Addends& sum) {
+    inputs.push_back(sum.other);
+    if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+  };
+  if (is_ours) attributes.emplace_back("stores_sum", std::int64_t{is_sum && !per_channel});
+  if (!fuses(&Fusions::skip_group_norm) || !is_sum || (is_ours && per_channel)) {
     std::vector<Value> inputs{image, weight, bias};
-    // cuDNN adds the bias of a convolution in a pass of its own. Whoever else wants the sum adds it later.
-    if (is_ours && pending_bias(image) > 0) {
+    // What is one value for a channel need not be stored, and cuDNN adds the bias of a convolution in a pass of its
+    // own. Whoever else wants the sum adds it later.
+    if (is_ours && per_channel) {
+      const std::vector<Value> added = per_channel->inputs;  // a copy: op() changes what they lie in
+      const Addends sum = addends(added);
+      inputs[0] = sum.value;
+      add_sum(inputs, sum);
+    } else if (is_ours && pending_bias(image) > 0) {
       const auto [product, of_conv] = without_bias(image);
       inputs = {product, weight, bias, of_conv};
     }
     return from_nhwc(op(is_ours ? "FusedGroupNorm" : "GroupNorm", inputs, attributes, domain));
   }
   const Addends sum = take_sum(image);
-  std::vector<Value> inputs{sum.value, weight, bias, sum.other};
-  if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+  std::vector<Value> inputs{sum.value, weight, bias};
+  add_sum(inputs, sum);
   const Value y = fresh_values("SkipGroupNorm", 1, x.element).front();
   add_node(is_ours ? "FusedGroupNorm" : "SkipGroupNorm", inputs, {y, image}, attributes, domain);
   return from_nhwc(y);

@@ -64,6 +64,7 @@ FusedGroupNormKernel::FusedGroupNormKernel(const OrtKernelInfo* info) {
   groups_ = attributes.GetAttribute<std::int64_t>("groups");
   epsilon_ = attributes.GetAttribute<float>("epsilon");
   silu_ = attributes.GetAttribute<std::int64_t>("activation") != 0;
+  stores_sum_ = attributes.GetAttribute<std::int64_t>("stores_sum") != 0;
 }
 
 OrtStatusPtr FusedGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
@@ -78,10 +79,13 @@ OrtStatusPtr FusedGroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noex
       map.channels > cuda::most_fused_channels || groups_ < 1 || map.channels % groups_ != 0) {
     return refused("FusedGroupNorm needs channels in eights, in groups, and parameters and addends of their number");
   }
+  if (context.GetInputCount() > 3 && !is_bias && !per_picture && !stores_sum_) {
+    return refused("FusedGroupNorm has to store a sum with a map");
+  }
   auto y = context.GetOutput(0, shape);
   cuda::FusedInput input = input_of(context);
   input.is_skip_per_picture = per_picture;
-  if (input.skip != nullptr) input.sum = sum_of(context, shape);
+  if (stores_sum_) input.sum = sum_of(context, shape);
   // Freed when this returns, while kernels may still be queued: memory is used again in the order of the stream.
   Ort::Allocator allocator = context.GetAllocator(*context.GetInput(0).GetTensorMemoryInfo());
   Ort::MemoryAllocation scratch = allocator.GetAllocation(cuda::fused_group_norm_scratch(map));

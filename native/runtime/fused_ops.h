@@ -8,9 +8,9 @@
 /// three times as long. In builds with CUDA alone.
 namespace diffbir::runtime {
 
-/// diffbir.FusedGroupNorm (attributes groups, epsilon, activation): x [B,h,w,C], gamma and beta [C] in float32, and for
-/// a sum skip of x's shape or [B,1,1,C], and bias [C], or a bias in the place of skip. Gives y, and the sum if there is
-/// a skip.
+/// diffbir.FusedGroupNorm (attributes groups, epsilon, activation, stores_sum): x [B,h,w,C], gamma and beta [C] in
+/// float32, and for a sum skip of x's shape or [B,1,1,C], and bias [C], or a bias in the place of skip. Gives y, and
+/// the sum with stores_sum, which a skip of x's shape needs.
 class FusedGroupNormKernel {
  public:
   explicit FusedGroupNormKernel(const OrtKernelInfo* info);
@@ -20,6 +20,7 @@ class FusedGroupNormKernel {
   std::int64_t groups_;
   float epsilon_;
   bool silu_;
+  bool stores_sum_;
 };
 
 /// diffbir.FusedLayerNorm (attribute epsilon): x [.., C], gamma and beta [C], and for a sum skip of x's shape and bias

@@ -21,7 +21,7 @@ struct FusedInput {
   const void* x;
   const void* skip = nullptr;        // of x's shape
   const void* bias = nullptr;        // of channels
-  void* sum = nullptr;               // where one of them is; group normalisation may have a bias without
+  void* sum = nullptr;               // where one of them is; group normalisation needs none for what is of channels
   bool is_skip_per_picture = false;  // skip is [batch, channels]; not of layer normalisation
 };
 

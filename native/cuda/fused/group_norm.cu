@@ -78,9 +78,10 @@ __global__ void measure(Addends<Eight> input, bool is_skip_per_picture, Sums* su
   }
 }
 
-/// Of x, or of x + bias.
-__global__ void normalize(const Eight* x, const Eight* bias, const Sums* sums, const float* gamma, const float* beta,
-                          Eight* y, int area, int channels, int groups, int pixels, float epsilon, bool silu) {
+/// Of x, or of x + bias + what each picture has.
+__global__ void normalize(const Eight* x, const Eight* bias, const Eight* of_pictures, const Sums* sums,
+                          const float* gamma, const float* beta, Eight* y, int area, int channels, int groups,
+                          int pixels, float epsilon, bool silu) {
   extern __shared__ float shared[];  // means and inverse deviations of the groups
   float* const inverse_deviations = shared + groups;
   const int parts = static_cast<int>(gridDim.x);
@@ -109,7 +110,11 @@ __global__ void normalize(const Eight* x, const Eight* bias, const Sums* sums, c
   const int vector = static_cast<int>(threadIdx.x) % vectors;
   Floats factors;
   Floats offsets;
-  const Floats added = bias ? to_floats(bias[vector]) : Floats{};
+  Floats added = bias ? to_floats(bias[vector]) : Floats{};
+  if (of_pictures) {
+    const Floats of_picture = to_floats(of_pictures[static_cast<std::int64_t>(blockIdx.y) * vectors + vector]);
+    for (int i = 0; i < Eight::width; ++i) added.values[i] += of_picture.values[i];
+  }
   for (int i = 0; i < Eight::width; ++i) {
     const int channel = vector * Eight::width + i;
     const int group = channel / grouped;
@@ -151,10 +156,10 @@ void fused_group_norm(const FusedInput& input, const FusedMap& map, const float*
                                                                groups, pixels);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
   const auto groups_bytes = static_cast<std::size_t>(2 * map.groups) * sizeof(float);
-  const Eight* const x = addends.sum ? addends.sum : addends.x;
-  const Eight* const missing = addends.sum ? nullptr : addends.bias;
+  const bool is_stored = addends.sum != nullptr;
   normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(
-      x, missing, sums, gamma, beta, static_cast<Eight*>(y), area, channels, groups, pixels, epsilon, silu);
+      is_stored ? addends.sum : addends.x, is_stored ? nullptr : addends.bias, is_stored ? nullptr : addends.skip, sums,
+      gamma, beta, static_cast<Eight*>(y), area, channels, groups, pixels, epsilon, silu);
   DIFFBIR_CUDA_CHECK(cudaGetLastError());
 }
 

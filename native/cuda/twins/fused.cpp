@@ -59,13 +59,13 @@ struct Summed {
                has_bias) {}
 
   FusedInput input() {
-    if (!is_sum && !is_bias_alone_) return {x.data()};
+    if (!is_sum && !is_bias_alone_ && !is_per_picture_) return {x.data()};
     return {x.data(), is_bias_alone_ ? nullptr : skip.data(), has_bias_ ? bias.data() : nullptr,
             is_sum ? sum.data() : nullptr, is_per_picture_};
   }
 
   /// Of skip the first rows alone, each for a whole picture.
-  void skip_once(std::int64_t area, std::int64_t channels) {
+  void skip_once(std::int64_t area, std::int64_t channels, bool is_stored) {
     const Halves a = x.to_host();
     const Halves b = skip.to_host();
     const Halves c = bias.to_host();
@@ -73,10 +73,11 @@ struct Summed {
     for (std::size_t i = 0; i < a.size(); ++i) {
       const std::size_t picture = i / width / static_cast<std::size_t>(area);
       const float added = has_bias_ ? half_to_float(c[i % width]) : 0;
-      expected[i] =
-          half_to_float(float_to_half(half_to_float(a[i]) + half_to_float(b[picture * width + i % width]) + added));
+      const float total = half_to_float(a[i]) + half_to_float(b[picture * width + i % width]) + added;
+      expected[i] = is_stored ? half_to_float(float_to_half(total)) : total;
     }
     is_per_picture_ = true;
+    is_sum = is_stored;
   }
 
  private:
@@ -110,8 +111,8 @@ double compared(Summed& summed, const std::vector<float>& want, Run run) {
 
 double group_norm_difference(const FusedMap& map, bool is_sum, bool has_bias, bool silu, bool per_picture) {
   Summed summed(map.batch * map.area, map.channels, is_sum, has_bias);
-  if (has_bias && !is_sum) summed.bias_alone(map.channels, /*is_stored=*/false);
-  if (per_picture) summed.skip_once(map.area, map.channels);
+  if (has_bias && !is_sum && !per_picture) summed.bias_alone(map.channels, /*is_stored=*/false);
+  if (per_picture) summed.skip_once(map.area, map.channels, is_sum);
   const auto channels = static_cast<std::size_t>(map.channels);
   const std::vector<float> gamma = TorchGenerator(4).uniform(0.5F, 1.5F, channels);
   const std::vector<float> beta = TorchGenerator(5).uniform(-0.5F, 0.5F, channels);
@@ -202,6 +203,7 @@ std::vector<Twin> fused_twins() {
   group("of 320 channels and a sum", {2, 2745, 320, 32}, true, false, true);
   group("of 1280 channels, a sum and a bias", {3, 64, 1280, 32}, true, true, false);
   group("of 640 channels and one value each", {2, 1024, 640, 32}, true, true, true, true);
+  group("of 640 channels and one value each, not stored", {2, 1024, 640, 32}, false, true, true, true);
   group("of 512 channels and a bias alone", {2, 1024, 512, 32}, false, true, true);
   group("of 2560 channels", {1, 300, 2560, 32}, false, false, true);
   group("of 4096 channels", {1, 7, 4096, 32}, true, true, true);
