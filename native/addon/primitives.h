@@ -20,4 +20,7 @@ void add_tiling_primitives(Napi::Object primitives);
 void add_face_primitives(Napi::Object primitives);
 void add_kernel_primitives(Napi::Object primitives);
 
+/// Some of its `kernels`.
+void add_fused_kernels(Napi::Object kernels);
+
 }  // namespace diffbir
