@@ -45,7 +45,8 @@ struct Fusions {
   /// BiasSplitGelu in the place of diffbir.Geglu.
   bool bias_split_gelu = false;
   /// In the place of GroupNorm, SkipGroupNorm, LayerNormalization, SkipLayerNormalization and BiasSplitGelu in float16:
-  /// diffbir.FusedGroupNorm, FusedLayerNorm and FusedGeglu, where channels come in eights. FusedWindowAttention too.
+  /// diffbir.FusedGroupNorm, FusedLayerNorm and FusedGeglu, where channels come in eights. FusedWindowAttention and
+  /// FusedControlledConcat are in the place of several operators each.
   bool fused_kernels = false;
   /// MultiHeadAttention on one product with the weights of keys and values, where both are of a context.
   bool packed_attention = false;

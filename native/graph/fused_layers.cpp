@@ -108,35 +108,37 @@ Value Builder::nhwc_group_norm(const Value& x, const Module& m, float eps, Activ
   }
   std::vector<Attribute> attributes{
       {"groups", options_.norm_groups}, {"epsilon", eps}, {"activation", silu}, {"channels_last", std::int64_t{1}}};
-  const Pending* const per_channel = pending(image, Pending::Kind::per_channel);
-  const bool is_sum = per_channel || pending(image, Pending::Kind::sum);
+  const bool may_add = fuses(&Fusions::skip_group_norm);
+  const bool is_sum = may_add && pending(image, Pending::Kind::sum);
+  const Pending* const per_channel = may_add ? pending(image, Pending::Kind::per_channel) : nullptr;
   const bool is_ours = has_fused_kernel(x, m.size("weight", 0), most_fused_channels);
-  const char* const domain = is_ours ? "diffbir" : microsoft;
-  const auto add_sum = [](std::vector<Value>& inputs, const Addends& sum) {
-    inputs.push_back(sum.other);
+  const auto with_sum = [&](const Addends& sum) {
+    std::vector<Value> inputs{sum.value, weight, bias, sum.other};
     if (!sum.bias.name.empty()) inputs.push_back(sum.bias);
+    return inputs;
   };
-  if (is_ours) attributes.emplace_back("stores_sum", std::int64_t{is_sum && !per_channel});
-  if (!fuses(&Fusions::skip_group_norm) || !is_sum || (is_ours && per_channel)) {
-    std::vector<Value> inputs{image, weight, bias};
+  if (is_ours) attributes.emplace_back("stores_sum", std::int64_t{is_sum});
+  if (is_ours && !is_sum) {
     // What is one value for a channel need not be stored, and cuDNN adds the bias of a convolution in a pass of its
     // own. Whoever else wants the sum adds it later.
-    if (is_ours && per_channel) {
+    std::vector<Value> inputs{image, weight, bias};
+    if (per_channel) {
       const std::vector<Value> added = per_channel->inputs;  // a copy: op() changes what they lie in
-      const Addends sum = addends(added);
-      inputs[0] = sum.value;
-      add_sum(inputs, sum);
-    } else if (is_ours && pending_bias(image) > 0) {
+      inputs = with_sum(addends(added));
+    } else if (pending_bias(image) > 0) {
       const auto [product, of_conv] = without_bias(image);
       inputs = {product, weight, bias, of_conv};
     }
-    return from_nhwc(op(is_ours ? "FusedGroupNorm" : "GroupNorm", inputs, attributes, domain));
+    return from_nhwc(op("FusedGroupNorm", inputs, attributes, "diffbir"));
   }
-  const Addends sum = take_sum(image);
-  std::vector<Value> inputs{sum.value, weight, bias};
-  add_sum(inputs, sum);
+  if (!is_sum && !per_channel) return from_nhwc(op("GroupNorm", {image, weight, bias}, attributes, microsoft));
+  const std::vector<Value> inputs = with_sum(take_sum(image));
   const Value y = fresh_values("SkipGroupNorm", 1, x.element).front();
-  add_node(is_ours ? "FusedGroupNorm" : "SkipGroupNorm", inputs, {y, image}, attributes, domain);
+  if (is_ours) {
+    add_node("FusedGroupNorm", inputs, {y, image}, attributes, "diffbir");
+  } else {
+    add_node("SkipGroupNorm", inputs, {y, image}, attributes, microsoft);
+  }
   return from_nhwc(y);
 }
 
