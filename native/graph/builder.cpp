@@ -188,9 +188,9 @@ Value Builder::parameter(const Module& m, const std::string& name, const Shape& 
     Ort::AllocatorWithDefaultOptions allocator;
     auto tensor = Ort::Value::CreateTensor(allocator, view.shape.data(), view.shape.size(), type);
     if (halves) {
-      view.to_float16({static_cast<std::uint16_t*>(tensor.GetTensorMutableRawData()), count});
+      view.to_float16({static_cast<std::uint16_t*>(tensor.GetTensorMutableRawData()), count}, options_.threads);
     } else {
-      view.to_float32({tensor.GetTensorMutableData<float>(), count});
+      view.to_float32({tensor.GetTensorMutableData<float>(), count}, options_.threads);
     }
     add_initializer(key, std::move(tensor));
   }
@@ -211,7 +211,7 @@ std::vector<Value> Builder::int8_inputs(const Value& x, const Value* bias) const
 
 std::vector<Builder::Attribute> Builder::int8_parameter(const Module& m, const std::string& name, const Shape& shape) {
   checked(m, name, shape);
-  int8_weights_.push_back(m.table()->int8_weights(m.key(name)));
+  int8_weights_.push_back(m.table()->int8_weights(m.key(name), options_.threads));
   return {{"weights", static_cast<std::int64_t>(int8_weights_.size() - 1)},
           {"portable", std::int64_t{!options_.fusions.vector_kernels}}};
 }

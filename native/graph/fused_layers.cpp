@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/half.h"
+#include "core/split_work.h"
 #include "graph/builder.h"
 
 namespace diffbir::graph {
@@ -13,21 +14,28 @@ constexpr const char* microsoft = "com.microsoft";
 
 /// Copies the kernels [out, in, area] of a convolution to [out, area, in].
 template <typename T>
-void to_channels_last(const std::vector<T>& from, T* to, std::size_t outputs, std::size_t inputs, std::size_t area) {
-  for (std::size_t o = 0; o < outputs; ++o) {
-    for (std::size_t i = 0; i < inputs; ++i) {
-      for (std::size_t k = 0; k < area; ++k) to[(o * area + k) * inputs + i] = from[(o * inputs + i) * area + k];
-    }
-  }
+void to_channels_last(const std::vector<T>& from, T* to, std::size_t outputs, std::size_t inputs, std::size_t area,
+                      int threads) {
+  constexpr std::size_t least_copied = std::size_t{1} << 18;  // values that are worth a thread
+  split_work(outputs, least_copied / std::max<std::size_t>(1, inputs * area), threads,
+             [&](std::size_t first, std::size_t end) {
+               for (std::size_t o = first; o < end; ++o) {
+                 for (std::size_t i = 0; i < inputs; ++i) {
+                   for (std::size_t k = 0; k < area; ++k) {
+                     to[(o * area + k) * inputs + i] = from[(o * inputs + i) * area + k];
+                   }
+                 }
+               }
+             });
 }
 
 template <typename T>
-std::vector<T> values_of(const WeightView& view) {
+std::vector<T> values_of(const WeightView& view, int threads) {
   std::vector<T> values(element_count(view.shape));
   if constexpr (std::is_same_v<T, float>) {
-    view.to_float32(values);
+    view.to_float32(values, threads);
   } else {
-    view.to_float16(values);
+    view.to_float16(values, threads);
   }
   return values;
 }
@@ -55,9 +63,11 @@ Value Builder::nhwc_weight(const Module& m, Element element) {
   const WeightView view = checked(m, "weight", {-1, -1, -1, -1});
   const Shape& shape = view.shape;
   const auto size = [&](std::size_t axis) { return static_cast<std::size_t>(shape[axis]); };
-  return made_parameter(
-      m.key("weight") + ".nhwc", {shape[0], shape[2], shape[3], shape[1]}, element,
-      [&]<typename T>(T* to) { to_channels_last(values_of<T>(view), to, size(0), size(1), size(2) * size(3)); });
+  return made_parameter(m.key("weight") + ".nhwc", {shape[0], shape[2], shape[3], shape[1]}, element,
+                        [&]<typename T>(T* to) {
+                          to_channels_last(values_of<T>(view, options_.threads), to, size(0), size(1),
+                                           size(2) * size(3), options_.threads);
+                        });
 }
 
 Value Builder::interleaved_rows(const std::vector<Module>& matrices, std::int64_t width, Element element) {
@@ -71,7 +81,7 @@ Value Builder::interleaved_rows(const std::vector<Module>& matrices, std::int64_
       name, {static_cast<std::int64_t>(views.size()) * rows, columns}, element, [&]<typename T>(T* to) {
         const auto block = static_cast<std::size_t>(width * columns);
         for (std::size_t which = 0; which < views.size(); ++which) {
-          const std::vector<T> from = values_of<T>(views[which]);
+          const std::vector<T> from = values_of<T>(views[which], options_.threads);
           for (std::size_t head = 0; head * block < from.size(); ++head) {
             std::copy_n(from.data() + head * block, block, to + (head * views.size() + which) * block);
           }

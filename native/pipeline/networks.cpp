@@ -184,9 +184,11 @@ void require_matching(const Stage2Spec& spec) {
 
 std::int64_t context_width(const NetworkSpec& unet) { return nets::context_width(root(unet)); }
 
-graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks, CancellationToken* token) {
+graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks, CancellationToken* token,
+                         int threads) {
   graph::BuildOptions options = build_options(spec, marks);
   options.token = token;
+  options.threads = threads;
   if (spec.type == "swinir") {
     return nets::swinir(root(spec), {integers(spec, "num_heads"), integer_or(spec, "window_size", 8)}, options);
   }
@@ -220,7 +222,7 @@ runtime::Network build_network(NetworkSpec spec, runtime::NetworkOptions options
   options.float16 = spec.precision == graph::Precision::float16;
   options.runs_often = spec.type.starts_with("unet") || spec.type == "controlnet";
   options.optimize_graph = spec.optimizations.graph;
-  return runtime::Network(build_graph(spec, marks, options.token), options);
+  return runtime::Network(build_graph(spec, marks, options.token, options.threads), options);
 }
 
 std::set<std::string> unet_features(const NetworkSpec& unet, bool deep) {

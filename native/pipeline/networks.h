@@ -24,9 +24,9 @@ namespace diffbir {
 
 /// Builds the graph of a network by its type. `marks`: module paths whose outputs shall be outputs of the graph.
 /// Throws Error(model_mismatch) on an unknown type, a missing configuration value or weights that do not fit,
-/// Error(aborted) when the token, which may be null, is cancelled.
+/// Error(aborted) when the token, which may be null, is cancelled. Parameters are converted on so many threads.
 graph::Graph build_graph(const NetworkSpec& spec, const std::set<std::string>& marks = {},
-                         CancellationToken* token = nullptr);
+                         CancellationToken* token = nullptr, int threads = 1);
 
 /// Builds the network. Its spec decides what it computes with, the mapped checkpoint or packed copies, and whether ONNX
 /// Runtime optimises its graph, whatever `options` say. Throws what build_graph() throws.

@@ -9,11 +9,15 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/split_work.h"
 
 namespace diffbir {
 namespace {
 
 constexpr std::size_t alignment = 64;
+
+/// Weights that are worth a thread.
+constexpr std::size_t least_packed = std::size_t{1} << 17;
 
 // Loops over so many numbers at once are vectors to every compiler.
 constexpr std::size_t lanes = 16;
@@ -61,7 +65,7 @@ void Int8Weights::FreeAligned::operator()(std::int8_t* bytes) const noexcept {
   ::operator delete[](bytes, std::align_val_t{alignment});
 }
 
-Int8Weights::Int8Weights(const WeightView& weight)
+Int8Weights::Int8Weights(const WeightView& weight, int threads)
     : outputs_(dim_or_one(weight.shape, 0)),
       inputs_(dim_or_one(weight.shape, 1)),
       kernel_height_(dim_or_one(weight.shape, 2)),
@@ -82,9 +86,16 @@ Int8Weights::Int8Weights(const WeightView& weight)
 
   const std::size_t row = inputs_ * taps();
   const bool as_it_lies = weight.dtype == DType::float32 && weight.contiguous() && weight.aligned();
-  const std::vector<float> converted = as_it_lies ? std::vector<float>() : weight.to_float32();
+  const std::vector<float> converted = as_it_lies ? std::vector<float>() : weight.to_float32(threads);
   const float* values = as_it_lies ? reinterpret_cast<const float*>(weight.data) : converted.data();
-  for (std::size_t output = 0; output < outputs_; ++output) pack_output(output, values + output * row);
+  // By panels, whose outputs lie in the same lines of a cache.
+  const std::size_t least = (least_packed + panel_width * row - 1) / std::max<std::size_t>(1, panel_width * row);
+  split_work(panels(), least, threads, [&](std::size_t first, std::size_t end) {
+    const std::size_t behind = std::min(outputs_, end * panel_width);
+    for (std::size_t output = first * panel_width; output < behind; ++output) {
+      pack_output(output, values + output * row);
+    }
+  });
 }
 
 void Int8Weights::pack_output(std::size_t output, const float* weights) {

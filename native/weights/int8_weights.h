@@ -23,8 +23,9 @@ class Int8Weights {
   /// Inputs whose bytes one instruction multiplies and adds.
   static constexpr std::size_t depth = 4;
 
-  /// weight [out, in] or [out, in, height, width]. Throws Error(model_mismatch) for other ranks.
-  explicit Int8Weights(const WeightView& weight);
+  /// weight [out, in] or [out, in, height, width], packed on so many threads. Throws Error(model_mismatch) for other
+  /// ranks.
+  explicit Int8Weights(const WeightView& weight, int threads = 1);
 
   std::size_t outputs() const noexcept { return outputs_; }
   std::size_t inputs() const noexcept { return inputs_; }

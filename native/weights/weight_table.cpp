@@ -127,14 +127,14 @@ bool WeightTable::equals(const WeightTable& other) const {
   });
 }
 
-std::shared_ptr<const Int8Weights> WeightTable::int8_weights(const std::string& name) const {
+std::shared_ptr<const Int8Weights> WeightTable::int8_weights(const std::string& name, int threads) const {
   const std::lock_guard lock(int8_mutex_);
   std::weak_ptr<const Int8Weights>& kept = int8_weights_[name];
   if (auto weights = kept.lock()) return weights;
   const auto view = find(name);
   if (!view) throw Error(ErrorCode::internal, "Expected " + name + " in " + file_);
   require_whole();
-  auto weights = std::make_shared<const Int8Weights>(*view);
+  auto weights = std::make_shared<const Int8Weights>(*view, threads);
   release_pages();  // read once: without this the whole checkpoint would be in memory at the end
   kept = weights;
   return weights;

@@ -43,12 +43,12 @@ struct WeightView {
   bool contiguous() const;
   /// The data's address is a multiple of the element size. Files promise no alignment.
   bool aligned() const;
-  /// Converts and gathers into float32.
-  std::vector<float> to_float32() const;
+  /// Converts and gathers into float32, on so many threads.
+  std::vector<float> to_float32(int threads = 1) const;
   /// The same into memory for as many values as the shape has.
-  void to_float32(std::span<float> values) const;
+  void to_float32(std::span<float> values, int threads = 1) const;
   /// The same to the bits of the nearest float16 (core/half.h).
-  void to_float16(std::span<std::uint16_t> values) const;
+  void to_float16(std::span<std::uint16_t> values, int threads = 1) const;
 };
 
 /// A checkpoint file mapped read-only, with its tensors by official key name. Copies nothing.
@@ -67,9 +67,9 @@ class WeightTable {
 
   const std::string& file() const noexcept { return file_; }
   std::optional<WeightView> find(const std::string& name) const;
-  /// The tensor of this name in 8 bits: packed now, or what another network still has of it. May be called on any
-  /// thread.
-  std::shared_ptr<const Int8Weights> int8_weights(const std::string& name) const;
+  /// The tensor of this name in 8 bits: packed now, on so many threads, or what another network still has of it. May be
+  /// called on any thread.
+  std::shared_ptr<const Int8Weights> int8_weights(const std::string& name, int threads = 1) const;
 
   /// Throws Error(invalid_checkpoint) when the file has become shorter since it was mapped (MappedFile::is_whole):
   /// to be called before its bytes are read again after other things were done.

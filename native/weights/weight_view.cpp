@@ -5,11 +5,15 @@
 
 #include "core/error.h"
 #include "core/half.h"
+#include "core/split_work.h"
 #include "weights/weight_table.h"
 
 namespace diffbir {
 
 namespace {
+
+/// Elements that are worth a thread: some tenths of a millisecond.
+constexpr std::size_t least_converted = std::size_t{1} << 19;
 
 /// Files promise no alignment, so elements are copied out; compilers make a plain load of it.
 template <typename Stored>
@@ -38,10 +42,12 @@ Out* gather(const WeightView& view, std::size_t axis, const std::byte* at, Out* 
 }
 
 template <typename Stored, typename Out, typename Convert>
-void convert_all(const WeightView& view, std::span<Out> values, Convert convert) {
+void convert_all(const WeightView& view, std::span<Out> values, int threads, Convert convert) {
   if (values.empty()) return;
   if (view.contiguous()) {
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = convert(load<Stored>(view.data + i * sizeof(Stored)));
+    split_work(values.size(), least_converted, threads, [&](std::size_t first, std::size_t end) {
+      for (std::size_t i = first; i < end; ++i) values[i] = convert(load<Stored>(view.data + i * sizeof(Stored)));
+    });
   } else {
     gather<Stored>(view, 0, view.data, values.data(), convert);
   }
@@ -91,22 +97,23 @@ bool WeightView::contiguous() const {
 
 bool WeightView::aligned() const { return reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) == 0; }
 
-std::vector<float> WeightView::to_float32() const {
+std::vector<float> WeightView::to_float32(int threads) const {
   std::vector<float> values(element_count(shape));
-  to_float32(values);
+  to_float32(values, threads);
   return values;
 }
 
-void WeightView::to_float32(std::span<float> values) const {
-  with_conversion(dtype, [&]<typename Stored>(Stored, auto convert) { convert_all<Stored>(*this, values, convert); });
+void WeightView::to_float32(std::span<float> values, int threads) const {
+  with_conversion(dtype,
+                  [&]<typename Stored>(Stored, auto convert) { convert_all<Stored>(*this, values, threads, convert); });
 }
 
-void WeightView::to_float16(std::span<std::uint16_t> values) const {
+void WeightView::to_float16(std::span<std::uint16_t> values, int threads) const {
   if (dtype == DType::float16) {
-    return convert_all<std::uint16_t>(*this, values, [](std::uint16_t half) { return half; });
+    return convert_all<std::uint16_t>(*this, values, threads, [](std::uint16_t half) { return half; });
   }
   with_conversion(dtype, [&]<typename Stored>(Stored, auto convert) {
-    convert_all<Stored>(*this, values, [&](Stored value) { return float_to_half(convert(value)); });
+    convert_all<Stored>(*this, values, threads, [&](Stored value) { return float_to_half(convert(value)); });
   });
 }
 

@@ -6,6 +6,7 @@ import { afterAll, expect, test } from 'vitest';
 import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import type { TensorEntry, WeightTable } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import { sd21Widths } from './graphs';
 
 const { primitives } = loadBinding();
 const folder = mkdtempSync(path.join(tmpdir(), 'diffbir-weights-'));
@@ -69,3 +70,15 @@ test.skipIf(process.platform === 'win32')(
     );
   },
 );
+
+test.each([
+  ['packed into 8 bits', { precision: 'int8' }],
+  [
+    'converted to float16, turned for a GPU',
+    { precision: 'float16', optimizations: [...primitives.optimizationsFor('cuda'), 'definitions'] },
+  ],
+] as const)('weights %s on many threads are those of one', async (_, changes) => {
+  const { spec, inputs } = await sd21Widths(); // wide enough for several threads
+  const run = (threads: number) => primitives.createNetwork({ ...spec, ...changes }, threads, []).run(inputs);
+  expect(run(5)).toEqual(run(1));
+});
