@@ -8,9 +8,9 @@
 
 namespace diffbir {
 
-/// Calls work(first, end) for parts that cover 0 <= i < count, on up to `threads` threads, this one among them; no part
-/// but the last has fewer than `least`. Returns when all are through, and throws what the first of them threw. Where
-/// the system has no more threads this one does their work.
+/// Calls work(first, end) for parts that cover 0 <= i < count, on up to `threads` threads, this one among them; where
+/// there are several, each has at least `least`. Returns or throws when all are through: what this thread's part threw,
+/// else the first of the others. Where the system has no more threads this one does their work.
 template <typename Work>
 void split_work(std::size_t count, std::size_t least, int threads, const Work& work) {
   const std::size_t most = std::max<std::size_t>(1, count / std::max<std::size_t>(1, least));

@@ -291,6 +291,10 @@ void Builder::add_node(const std::string& type, const std::vector<Value>& inputs
   for (const Value& input : inputs) settle(input);
   if (options_.definitions && is_defined(type, inputs, domain)) {
     const auto results = definition(*this, type, inputs, attributes);
+    if (results.size() != outputs.size()) {
+      throw Error(ErrorCode::internal, "Expected " + std::to_string(results.size()) + " outputs of " + type +
+                                           " but received " + std::to_string(outputs.size()));
+    }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (!outputs[i].name.empty()) add_node("Identity", {results[i]}, {outputs[i]}, {}, "");
     }

@@ -131,7 +131,9 @@ std::vector<Value> definition(Builder& b, const std::string& type, const std::ve
   if (type == "SkipGroupNorm" || type == "FusedGroupNorm" || type == "FusedLayerNorm") {
     const Value s = sum(b, inputs[0], inputs[3], is_given(inputs, 4) ? &inputs[4] : nullptr);
     const auto normalize = type == "FusedLayerNorm" ? layer_norm : group_norm;
-    return {normalize(b, s, inputs, attributes), s};
+    const Value y = normalize(b, s, inputs, attributes);
+    if (type == "FusedGroupNorm" && attribute<std::int64_t>(attributes, "stores_sum") == 0) return {y};
+    return {y, s};
   }
   if (type == "BiasSplitGelu" || type == "FusedGeglu") return {bias_split_gelu(b, inputs[0], inputs[1])};
   if (type == "BiasAdd") return {sum(b, inputs[0], inputs[2], &inputs[1])};

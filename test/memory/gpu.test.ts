@@ -236,6 +236,9 @@ describe('a plan', () => {
     // Both prompts, 320 channels, eight times as many in a transformer: 2 * 8 * 320 * 1024 ** 2 / 64 for each tile.
     const large = { diffusion: 1024, diffusionStride: 256 };
     expect(plan(4096, { memoryBudget: 16_000_000, tiling: large }).tiling.batch).toBe(25);
+    // BSRNet has 64 channels in four times its input's width and height: seven tiles of 512 are 2^31 values but 2^28.
+    const ofCleaner = { cleaner: 512, cleanerStride: 256 };
+    expect(plan(4096, { memoryBudget: 16_000_000, tiling: ofCleaner }, 'bsrnet', 1).tiling.batch).toBe(7);
     expect(plan(6000, { memoryBudget: 34_000 }, 'float16', 1).tiling).toMatchObject({
       cleaner: { tile: 3456 },
       batch: 2,

@@ -88,6 +88,11 @@ test.each([['num_heads'], ['window_size']])('a zero %s in the configuration is r
   await refused({ ...spec, cleaner }, new RegExp(`positive ${key}`));
 });
 
+test('heads that do not divide the channels are refused', async () => {
+  const cleaner = { ...spec.cleaner, config: { ...spec.cleaner.config, num_heads: [5, 8] } };
+  await refused({ ...spec, cleaner }, /num_heads to divide the 32 channels of .*swinir_a\.ckpt but it is 5/);
+});
+
 test('a checkpoint of another network is refused by its keys', async () => {
   const stage2 = spec.stage2 as NonNullable<ModelSpec['stage2']>;
   const swapped = { ...stage2, controlnet: { ...stage2.controlnet, weights: spec.cleaner.weights } };

@@ -46,7 +46,8 @@ inline constexpr std::int64_t most_layer_norm_channels = 2048;
 inline constexpr std::int64_t narrow_width = 4;
 inline constexpr std::int64_t most_narrow_channels = 512;
 
-inline constexpr bool has_layer_norm(std::int64_t channels) {
+/// Whether fused_layer_norm() takes so many channels.
+constexpr bool has_layer_norm(std::int64_t channels) {
   return channels > 0 &&
          (channels % fused_width == 0 ? channels <= most_layer_norm_channels
                                       : channels % narrow_width == 0 && channels <= most_narrow_channels);
