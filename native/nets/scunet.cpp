@@ -33,6 +33,7 @@ Value trans_block(Builder& b, const WindowGrid& grid, const Module& m, Value x, 
   const Module msa = m["msa"];
   const std::int64_t channels = msa.size("linear.weight", 0);
   const std::int64_t heads = msa.size("relative_position_params", 0);
+  require_heads(msa, channels, heads);
 
   Value y = b.layer_norm(x, m["ln1"]);
   if (shifted) y = roll(b, y, -window / 2);

@@ -31,10 +31,7 @@ Value swin_block(Builder& b, const WindowGrid& grid, const WindowOrders& orders,
                  std::int64_t heads, bool shifted) {
   const std::int64_t channels = m.size("norm1.weight", 0);
   const Module attn = m["attn"];
-  if (channels % heads != 0) {
-    throw Error(ErrorCode::model_mismatch, "Expected num_heads to divide the " + std::to_string(channels) +
-                                               " channels of " + m.file() + " but it is " + std::to_string(heads));
-  }
+  require_heads(attn, channels, heads);
 
   Value y = b.layer_norm(x, m["norm1"]);
   const bool is_moved = shifted && !b.has_window_kernel(y, channels / heads);

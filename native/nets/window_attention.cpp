@@ -1,7 +1,9 @@
 #include "nets/window_attention.h"
 
 #include <optional>
+#include <string>
 
+#include "core/error.h"
 #include "graph/plain_attention.h"
 
 namespace diffbir::nets {
@@ -60,6 +62,13 @@ std::vector<std::int64_t> relative_position_index(std::int64_t window) {
     }
   }
   return index;
+}
+
+void require_heads(const graph::Module& m, std::int64_t channels, std::int64_t heads) {
+  if (heads > 0 && channels % heads == 0) return;
+  throw Error(ErrorCode::model_mismatch, "Expected heads that divide the " + std::to_string(channels) +
+                                             " channels of " + m.path() + " in " + m.file() + " but there are " +
+                                             std::to_string(heads));
 }
 
 Value window_attention(Builder& b, const WindowGrid& grid, const Value& qkv, const Value& bias, std::int64_t heads,

@@ -44,6 +44,9 @@ graph::Value reordered(graph::Builder& b, const WindowGrid& grid, const graph::V
 /// their relative position stands in a flattened table of (2 window - 1)^2 entries. Row-major, window^4 numbers.
 std::vector<std::int64_t> relative_position_index(std::int64_t window);
 
+/// Throws Error(model_mismatch), which names the file, unless there are heads and they divide the channels of m.
+void require_heads(const graph::Module& m, std::int64_t channels, std::int64_t heads);
+
 /// softmax(q k^T / sqrt(C / heads) + bias (+ mask)) v inside each window: qkv [B nW, window^2, 3 C], ordered q, k, v
 /// and heads within each; bias [heads, window^2, window^2] -> [B nW, window^2, C]. With Builder::has_window_kernel()
 /// tokens of shifted windows may lie in another order, which is then given, and stay where they lie.

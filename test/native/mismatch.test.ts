@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { ModelSpec, NetworkSpec, TensorEntry } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
 import { goldenSpec, jobOf } from '../lifecycle/model';
+import { type GraphCase, graphCases } from './graphs';
 
 const binding = loadBinding();
 let spec: ModelSpec;
@@ -90,7 +91,20 @@ test.each([['num_heads'], ['window_size']])('a zero %s in the configuration is r
 
 test('heads that do not divide the channels are refused', async () => {
   const cleaner = { ...spec.cleaner, config: { ...spec.cleaner.config, num_heads: [5, 8] } };
-  await refused({ ...spec, cleaner }, /num_heads to divide the 32 channels of .*swinir_a\.ckpt but it is 5/);
+  await refused(
+    { ...spec, cleaner },
+    /heads that divide the 32 channels of .*attn in .*swinir_a\.ckpt but there are 5/,
+  );
+});
+
+test('attention without heads is refused', async () => {
+  const { spec: scunet } = new Map(await graphCases()).get('SCUNet') as GraphCase;
+  const [first] = scunet.weights.tensors.filter(({ name }) => name.endsWith('relative_position_params'));
+  const { name, shape } = first as TensorEntry;
+  const headless = changed(scunet, name, { shape: [0, ...shape.slice(1)] });
+  expect(() => binding.primitives.createNetwork(headless, 1, [])).toThrow(
+    /heads that divide the \d+ channels of .*msa in .* are 0/,
+  );
 });
 
 test('a checkpoint of another network is refused by its keys', async () => {
