@@ -352,11 +352,12 @@ Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
     const Tensor latent = to_tensor(call[0], "latent").to(device);
     return from_tensor(call.Env(), autoencoder->decode(latent, never, tiling(call)).to_host());
   });
-  set_function(handle, "gradient", [=](const Napi::CallbackInfo& call) -> Napi::Value {
+  set_function(handle, "gradient", [=, device = options.device](const Napi::CallbackInfo& call) -> Napi::Value {
     CancellationToken never;
-    const Tensor latent = to_tensor(call[0], "latent");
-    const Tensor target = to_tensor(call[1], "target");
-    return from_tensor(call.Env(), autoencoder->gradient(latent, target, to_tensor(call[2], "weight"), never));
+    const Tensor latent = to_tensor(call[0], "latent").to(device);
+    const Tensor target = to_tensor(call[1], "target").to(device);
+    const Tensor weight = to_tensor(call[2], "weight").to(device);
+    return from_tensor(call.Env(), autoencoder->gradient(latent, target, weight, never).to_host());
   });
   return handle;
 }

@@ -33,8 +33,19 @@ class Tape {
 /// gradient with the kernels turned by half a turn, their inputs and outputs exchanged.
 Value conv_gradient(Builder& b, const Value& gradient, const Module& m, const std::vector<std::int64_t>& padding);
 
+struct GroupNormLayer {
+  Value weight, bias;  // [C]
+  std::int64_t groups;
+  float epsilon;
+  Activation activation;
+};
+
+/// Of group_norm of x [B,C,H,W], in operators of the ONNX standard (runtime::GroupNormGradientOp is one for the CPU).
+/// Mean and deviation are computed from x once more.
+Value group_norm_gradient(Builder& b, const Value& gradient, const Value& x, const GroupNormLayer& layer);
+
 /// Of softmax(q k^T / sqrt(C)) v, all [B,L,C] and `output` what it gave: the gradients at q, k and v. The weights of
-/// the attention are computed once more: its operator does not give them away.
+/// the attention are computed once more, some queries at a time: its operator does not give them away.
 std::vector<Value> attention_gradient(Builder& b, const Value& gradient, const Value& q, const Value& k, const Value& v,
                                       const Value& output);
 

@@ -20,7 +20,6 @@ constexpr std::int64_t to_the_end = INT64_MAX;
 
 /// Of a head: beyond it MultiHeadAttention of the CUDA provider is reported to want more shared memory than there is.
 constexpr std::int64_t widest_attention = 256;
-constexpr std::int64_t attention_parts = 8;
 
 /// Those that the kernel of BiasSplitGelu takes.
 constexpr std::array<std::int64_t, 5> bias_split_gelu_widths{2560, 5120, 6144, 10240, 12288};
@@ -162,8 +161,11 @@ Value Builder::group_norm(const Value& x, const Module& m, float eps, Activation
     y = op("GroupNormalization", {x, weight, bias}, {{"num_groups", options_.norm_groups}, {"epsilon", eps}});
     if (activation == Activation::silu) y = silu(y);
   }
+  const GroupNormLayer layer{weight, bias, options_.norm_groups, eps, activation};
+  const bool is_fused = options_.fusions.group_norm;
   return recorded(y, {x}, [=](Builder& b, const Value& gradient) {
-    return std::vector{b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, diffbir)};
+    return std::vector{is_fused ? b.op("GroupNormGradient", {x, weight, bias, gradient}, attributes, diffbir)
+                                : group_norm_gradient(b, gradient, x, layer)};
   });
 }
 
@@ -185,19 +187,18 @@ Value Builder::attention(const Value& q, const Value& k, const Value& v, const A
     return op("Attention", {q, k, v}, {{"width", width}, {"bytes", std::int64_t{in_bytes}}}, diffbir);
   }
   const std::int64_t on_gpu = width_on_gpu > 0 ? width_on_gpu : width;
-  if (fuses(&Fusions::packed_attention) && on_gpu > widest_attention && !causal) {
-    // Part by part: all logits at once would be 17 GB for a picture of 2048 x 2048. Parts are equal, with queries of
-    // zeros at the end where need be: Split refuses numbers for which its first parts leave nothing for the last.
-    const Value queries = std::get<Value>(dim(q, 1));
-    const Value missing = op("Mod", {op("Neg", {queries}), integers({attention_parts})});
-    const Value padded = op("Pad", {q, concat({integers({0, 0, 0, 0}), missing, integers({0})}, 0)});
-    std::vector<Value> parts = split(padded, attention_parts, 1);
+  Value y;
+  if (fusions.packed_attention && on_gpu > widest_attention && !causal) {
+    const QueryParts queries(*this, q);
+    std::vector<Value> parts = queries.split(q);
     for (Value& part : parts) part = plain_attention(*this, part, k, v, heads, causal, on_gpu);
-    return op("Slice", {concat(parts, 1), integers({0}), queries, integers({1})});
+    y = queries.join(parts);
+  } else if (fusions.attention) {
+    y = op("MultiHeadAttention", {q, k, v}, {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}},
+           microsoft);
+  } else {
+    y = plain_attention(*this, q, k, v, heads, causal);
   }
-  const Value y = fusions.attention ? op("MultiHeadAttention", {q, k, v},
-                                         {{"num_heads", heads}, {"unidirectional", std::int64_t{causal}}}, microsoft)
-                                    : plain_attention(*this, q, k, v, heads, causal);
   if (heads != 1 || causal) return y;
   return recorded(y, {q, k, v},
                   [=](Builder& b, const Value& gradient) { return attention_gradient(b, gradient, q, k, v, y); });

@@ -9,6 +9,7 @@ namespace {
 constexpr std::int64_t onnx_float = 1;  // onnx.TensorProto.DataType
 constexpr std::int64_t rest = -1;       // Reshape: whatever is left
 constexpr std::int64_t as_it_is = 0;    // Reshape: as before
+constexpr std::int64_t query_parts = 8;
 
 /// [L,S]: minus infinity where a token would look at a later one, else 0.
 Value causal_mask(Builder& b, const Value& logits) {
@@ -33,6 +34,20 @@ Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v
   if (causal) logits = b.add(logits, causal_mask(b, logits));
   const Value attended = b.matmul(b.to_working(b.softmax(logits)), split(v, {0, 2, 1, 3}));
   return b.reshape_like(b.transpose(attended, {0, 2, 1, 3}), q);
+}
+
+QueryParts::QueryParts(Builder& b, const Value& q)
+    : b_(b),
+      queries_(std::get<Value>(b.dim(q, 1))),
+      missing_(b.op("Mod", {b.op("Neg", {queries_}), b.integers({query_parts})})) {}
+
+std::vector<Value> QueryParts::split(const Value& x) const {
+  const Value pads = b_.concat({b_.integers({0, 0, 0, 0}), missing_, b_.integers({0})}, 0);
+  return b_.split(b_.op("Pad", {x, pads}), query_parts, 1);
+}
+
+Value QueryParts::join(const std::vector<Value>& parts) const {
+  return b_.op("Slice", {b_.concat(parts, 1), b_.integers({0}), queries_, b_.integers({1})});
 }
 
 Value plain_window_attention(Builder& b, const Value& qkv, const Value& table, const WindowShape& shape,

@@ -11,6 +11,24 @@ namespace diffbir::graph {
 Value plain_attention(Builder& b, const Value& q, const Value& k, const Value& v, std::int64_t heads, bool causal,
                       std::int64_t width = 0);
 
+/// Attention part by part along its queries: all logits at once would be 17 GB for the autoencoder of a picture of
+/// 2048 x 2048. Parts are equal, with zeros at the end where need be: Split refuses numbers for which its first parts
+/// leave nothing for the last.
+class QueryParts {
+ public:
+  /// q [B,L,C].
+  QueryParts(Builder& b, const Value& q);
+  /// x [B,L,...] -> parts.
+  std::vector<Value> split(const Value& x) const;
+  /// Parts -> [B,L,...], without the zeros.
+  Value join(const std::vector<Value>& parts) const;
+
+ private:
+  Builder& b_;
+  Value queries_;
+  Value missing_;
+};
+
 /// What the tokens of shifted windows may not look at: [nW, 1, tokens, tokens] in float32, for each of some pictures.
 struct WindowMask {
   Value mask;

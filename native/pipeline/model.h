@@ -24,6 +24,9 @@ struct Optimizations {
   graph::Fusions fusions;
   /// UNet, ControlNet and text encoder compute with the mapped checkpoint; else all with packed copies.
   bool mapped_weights = true;
+  /// A network of float32 is a part of one of float16: on a GPU its factors have ten bits too
+  /// (NetworkOptions::float16).
+  bool tf32 = false;
   /// What ONNX Runtime does to a graph before it runs it (runtime::NetworkOptions::optimize_graph).
   bool graph = true;
   bool rounded = false;  // for tests, as the next: graph::BuildOptions

@@ -219,7 +219,7 @@ runtime::Network build_network(NetworkSpec spec, runtime::NetworkOptions options
   // The kernel of NhwcConv learns where ONNX Runtime packs weights that its own lie in NHWC.
   const bool may_map = spec.optimizations.mapped_weights && !spec.optimizations.fusions.nhwc;
   options.weights = may_map ? weights_of(spec.type) : runtime::Weights::packed;
-  options.float16 = spec.precision == graph::Precision::float16;
+  options.float16 = spec.precision == graph::Precision::float16 || spec.optimizations.tf32;
   options.runs_often = spec.type.starts_with("unet") || spec.type == "controlnet";
   options.optimize_graph = spec.optimizations.graph;
   return runtime::Network(build_graph(spec, marks, options.token, options.threads), options);
@@ -354,20 +354,19 @@ Tensor Autoencoder::gradient(const Tensor& latent, const Tensor& target, const T
                              CancellationToken& token) {
   if (!gradient_) {
     NetworkSpec spec = decoder_spec_;
-    spec.type = "vae_decoder_gradient";
-    spec.precision = graph::Precision::float32;
-    // Operators of gradients are the CPU's.
-    spec.optimizations.fusions = graph::fusions_for(graph::Provider::cpu);
     runtime::NetworkOptions options = options_;
-    options.execution = {};
-    options.device.reset();
+    without_tensorrt(spec, options.execution);
+    spec.type = "vae_decoder_gradient";
+    spec.optimizations.tf32 = spec.precision == graph::Precision::float16;
+    spec.precision = graph::Precision::float32;
+    spec.optimizations.fusions.keep_nchw();
     options.token = &token;
     gradient_.emplace(std::move(spec), options, Opening::at_once);
   }
-  const Tensor z = scaled_channels(latent.to_host(), latent.dim(1), 1.0F / scale_factor_);
+  const Tensor z = scaled_channels(latent, latent.dim(1), 1.0F / scale_factor_);
   const Ort::Value inputs[] = {runtime::view(z), runtime::view(target), runtime::view(weight)};
   const Tensor at_z = gradient_->open(token).run_to_tensor(inputs, token);
-  return scaled_channels(at_z, at_z.dim(1), 1.0F / scale_factor_).to(latent.device());
+  return scaled_channels(at_z, at_z.dim(1), 1.0F / scale_factor_);
 }
 
 }  // namespace diffbir

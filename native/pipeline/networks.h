@@ -106,8 +106,8 @@ class Autoencoder {
 
   /// The gradient at latent [B,z,h,w] of sum(weight (decode(latent) - target)^2) / 2 for a target [B,3,8h,8w] and a
   /// weight [B,1,8h,8w], or [1,1,1,1] for all pixels alike. The picture is decoded whole; memory is several times that
-  /// of decode(). The network for it is opened at the first call, on the CPU: target and weight lie in host memory, the
-  /// gradient lies where the latent does.
+  /// of decode(). In float32, on a GPU with tensor cores where the decoder is of float16. The network for it is opened
+  /// at the first call; all tensors lie where networks run.
   Tensor gradient(const Tensor& latent, const Tensor& target, const Tensor& weight, CancellationToken& token);
   /// Closes what gradient() has opened.
   void close_gradient() noexcept { gradient_.reset(); }

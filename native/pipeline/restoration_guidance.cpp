@@ -24,11 +24,11 @@ Tensor latent_weight(const RestoreJob& job, const TileSource& image, const Tenso
 
 Guidance rgb_guidance(Autoencoder& autoencoder, const RestoreJob& job, const TileSource& image, const Tensor& c_img,
                       CancellationToken& token) {
-  Tensor target = whole(image).to_host();
+  Tensor target = whole(image);
   if (target.dim(2) != latent_cell * c_img.dim(2) || target.dim(3) != latent_cell * c_img.dim(3)) {
     target = pad_to_multiples_of(target, latent_cell * latent_alignment, job.padding);  // as the latents were
   }
-  const Tensor weight = is_weighted(job) ? edge_weight(target) : Tensor({1, 1, 1, 1}, {1.0F});
+  const Tensor weight = is_weighted(job) ? edge_weight(target) : Tensor({1, 1, 1, 1}, {1.0F}).to(target.device());
   const std::int64_t values = target.dim(1) * target.dim(2) * target.dim(3);
   const auto gradient = [&autoencoder, &token, target = std::move(target), weight](const Tensor& latent) {
     return autoencoder.gradient(latent, target, weight, token);

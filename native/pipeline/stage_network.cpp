@@ -11,17 +11,19 @@ namespace {
 
 /// For runs that wait for each other, which no CUDA graph can record.
 void prepare_for_tiles(NetworkSpec& spec, runtime::Execution& execution) {
-  graph::Fusions& fusions = spec.optimizations.fusions;
-  if (execution.provider == graph::Provider::tensorrt) {
-    execution.provider = graph::Provider::cuda;
-    fusions = graph::fusions_for(execution.provider);
-    if (spec.precision == graph::Precision::float32) fusions.keep_nchw();
-  }
-  fusions.separate_tiles = false;
+  without_tensorrt(spec, execution);
+  spec.optimizations.fusions.separate_tiles = false;
   execution.cuda_graphs = false;
 }
 
 }  // namespace
+
+void without_tensorrt(NetworkSpec& spec, runtime::Execution& execution) {
+  if (execution.provider != graph::Provider::tensorrt) return;
+  execution.provider = graph::Provider::cuda;
+  spec.optimizations.fusions = graph::fusions_for(execution.provider);
+  if (spec.precision == graph::Precision::float32) spec.optimizations.fusions.keep_nchw();
+}
 
 StageNetwork::StageNetwork(NetworkSpec spec, const runtime::NetworkOptions& options, Opening opening)
     : spec_(std::move(spec)), options_(options) {

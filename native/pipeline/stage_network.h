@@ -16,6 +16,9 @@ enum class Opening {
   on_demand,  // it is only checked first: weights that do not fit are an error of loading either way
 };
 
+/// TensorRT's networks run on CUDA then.
+void without_tensorrt(NetworkSpec& spec, runtime::Execution& execution);
+
 /// One network of a model: open or not, and shared with all models of the process that want the same (open_network()).
 class StageNetwork {
  public:

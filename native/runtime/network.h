@@ -56,8 +56,8 @@ struct NetworkOptions {
   /// has a stream of its own, and no CUDA graphs. Not null on the CPU: for tests of what stands between a session and a
   /// device.
   std::shared_ptr<Device> device = {};
-  /// Whether the network is one of float16 (ProviderSettings::float16): the graph says so where it wants it, but
-  /// TensorRT does not keep to types.
+  /// Whether the network is one of float16, or a part of it (ProviderSettings::float16): the graph says so where it
+  /// wants it, but TensorRT does not keep to types.
   bool float16 = false;
   /// Whether the next run comes soon: what the device's arena has grown to is then kept for it.
   bool runs_often = false;

@@ -29,7 +29,7 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
     const none = { encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 } };
     return { cleaner, ...none, batch: stages.planBatch({ cleaner }), ...AT_ONCE };
   }
-  if (options.guidance.scale !== 0 && options.guidance.space === 'rgb') stages.requireGradient();
+  stages.requireGradient();
   const [decoder, decoderAtOnce] = stages.autoencoder('decoder');
   const [encoder, encoderAtOnce] = stages.autoencoder('encoder');
   const diffusion = stages.pairOf('diffusion');
@@ -55,7 +55,7 @@ export function peakBytes(
   const parts = [stages.peak('cleaner', tiles.cleaner.tile, false)];
   if (stage === 2) {
     parts.push(stages.peak('encoder', tiles.encoder, tiles.encoderAtOnce));
-    parts.push(stages.sampling(tiles, options, reuse));
+    parts.push(stages.sampling(tiles, options, reuse), stages.guiding());
     parts.push(stages.peak('decoder', tiles.decoder, tiles.decoderAtOnce));
   }
   return Math.max(...parts);

@@ -2,7 +2,6 @@ import { InvalidImageError, InvalidOptionError } from '../errors';
 import type { RestoreJob } from '../native/binding';
 import type { ResolvedOptions } from '../options/resolve';
 import { type Size, workSize } from '../workSize';
-import { defaultMemoryBudget } from './budget';
 import { CELL_PIXELS, type Footprint } from './footprint';
 import { MOST_TILES_AT_ONCE, WAITING_SHARE } from './gpu';
 import type { GpuWeights } from './weights';
@@ -24,14 +23,15 @@ const LARGEST_ATTENDED = 1024;
 /** Tiles of the autoencoder overlap by this on each side (native/pipeline/networks.cpp), in pixels. */
 const ENCODER_OVERLAP = 32;
 const DECODER_OVERLAP = 11 * 8;
-/** How often the decoder's attention is in memory in its gradient. */
-const GRADIENT_ATTENTIONS = 4;
+/** How often the decoder's attention is in memory in its gradient, an eighth of its queries at a time. */
+const GRADIENT_ATTENTIONS = 4 / 8;
 /** Each tile in lock-step has a thread. */
 const MOST_AT_ONCE = 256;
 
 /** Bytes for each pixel of the picture that a stage finds in memory or makes: 8-bit pixels, floats of three channels. */
 const LEVELS = 3;
 const FLOATS = 12;
+const FLOAT = 4;
 /** Sum of the blending weights. */
 const WEIGHTS = 4;
 /** Latents: a float of 16 channels for 64 pixels is 1; samplers keep a few, noise and condition included. */
@@ -79,6 +79,8 @@ export class Stages {
    * them again (native/runtime/network.h): those that the other stages cannot have.
    */
   private retained = 0;
+  /** Bytes of the gradient of guidance in rgb space; 0 where there is none. */
+  private readonly gradient: number;
   /** Bytes of the autoencoder's work. */
   private readonly planned = { encoder: 0, decoder: 0 };
 
@@ -94,6 +96,8 @@ export class Stages {
     this.input = area(size);
     this.keeps = model.gpuWeights !== undefined && (options.keepNetworks ?? true);
     this.batch = options.tiling.batch || 1;
+    const { scale, space } = options.guidance;
+    this.gradient = stage === 2 && scale !== 0 && space === 'rgb' ? this.gradientBytes() : 0;
   }
 
   /** As they were planned. */
@@ -172,24 +176,32 @@ export class Stages {
     );
   }
 
-  /** The gradient of guidance in rgb space takes the decoder whole and back, its attention written out, on the CPU. */
+  /** Bytes of a gradient of guidance in rgb space by itself, as the CPU has it between two predictions. */
+  guiding(): number {
+    return this.gradient > 0 ? this.held('decoder') + this.gradient : 0;
+  }
+
+  /** The gradient of guidance in rgb space takes the decoder whole and back. */
   requireGradient(): void {
-    const pixels = area(this.work);
-    const attention = 4 * (pixels / CELL_PIXELS) ** 2;
-    const bytes = this.footprint.gradient * pixels + GRADIENT_ATTENTIONS * attention;
-    const onGpu = this.model.gpuWeights !== undefined;
-    const memoryBudget = onGpu ? defaultMemoryBudget() : this.options.memoryBudget;
-    const free = memoryBudget * MIB - this.held('decoder') - (this.options.held ?? 0);
-    if (bytes <= free) return;
-    const needed = Math.ceil(memoryBudget + (bytes - free) / MIB);
-    const reason = `its gradient takes all ${this.work.width} x ${this.work.height} pixels at once`;
+    if (this.gradient === 0) return;
+    const { memoryBudget } = this.options;
+    const { width, height } = this.work;
+    const mostPixels = this.footprint.onGpu?.mostPixels.autoencoder ?? WHOLE;
+    const reason = `its gradient takes all ${width} x ${height} pixels at once`;
+    if (area(this.work) > mostPixels) {
+      throw new InvalidOptionError(
+        'guidance.space',
+        `Expected latent for guidance.space but received rgb: ${reason}, and a GPU can count no more than ${mostPixels}`,
+      );
+    }
+    const missing = (this.options.held ?? 0) + this.guiding() - memoryBudget * MIB;
+    // A GPU has it beside what sampling keeps, and plans both together.
+    if (this.model.gpuWeights || missing <= 0) return;
+    const needed = Math.ceil(memoryBudget + missing / MIB);
     throw new InvalidOptionError(
       'guidance.space',
-      onGpu
-        ? `Expected latent for guidance.space but received rgb: ${reason}, ${needed} MiB on the CPU, and half of the memory ` +
-            `of the machine is ${memoryBudget}`
-        : `Expected latent for guidance.space, or at least ${needed} MiB for memoryBudget, but received rgb and ` +
-            `${memoryBudget}: ${reason}`,
+      `Expected latent for guidance.space, or at least ${needed} MiB for memoryBudget, but received rgb and ` +
+        `${memoryBudget}: ${reason}`,
     );
   }
 
@@ -250,12 +262,20 @@ export class Stages {
     return this.footprint[part] * pixels + perPair * (pixels / CELL_PIXELS) ** 2;
   }
 
-  /** Bytes of the pictures that the pipeline holds beside the network. */
+  /** On a GPU with the weights of its network. */
+  private gradientBytes(): number {
+    const pixels = area(this.work);
+    const attention = FLOAT * (pixels / CELL_PIXELS) ** 2;
+    const weights = this.model.gpuWeights?.gradient ?? 0;
+    return this.footprint.gradient * pixels + GRADIENT_ATTENTIONS * attention + weights;
+  }
+
+  /** Bytes of the pictures that the pipeline holds beside the network; of sampling on a GPU the gradient too. */
   private held(part: Part): number {
     const input = LEVELS * this.input;
     const work = area(this.work);
     if (part === 'encoder') return input + FLOATS * work;
-    if (part === 'diffusion') return input + (FLOATS + LATENTS) * work;
+    if (part === 'diffusion') return input + (FLOATS + LATENTS) * work + (this.model.gpuWeights ? this.gradient : 0);
     if (part === 'decoder') return input + (2 * FLOATS + LATENTS / 4) * work;
     const { cleanerScale } = this.footprint;
     const made = area(this.seen) * cleanerScale ** 2;
@@ -305,7 +325,8 @@ export class Stages {
     return new InvalidOptionError(
       'memoryBudget',
       `Expected at least ${Math.ceil(memoryBudget + bytes / MIB)} MiB for memoryBudget but received ${memoryBudget}: ` +
-        `stage ${this.stage} would work on ${this.work.width} x ${this.work.height} pixels`,
+        `stage ${this.stage} would work on ${this.work.width} x ${this.work.height} pixels` +
+        (this.gradient > 0 ? ', the gradient of guidance.space: rgb on all of them at once' : ''),
     );
   }
 }

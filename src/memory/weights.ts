@@ -32,6 +32,8 @@ export interface GpuWeights {
   readonly cleaner: number;
   readonly autoencoder: number;
   readonly diffusion: number;
+  /** Of the decoder's gradient, in float32: forwards, and turned around for the way back. It is opened when it is asked for. */
+  readonly gradient: number;
 }
 
 /**
@@ -63,7 +65,13 @@ export function gpuWeights(spec: Weighed): GpuWeights | undefined {
     // Prompts are read while the autoencoder is not open, or not yet: whichever is larger is there.
     autoencoder: stage2 ? Math.max(bytes(stage2.vaeDecoder), bytes(stage2.textEncoder)) : 0,
     diffusion: stage2 ? bytes(stage2.unet, stage2.controlnet) : 0,
+    gradient: stage2 ? 2 * bytes(decoderAlone(stage2.vaeDecoder)) : 0,
   };
+}
+
+/** Without the encoder, which has the same prefix, in float32. */
+function decoderAlone(vaeDecoder: NetworkSpec): NetworkSpec {
+  return { ...vaeDecoder, prefix: `${vaeDecoder.prefix}decoder.`, precision: 'float32' };
 }
 
 function isOnGpu({ execution }: Weighed): boolean {

@@ -13,8 +13,7 @@ export interface Guidance {
   loss?: 'mse' | 'w_mse' | undefined;
   /**
    * `latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three
-   * decodings more at each gradient step, and several times the memory of one. On a GPU too its gradient is
-   * computed on the CPU.
+   * decodings more at each gradient step, and several times the memory of one.
    * @default 'latent'
    */
   space?: 'latent' | 'rgb' | undefined;

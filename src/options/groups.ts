@@ -35,7 +35,7 @@ export const GUIDANCE = {
   space: {
     kind: oneOf(['latent', 'rgb']),
     default: 'latent',
-    doc: '`latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three decodings more at each gradient step, and several times the memory of one. On a GPU too its gradient is computed on the CPU.',
+    doc: '`latent` compares latents, at no cost. `rgb` compares pictures through the decoder, whole: about three decodings more at each gradient step, and several times the memory of one.',
     scope: 'call',
   },
   scale: {

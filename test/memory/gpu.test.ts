@@ -4,7 +4,6 @@ import { CLEANERS, rrdbnetLayout, swinirLayout } from '../../bench/full-size/cle
 import type { Layout } from '../../bench/full-size/layout';
 import { controlnetLayout, SD21, textLayout, unetLayout, vaeLayout } from '../../bench/full-size/stableDiffusion';
 import { InvalidOptionError } from '../../src/errors';
-import { defaultMemoryBudget } from '../../src/memory/budget';
 import { faceFootprintOf, footprintOf } from '../../src/memory/footprint';
 import { GPU_RESERVE, gpuMemoryBudget } from '../../src/memory/gpu';
 import { planDetector } from '../../src/memory/planFaces';
@@ -288,15 +287,27 @@ describe('what a GPU cannot do is refused by name', () => {
     expect(() => plan(2944, { ...options, parity: true }, 'float16', 1)).not.toThrow();
   });
 
-  it('the gradient of guidance, for which the machine itself has too little memory', () => {
-    const guidance = { scale: 1, space: 'rgb' } as const;
-    const host = defaultMemoryBudget() * MIB;
-    const side = 64 * Math.ceil(Math.sqrt(host / 5000) / 64);
-    if (side ** 2 > 8388607) return; // more memory than pictures can take
-    expect(() => plan(side, { memoryBudget: 16_000_000, guidance })).toThrow(
-      /MiB on the CPU, and half of the memory of the machine is \d+$/,
+  it('the gradient of guidance between pictures, beside what sampling keeps, and of more pixels than it can count', () => {
+    const rgb = (scale: number, memoryBudget: number, side = 512) =>
+      plan(side, { memoryBudget, guidance: { scale, space: 'rgb' } });
+    const { footprint, gpuWeights: weights } = MODELS.float16 as ReturnType<typeof modelOf>;
+    // The picture whole in all networks: the decoder's weights twice in float32, four copies of an eighth of its logits.
+    const gradient = footprint.gradient * 512 ** 2 + 4 * (4 / 8) * (512 ** 2 / 64) ** 2 + (weights?.gradient ?? 0);
+    expect((weights?.gradient ?? 0) / (2 * 4 * 49_490_199)).toBeCloseTo(1, 3);
+    const sampling = (3 + 20 + footprint.diffusion) * 512 ** 2;
+    expect(rgb(1, 23_000).work).toBeCloseTo(sampling + gradient, 0);
+    expect(rgb(0, 23_000).work).toBeLessThan(sampling + gradient);
+
+    // Networks by stages where that leaves it room, and nothing below.
+    const least = ((weights?.diffusion ?? 0) + sampling + gradient) / MIB;
+    expect(rgb(1, Math.ceil(least)).keepNetworks).toBe(false);
+    expect(() => rgb(1, Math.floor(least) - 500)).toThrow(
+      /MiB for memoryBudget.*the gradient of guidance.space: rgb on all of them at once$/,
     );
-    expect(() => plan(512, { memoryBudget: 5000, guidance: { ...guidance, scale: 0 } })).not.toThrow();
+    expect(() => rgb(1, 16_000_000, 2944)).toThrow(
+      /Expected latent for guidance.space.*a GPU can count no more than 8388607$/,
+    );
+    expect(() => rgb(0, 16_000_000, 2944)).not.toThrow();
   });
 });
 

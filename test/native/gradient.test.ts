@@ -1,16 +1,25 @@
 // The decoder's vector-Jacobian product, against central differences of what the decoder itself gives.
+import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import type { ModelSpec, NativeAutoencoder, NativeTensor } from '../../src/native/binding';
+import { Layout } from '../../bench/full-size/layout';
+import { vaeLayout } from '../../bench/full-size/stableDiffusion';
+import { writeTorchFile } from '../../bench/full-size/torchFile';
+import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
+import type { ModelSpec, NativeAutoencoder, NativeTensor, NetworkSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import { temporaryFolder } from '../checkpoint/build';
 import { goldenSpec } from '../lifecycle/model';
+import { graphCase, relativeError } from './graphCases';
 
 const { primitives } = loadBinding();
 const [HEIGHT, WIDTH] = [6, 5];
 let autoencoder: NativeAutoencoder;
+let decoders: { recorded: NetworkSpec; wide: NetworkSpec };
 
 beforeAll(async () => {
   const { vaeEncoder, vaeDecoder } = (await goldenSpec({ stage: 2 })).stage2 as NonNullable<ModelSpec['stage2']>;
   autoencoder = primitives.createAutoencoder(vaeEncoder, vaeDecoder, 2);
+  decoders = { recorded: vaeDecoder, wide: await wideDecoder() };
 });
 
 const EVERYWHERE = { shape: [1, 1, 1, 1], data: Float32Array.of(1) };
@@ -37,6 +46,19 @@ test.each([
   }
 });
 
+test.each([
+  ['cuda', 'recorded', 8],
+  ['cuda', 'wide', 2],
+  ['tensorrt', 'recorded', 8],
+] as const)('the operators of %s give the same, %s decoder', (provider, name, cell) => {
+  const z = tensor([2, 4, HEIGHT, WIDTH], 1);
+  const target = tensor([2, 3, cell * HEIGHT, cell * WIDTH], 2, (value) => 0.5 * value);
+  const weight = tensor([2, 1, cell * HEIGHT, cell * WIDTH], 3, (value) => value ** 2);
+  const spec = { ...decoders[name], type: 'vae_decoder_gradient' }; // which models do not name: guidance opens it
+  const { run } = graphCase(spec as NetworkSpec, { z, target, weight });
+  expect(relativeError(run({ optimizations: primitives.optimizationsFor(provider) }), run())).toBeLessThan(1e-5);
+});
+
 test('it is 0 where the picture is met, and where nothing has weight', () => {
   const z = tensor([1, 4, HEIGHT, WIDTH], 1);
   const met = autoencoder.decode(z, 4096, 'exact', true);
@@ -52,6 +74,15 @@ test('a target of another size is an error', () => {
   const z = tensor([1, 4, HEIGHT, WIDTH], 1);
   expect(() => autoencoder.gradient(z, tensor([1, 3, 8, 8], 2), EVERYWHERE)).toThrow(/ONNX Runtime failed/);
 });
+
+/** With attention beyond the heads that CUDA's operator takes, and one upsampling. */
+async function wideDecoder(): Promise<NetworkSpec> {
+  const layout = Layout.empty();
+  vaeLayout(layout, { ch: 32, ch_mult: [1, 9], num_res_blocks: 1, z_channels: 4 });
+  const file = path.join(await temporaryFolder(), 'vae.pth');
+  writeTorchFile(file, layout.tensors, { dtype: 'float32', seed: 1 });
+  return { type: 'vae_decoder', weights: await readCheckpoint(file), prefix: '', config: {} };
+}
 
 /** Half the weighted sum of squares at z + step * direction. */
 function loss(z: NativeTensor, direction: NativeTensor, step: number, target: NativeTensor, weight: NativeTensor) {
