@@ -61,7 +61,7 @@ export function footprintOf(spec: Pick<ModelSpec, 'cleaner' | 'stage2' | 'execut
   const share = ({ precision }: NetworkSpec) => workShare(precision, execution.provider);
   if (!stage2) {
     const none = { encoder: 0, decoder: 0, diffusion: 0, features: { encoder: 0, deep: 0 }, gradient: 0 };
-    const widths = { autoencoder: 0, cleaner: cleanerWidth(cleaner).width, diffusion: 0 };
+    const widths = { autoencoder: 0, cleaner: cleanerWidth(cleaner).counted, diffusion: 0 };
     return { ...cleanerFootprint(cleaner, share(cleaner)), ...none, ...gpuFootprint(widths, execution.provider) };
   }
   const { vaeEncoder, vaeDecoder, unet } = stage2;
@@ -79,7 +79,7 @@ export function footprintOf(spec: Pick<ModelSpec, 'cleaner' | 'stage2' | 'execut
     ...gpuFootprint(
       {
         autoencoder: Math.max(encoder, decoder),
-        cleaner: cleanerWidth(cleaner).width,
+        cleaner: cleanerWidth(cleaner).counted,
         diffusion: (promptsAtOnce(stage2) * GEGLU_FACTOR * unetWidth(unet)) / CELL_PIXELS,
       },
       execution.provider,
@@ -184,10 +184,22 @@ function cleanerFootprint(cleaner: NetworkSpec, scale: number): Pick<Footprint, 
   return { cleaner: CLEANER_FACTOR * width * scale, cleanerScale };
 }
 
-/** A restoration network is widest where it makes the pixels of its output: channels for each pixel of its input. */
-function cleanerWidth(cleaner: NetworkSpec): { readonly width: number; readonly cleanerScale: number } {
+interface CleanerWidth {
+  /** Channels for each pixel of its input, of the feature maps that its memory is for. */
+  readonly width: number;
+  /** Of the widest one. */
+  readonly counted: number;
+  readonly cleanerScale: number;
+}
+
+/** A restoration network is widest where it makes the pixels of its output, or in its transformers there. */
+function cleanerWidth(cleaner: NetworkSpec): CleanerWidth {
   const shape = shapesOf(cleaner);
-  if (cleaner.type === 'scunet') return { width: shape('m_head.0')?.[0] ?? UNKNOWN_WIDTH, cleanerScale: 1 };
+  if (cleaner.type === 'scunet') {
+    const width = shape('m_head.0')?.[0] ?? UNKNOWN_WIDTH;
+    const hidden = shape('m_down1.0.trans_block.mlp.0')?.[0] ?? 0;
+    return { width, counted: Math.max(width, hidden), cleanerScale: 1 };
+  }
   if (cleaner.type === 'srvgg') {
     // The last convolution makes 3 scale^2 channels, which are then shuffled into pixels.
     const channels = Math.max(
@@ -196,14 +208,15 @@ function cleanerWidth(cleaner: NetworkSpec): { readonly width: number; readonly 
     );
     const cleanerScale = Math.max(1, Math.round(Math.sqrt((shape(`body.${channels}`)?.[0] ?? 3) / 3)));
     const width = (shape('body.0')?.[0] ?? UNKNOWN_WIDTH) + 3 * cleanerScale ** 2;
-    return { width, cleanerScale };
+    return { width, counted: width, cleanerScale };
   }
   const width = shape('conv_last')?.[1] ?? UNKNOWN_WIDTH;
-  if (cleaner.type === 'swinir') return { width, cleanerScale: 1 };
+  if (cleaner.type === 'swinir') return { width, counted: width, cleanerScale: 1 };
   const doublings = cleaner.weights.tensors.filter(({ name }) => /(upconv|conv_up)\d\.weight$/.test(name)).length;
   const unshuffle = Math.sqrt((shape('conv_first')?.[1] ?? 3) / 3);
   const cleanerScale = Math.max(1, 2 ** doublings / unshuffle);
-  return { width: width * cleanerScale ** 2, cleanerScale };
+  const enlarged = width * cleanerScale ** 2;
+  return { width: enlarged, counted: enlarged, cleanerScale };
 }
 
 function isConvolution({ name, shape }: { name: string; shape: readonly number[] }): boolean {

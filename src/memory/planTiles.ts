@@ -21,13 +21,17 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
   if (parity) {
     for (const half of stage === 2 ? HALVES : []) stages.checkCount(half, tiling[half]);
     const { encoder, decoder } = tiling;
-    const diffusion = pair(tiling, 'diffusion');
-    return { cleaner: pair(tiling, 'cleaner'), encoder, decoder, diffusion, batch, ...AT_ONCE };
+    const [cleaner, diffusion] = [pair(tiling, 'cleaner'), pair(tiling, 'diffusion')];
+    stages.checkCall('cleaner', cleaner);
+    if (stage === 2) stages.checkCall('diffusion', diffusion);
+    return { cleaner, encoder, decoder, diffusion, batch, ...AT_ONCE };
   }
   if (stage === 1) {
     const cleaner = stages.pairOf('cleaner');
     const none = { encoder: 0, decoder: 0, diffusion: { tile: 0, stride: 1 } };
-    return { cleaner, ...none, batch: stages.planBatch({ cleaner }), ...AT_ONCE };
+    const planned = stages.planBatch({ cleaner });
+    stages.checkCall('cleaner', cleaner);
+    return { cleaner, ...none, batch: planned, ...AT_ONCE };
   }
   stages.requireGradient();
   const [decoder, decoderAtOnce] = stages.autoencoder('decoder');
@@ -36,6 +40,8 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
   stages.retain(diffusion.tile);
   const cleaner = stages.pairOf('cleaner');
   const planned = stages.planBatch({ cleaner, diffusion });
+  stages.checkCall('cleaner', cleaner);
+  stages.checkCall('diffusion', diffusion);
   return { cleaner, encoder, decoder, diffusion, batch: planned, encoderAtOnce, decoderAtOnce };
 }
 

@@ -121,8 +121,10 @@ export class Stages {
     const bytes = (tile: number) => this.needed(part, tile);
     const isCleaner = part === 'cleaner';
     const size = isCleaner ? this.seen : this.work;
-    const [limit, mostWhole] = isCleaner ? [LARGEST, WHOLE] : [LARGEST_ATTENDED, MOST_ATTENDED];
-    const tile = this.largest(size, this.room(part), limit, mostWhole, bytes);
+    const countable = this.countable(part);
+    const [limit, mostWhole] = isCleaner ? [LARGEST, countable] : [LARGEST_ATTENDED, MOST_ATTENDED];
+    const side = Math.floor(Math.sqrt(countable / this.batch) / PIXELS) * PIXELS;
+    const tile = this.largest(size, this.room(part), Math.min(limit, side), mostWhole, bytes);
     return this.model.gpuWeights ? evened(size, tile, this.options.tiling[`${part}Stride`]) : tile;
   }
 
@@ -132,8 +134,8 @@ export class Stages {
     const most = Math.max(windows(this.seen, cleaner), diffusion ? windows(this.work, diffusion) : 1);
     for (this.batch = Math.min(most, MOST_TILES_AT_ONCE); this.batch > 1; this.batch--) {
       if (diffusion) this.retain(diffusion.tile);
-      const fits = (part: 'cleaner' | 'diffusion', { tile }: Tiles['cleaner']) =>
-        this.needed(part, tile || WHOLE) <= this.room(part) && this.isCountable(part, tile);
+      const fits = (part: 'cleaner' | 'diffusion', tiles: Tiles['cleaner']) =>
+        this.needed(part, tiles.tile || WHOLE) <= this.room(part) && this.isCountable(part, tiles);
       if (fits('cleaner', cleaner) && (!diffusion || fits('diffusion', diffusion))) break;
     }
     return this.batch;
@@ -205,11 +207,30 @@ export class Stages {
     );
   }
 
+  /** Pixels of one call that a GPU can count. */
+  private countable(part: 'cleaner' | 'diffusion'): number {
+    return this.footprint.onGpu?.mostPixels[part] ?? WHOLE;
+  }
+
   /** Whether a GPU can count what the tiles of one call make. */
-  private isCountable(part: 'cleaner' | 'diffusion', tile: number): boolean {
+  private isCountable(part: 'cleaner' | 'diffusion', tiles: Tiles['cleaner']): boolean {
     const size = part === 'cleaner' ? this.seen : this.work;
-    const pixels = inside(size, tile || WHOLE) * this.inOneCall(size, tile || WHOLE);
-    return pixels <= (this.footprint.onGpu?.mostPixels[part] ?? WHOLE);
+    const inOneCall = Math.min(this.batch, windows(size, tiles));
+    return inside(size, tiles.tile || WHOLE) * inOneCall <= this.countable(part);
+  }
+
+  /** Refuses tiles of the caller's, and with parity pictures, of which a GPU cannot count those of one call. */
+  checkCall(part: 'cleaner' | 'diffusion', tiles: Tiles['cleaner']): void {
+    if (this.isCountable(part, tiles)) return;
+    const { tile } = tiles;
+    const { width, height } = part === 'cleaner' ? this.seen : this.work;
+    throw new InvalidImageError(
+      `A GPU can count no more than ${this.countable(part)} pixels in one call of ${part}, and would get ` +
+        `${tile > 0 ? `${this.batch} tiles of ${tile} x ${tile}` : `${width} x ${height}`}: ` +
+        `choose a smaller tiling.${part} or tiling.batch, or device: 'cpu'`,
+      undefined,
+      'DIFFBIR_IMAGE_TOO_LARGE',
+    );
   }
 
   /** Tiles that a network has in memory: one where the picture is whole. */

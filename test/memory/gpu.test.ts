@@ -1,6 +1,6 @@
 /** Plans for the memory of a GPU, with the sizes of v2.1. */
 import { describe, expect, it } from 'vitest';
-import { CLEANERS, rrdbnetLayout, swinirLayout } from '../../bench/full-size/cleaners';
+import { CLEANERS, rrdbnetLayout, scunetLayout, swinirLayout } from '../../bench/full-size/cleaners';
 import type { Layout } from '../../bench/full-size/layout';
 import { controlnetLayout, SD21, textLayout, unetLayout, vaeLayout } from '../../bench/full-size/stableDiffusion';
 import { InvalidOptionError } from '../../src/errors';
@@ -45,6 +45,7 @@ function v21(provider: Provider, precision: Precision = 'float16'): ModelSpec {
   };
 }
 
+const scunetOf: Fill = (layout) => scunetLayout(layout, CLEANERS.scunet);
 /** Of v2: its cleaner is wider than the decoder. */
 const bsrnet: Fill = (layout) => rrdbnetLayout(layout, CLEANERS.rrdbnet);
 const v2: ModelSpec = { ...v21('cuda'), cleaner: { ...planned('rrdbnet', bsrnet), precision: 'float16' } };
@@ -285,6 +286,29 @@ describe('what a GPU cannot do is refused by name', () => {
     expect(() => plan(2944, { ...options, parity: true, tiling: { encoder: 1024, decoder: 1024 } })).not.toThrow();
     expect(() => plan(8192, { ...options, tiling: { decoder: 4096 } })).toThrow(refused);
     expect(() => plan(2944, { ...options, parity: true }, 'float16', 1)).not.toThrow();
+  });
+
+  it('tiles of the caller of which it cannot count those of one call; its own plans have smaller ones', () => {
+    const options = { memoryBudget: 16_000_000 };
+    // SwinIR has 64 channels for each pixel: 5793 x 5793 of them are more than 2^31.
+    expect(plan(5760, options, 'float16', 1).tiling.cleaner.tile).toBe(0);
+    expect(plan(5824, options, 'float16', 1).tiling.cleaner.tile).toBe(3328);
+    expect(plan(8192, { ...options, tiling: { batch: 9 } }, 'float16', 1).tiling.cleaner.tile).toBe(1728);
+    expect(plan(8192, { ...options, tiling: { batch: 64 } }).tiling.diffusion.tile).toBe(640);
+    const refused = expect.objectContaining({
+      code: 'DIFFBIR_IMAGE_TOO_LARGE',
+      message: expect.stringMatching(/in one call of (cleaner|diffusion).*smaller tiling/),
+    });
+    const given = { cleaner: 4096, cleanerStride: 4096 };
+    expect(() => plan(8192, { ...options, tiling: { ...given, batch: 4 } }, 'float16', 1)).toThrow(refused);
+    expect(plan(8192, { ...options, tiling: given }, 'float16', 1).tiling.batch).toBe(1);
+    expect(() => plan(4096, { ...options, tiling: { ...given, batch: 4 } }, 'float16', 1)).not.toThrow();
+    expect(() => plan(4096, { ...options, tiling: { diffusion: 2048, batch: 9 } })).toThrow(refused);
+    expect(() => plan(5824, { ...options, parity: true }, 'float16', 1)).toThrow(refused);
+    // SCUNet has twice as many in its transformers as anywhere else.
+    const scunet = modelOf({ ...v21('cuda'), cleaner: { ...planned('scunet', scunetOf), precision: 'float16' } });
+    const whole = (side: number) => planPicture({ width: side, height: side }, 1, scunet, resolveOptions(options));
+    expect([4032, 4096].map((side) => whole(side).tiling.cleaner.tile)).toEqual([0, 2368]);
   });
 
   it('the gradient of guidance between pictures, beside what sampling keeps, and of more pixels than it can count', () => {

@@ -161,6 +161,15 @@ describe('planTiles', () => {
     expect([peak(10, 'none'), peak(10, 'encoder'), peak(10, 'deep')]).toEqual([123, 173, 143]);
     expect(peak(1000, 'encoder')).toBeGreaterThan(1000);
     expect(peak(1000, 'none', 1)).toBeLessThan(100);
+
+    const rgb = {
+      ...options,
+      memoryBudget: 14_000,
+      guidance: { ...options.guidance, scale: 1, space: 'rgb' },
+    } as const;
+    const model = { footprint, minShortEdge: 512 };
+    const guided = peakBytes(size, 2, model, rgb, planTiles(size, 2, model, rgb), 'none') / 2048 ** 2;
+    expect(guided).toBeCloseTo(1.6 * 768 + 4 * (4 / 8) * (2048 / 64) ** 2 + 29, 5);
   });
 
   it('stage 1 needs less than both', () => {
