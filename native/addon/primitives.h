@@ -19,6 +19,7 @@ void add_network_primitives(Napi::Object primitives);
 void add_tiling_primitives(Napi::Object primitives);
 void add_face_primitives(Napi::Object primitives);
 void add_kernel_primitives(Napi::Object primitives);
+void add_thread_primitives(Napi::Object primitives);
 
 /// Some of its `kernels`.
 void add_fused_kernels(Napi::Object kernels);

@@ -401,6 +401,11 @@ export interface Primitives extends FacePrimitives {
   sample(options: SampleOptions): NativeTensor[];
   /** Runs one solver of the edm_ samplers over given noise levels: returns x after every step. */
   edmSolve(options: EdmSolveOptions): NativeTensor[];
+  /**
+   * How often each index below `count` was in a part that some thread got, of which each has at least `least`. The part
+   * with the index `failing` throws; -1: none.
+   */
+  splitWork(count: number, least: number, threads: number, failing: number): Int32Array;
   /** Mask of shifted windows for height x width tokens: 0, and `masked` between tokens of different regions. */
   shiftedWindowMask(height: number, width: number, window: number, masked: number): NativeTensor;
   /**
