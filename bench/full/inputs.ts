@@ -1,4 +1,5 @@
-import type { NativeTensor, NetworkInputs, NetworkSpec, Primitives } from '../../src/native/binding';
+import type { NativeTensor, NetworkSpec } from '../../src/native/binding';
+import type { NetworkInputs, Primitives } from '../../src/native/primitives';
 import { product } from '../full-size/layout';
 
 /** What a network is run on: `side` pixels a side (of its output, for the decoder), and tokens of a prompt. */

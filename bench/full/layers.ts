@@ -1,4 +1,4 @@
-import type { Primitives } from '../../src/native/binding';
+import type { Primitives } from '../../src/native/primitives';
 import { product } from '../full-size/layout';
 import { random } from './inputs';
 

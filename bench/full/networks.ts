@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
-import type { NetworkSpec, Primitives } from '../../src/native/binding';
+import type { NetworkSpec } from '../../src/native/binding';
+import type { Primitives } from '../../src/native/primitives';
 import { type InputSize, inputsOf } from './inputs';
 import { type Profile, profileOf } from './profile';
 

@@ -4,7 +4,7 @@
 
 namespace diffbir {
 
-/// The `Primitives` of src/native/binding.ts: single operations of the pipeline for the golden runner and the tests.
+/// The `Primitives` of src/native/primitives.ts: single operations of the pipeline for the golden runner and the tests.
 /// Each checks its arguments and throws JavaScript Errors with a code.
 Napi::Object make_primitives(Napi::Env env);
 

@@ -1,5 +1,6 @@
 import type { OpenModel } from '../loadModel';
-import type { NetworkSpec, Primitives, RestoreJob } from '../native/binding';
+import type { NetworkSpec, RestoreJob } from '../native/binding';
+import type { Primitives } from '../native/primitives';
 import type { ResolvedOptions } from '../options/resolve';
 import { reuseOf } from '../speed';
 import { type Size, workSize } from '../workSize';

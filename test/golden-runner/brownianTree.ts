@@ -1,4 +1,5 @@
-import type { NativeTensor, Primitives } from '../../src/native/binding';
+import type { NativeTensor } from '../../src/native/binding';
+import type { Primitives } from '../../src/native/primitives';
 
 /**
  * Brownian increments for an entropy that is known (behaviour.md C.3). Native code has the same tree behind a seed of

@@ -1,4 +1,5 @@
-import type { NativeNetwork, NativeTensor, NetworkSpec } from '../../src/native/binding';
+import type { NativeTensor, NetworkSpec } from '../../src/native/binding';
+import type { NativeNetwork } from '../../src/native/primitives';
 import type { Context, GoldenEntry } from './types';
 
 /** Prefixes of the three networks inside a Stable Diffusion checkpoint (behaviour.md 1.4). */

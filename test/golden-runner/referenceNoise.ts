@@ -1,4 +1,5 @@
-import type { NativeTensor, Primitives, ScheduleSpec } from '../../src/native/binding';
+import type { NativeTensor, ScheduleSpec } from '../../src/native/binding';
+import type { Primitives } from '../../src/native/primitives';
 import { brownianIncrements } from './brownianTree';
 import type { ReferenceArgs } from './referenceArgs';
 

@@ -1,4 +1,5 @@
-import type { EdmSpec, NativeTensor, Primitives, ScheduleSpec } from '../../src/native/binding';
+import type { EdmSpec, NativeTensor, ScheduleSpec } from '../../src/native/binding';
+import type { Primitives } from '../../src/native/primitives';
 import torchMath from '../fixtures/torchMath.json';
 import { compare, compareExact, failed, relToAbsMax } from './compare';
 import type { CaseResult, GoldenTensor, TensorSet } from './types';

@@ -1,8 +1,9 @@
 // How a session on a GPU is run, with the processor as its device: the same code, but for what CUDA does itself.
 import { describe, expect, test } from 'vitest';
-import type { NativeNetwork, NativeTensor } from '../../src/native/binding';
+import type { NativeTensor } from '../../src/native/binding';
 import type { ExecutionSpec } from '../../src/native/devices';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { NativeNetwork } from '../../src/native/primitives';
 import { type GraphCase, graphCases, type Tensors, wave } from './graphs';
 
 const { primitives } = loadBinding();

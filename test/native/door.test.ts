@@ -1,7 +1,8 @@
 // Nothing that JavaScript passes to native code may crash the process: it throws an error that says what was expected.
 import { describe, expect, test } from 'vitest';
-import type { NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
+import type { NativeTensor, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { SampleOptions } from '../../src/native/primitives';
 
 const { primitives } = loadBinding();
 

@@ -1,8 +1,9 @@
 // Every sampler with the small golden networks, through every way in which a job may call them.
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
+import type { NativeTensor, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { SampleOptions } from '../../src/native/primitives';
 import { openGolden } from '../golden-runner/context';
 import { ControlledUNet, timesteps } from '../golden-runner/networks';
 import { edmOf } from '../golden-runner/trajectories';

@@ -8,8 +8,9 @@ import { SD21, unetLayout } from '../../bench/full-size/stableDiffusion';
 import { writeTorchFile } from '../../bench/full-size/torchFile';
 import { readCheckpoint } from '../../src/checkpoint/readCheckpoint';
 import { type ModelSource, Restorer } from '../../src/index';
-import { type NativeNetwork, OPTIMIZATIONS, type Optimization } from '../../src/native/binding';
+import { OPTIMIZATIONS, type Optimization } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { NativeNetwork } from '../../src/native/primitives';
 import { temporaryFolder } from '../checkpoint/build';
 
 const root = path.resolve(import.meta.dirname, '..', 'golden', 'ckpt');

@@ -1,7 +1,8 @@
 // Vectors of behaviour.md, part A.1, made with the reference's own code: a toy network, every sampler.
 import { expect, test } from 'vitest';
-import type { EdmSpec, NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
+import type { EdmSpec, NativeTensor, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { SampleOptions } from '../../src/native/primitives';
 import { SAMPLERS } from '../../src/options/choices';
 
 const { primitives } = loadBinding();

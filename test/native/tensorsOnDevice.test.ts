@@ -1,8 +1,9 @@
 // Every sampler and every guidance with its tensors on a device that is made of guarded memory: what touches them past
 // the functions that a GPU has crashes, and the numbers are the host's, bit by bit.
 import { describe, expect, test } from 'vitest';
-import type { NativeTensor, SampleOptions, ScheduleSpec } from '../../src/native/binding';
+import type { NativeTensor, ScheduleSpec } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { SampleOptions } from '../../src/native/primitives';
 import { SAMPLERS } from '../../src/options/choices';
 
 const { primitives } = loadBinding();

@@ -1,5 +1,6 @@
-import type { NativeImage, NativeTensor, Primitives } from '../../../src/native/binding';
+import type { NativeImage, NativeTensor } from '../../../src/native/binding';
 import type { InterpolationMode } from '../../../src/native/degradation';
+import type { Primitives } from '../../../src/native/primitives';
 import { compare, compareExact, compareJson, skipped } from '../compare';
 import { fromHwc, sampleOf } from '../degradations';
 import type { CaseResult, Handler, TensorSet } from '../types';

@@ -1,4 +1,5 @@
-import type { NativeBinding, NativeTensor, TorchDraw } from '../../../src/native/binding';
+import type { NativeBinding, NativeTensor } from '../../../src/native/binding';
+import type { TorchDraw } from '../../../src/native/primitives';
 import { compare, compareExact, skipped } from '../compare';
 import type { CaseResult, Handler, TensorSet } from '../types';
 
