@@ -8,11 +8,12 @@
 
 namespace diffbir::cuda {
 
-/// What a thread loads and stores at once: neighbouring channels.
+/// What a thread loads and stores at once: neighbouring channels. Two of them are an unsigned, and vectors are handed
+/// on by value: __half2 has a copy of its own, by which a vector would be read and written in pieces of 4 bytes.
 template <int channels>
 struct alignas(channels * sizeof(__half)) Halves {
   static constexpr int width = channels;
-  __half2 pairs[width / 2];
+  unsigned pairs[width / 2];
 };
 using Eight = Halves<8>;
 
@@ -23,10 +24,10 @@ struct FloatsOf {
 using Floats = FloatsOf<Eight::width>;
 
 template <int width>
-__device__ FloatsOf<width> to_floats(const Halves<width>& halves) {
+__device__ FloatsOf<width> to_floats(const Halves<width> halves) {
   FloatsOf<width> result;
   for (int i = 0; i < width / 2; ++i) {
-    const float2 pair = __half22float2(halves.pairs[i]);
+    const float2 pair = __half22float2(reinterpret_cast<const __half2&>(halves.pairs[i]));
     result.values[2 * i] = pair.x;
     result.values[2 * i + 1] = pair.y;
   }
@@ -37,7 +38,8 @@ template <int width>
 __device__ Halves<width> to_halves(const FloatsOf<width>& floats) {
   Halves<width> result;
   for (int i = 0; i < width / 2; ++i) {
-    result.pairs[i] = __floats2half2_rn(floats.values[2 * i], floats.values[2 * i + 1]);
+    const __half2 pair = __floats2half2_rn(floats.values[2 * i], floats.values[2 * i + 1]);
+    result.pairs[i] = reinterpret_cast<const unsigned&>(pair);
   }
   return result;
 }
