@@ -18,7 +18,7 @@ struct alignas(channels * sizeof(__half)) Halves {
 using Eight = Halves<8>;
 
 template <int width>
-struct FloatsOf {
+struct alignas(16) FloatsOf {
   float values[width];
 };
 using Floats = FloatsOf<Eight::width>;
@@ -58,15 +58,17 @@ struct Addends {
         bias(static_cast<const Vector*>(input.bias)),
         sum(static_cast<Vector*>(input.sum)) {}
 
-  /// Of a place in x, another in skip, and a vector of a row's.
-  __device__ FloatsOf<Vector::width> operator()(std::int64_t place, std::int64_t skip_place, int vector) const {
-    FloatsOf<Vector::width> total = to_floats(x[place]);
+  /// Of what was loaded of x, of skip and of bias, at a place in x. Loads are the caller's, several before the first is
+  /// used: none moves up over a store.
+  __device__ FloatsOf<Vector::width> operator()(const Vector of_x, const Vector of_skip, const Vector of_bias,
+                                                std::int64_t place) const {
+    FloatsOf<Vector::width> total = to_floats(of_x);
     if (skip != nullptr) {
-      const FloatsOf<Vector::width> second = to_floats(skip[skip_place]);
+      const FloatsOf<Vector::width> second = to_floats(of_skip);
       for (int i = 0; i < Vector::width; ++i) total.values[i] += second.values[i];
     }
     if (bias != nullptr) {
-      const FloatsOf<Vector::width> third = to_floats(bias[vector]);
+      const FloatsOf<Vector::width> third = to_floats(of_bias);
       for (int i = 0; i < Vector::width; ++i) total.values[i] += third.values[i];
     }
     if (sum == nullptr) return total;
@@ -76,10 +78,12 @@ struct Addends {
   }
 };
 
-/// The sum over a warp, for each of its threads: the same whatever the run.
-__device__ inline float warp_sum(float value) {
+/// The sum over `threads` neighbours of a whole warp, for each of them: the same whatever the run.
+template <int threads = 32>
+__device__ float warp_sum(float value) {
   constexpr unsigned everyone = 0xFFFFFFFFU;
-  for (int distance = 16; distance > 0; distance /= 2) value += __shfl_xor_sync(everyone, value, distance);
+#pragma unroll
+  for (int distance = threads / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(everyone, value, distance);
   return value;
 }
 
