@@ -38,7 +38,8 @@ struct ControlledConcat {
     const std::uint32_t pixel = static_cast<std::uint32_t>(i) / (own + skipped);
     const std::uint32_t vector = static_cast<std::uint32_t>(i) % (own + skipped);
     float total[concat_width] = {};
-    const auto add = [&](const HalfVector& values, float factor) {
+    // By value, so that a vector is one load: through a reference it is one for each channel.
+    const auto add = [&](const HalfVector values, float factor) {
       for (std::int64_t k = 0; k < concat_width; ++k) total[k] += factor * to_float(values.values[k]);
     };
     if (vector < own) {

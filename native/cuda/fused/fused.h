@@ -8,8 +8,9 @@
 
 /// Layers of one network in float16, each in one pass over its feature maps, or two: ONNX Runtime's kernels for them
 /// take two or three times as long as the memory needs (docs/decisions/0026-gpu-graphs.md). Pointers are device memory
-/// and aligned to 16 bytes; T* to float16 is void*. Work is enqueued on `stream`, a cudaStream_t of the current device.
-/// Results repeat bit by bit. Throws Error(runtime_failed) where a launch is refused.
+/// and aligned to 16 bytes; T* to float16 is void*. What is written overlaps nothing else. Work is enqueued on
+/// `stream`, a cudaStream_t of the current device. Results repeat bit by bit. Throws Error(runtime_failed) where a
+/// launch is refused.
 namespace diffbir::cuda {
 
 /// Channels come in eights, up to so many.

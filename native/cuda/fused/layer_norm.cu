@@ -17,13 +17,24 @@ __global__ void normalize(Addends<Vector> input, const Vector* gamma, const Vect
   if (row >= rows) return;
   const int vectors = channels / Vector::width;
   const int first = static_cast<int>(threadIdx.x) % warp;
+  Vector x[count];
+  Vector skip[count];
+  Vector bias[count];
+#pragma unroll
+  for (int k = 0; k < count; ++k) {
+    const int vector = first + k * warp;
+    if (vector >= vectors) continue;
+    x[k] = input.x[row * vectors + vector];
+    if (input.skip != nullptr) skip[k] = input.skip[row * vectors + vector];
+    if (input.bias != nullptr) bias[k] = input.bias[vector];
+  }
   FloatsOf<Vector::width> values[count];
   float total = 0;
 #pragma unroll
   for (int k = 0; k < count; ++k) {
     const int vector = first + k * warp;
     if (vector >= vectors) continue;
-    values[k] = input(row * vectors + vector, row * vectors + vector, vector);
+    values[k] = input(x[k], skip[k], bias[k], row * vectors + vector);
     for (int i = 0; i < Vector::width; ++i) total += values[k].values[i];
   }
   const float mean = warp_sum(total) / static_cast<float>(channels);
