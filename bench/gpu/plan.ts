@@ -1,11 +1,14 @@
 import { flopsOf } from '../../src/estimate/flops';
 import type { OpenModel } from '../../src/loadModel';
-import type { NetworkInputs, NetworkSpec } from '../../src/native/binding';
+import type { NetworkSpec } from '../../src/native/binding';
+import type { NetworkInputs } from '../../src/native/primitives';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import { sum } from '../statistics';
 
 /** Pixels a side for which the networks are measured. */
 export const SIDE = 512;
+/** And then those that a picture of this size has. */
+const LARGE = 1024;
 /** A picture with two prompts and with one, and eight tiles with two. */
 const BATCHES = [
   [1, 2],
@@ -30,28 +33,32 @@ type Planned = Pick<OpenModel, 'spec' | 'footprint'>;
 
 const tokensOf = ({ stage2 }: Planned['spec']) => (stage2?.textEncoder ? PROMPT_TOKENS : 1);
 
-/** Every network of a model at 512 x 512, those that run at each step first. */
+/** Every network of a model at 512 x 512, those that run at each step first, then at 1024 x 1024. */
 export function networkPlans({ spec, footprint }: Planned): NetworkPlan[] {
   const { cleaner, stage2 } = spec;
   const tokens = tokensOf(spec);
-  const plan = (name: string, network: NetworkSpec, batch: Batch = [1, 1], side = SIDE): NetworkPlan => ({
+  const plan = (name: string, network: NetworkSpec, side: number, batch: Batch = [1, 1]): NetworkPlan => ({
     ...{ name, spec: network, batch, side, tokens },
     gflop: (batch[0] * batch[1] * flopsOf(network, { width: side, height: side, tokens })) / 1e9,
   });
-  const stages = stage2
-    ? [
-        ...BATCHES.flatMap((batch) => [
-          plan(`UNet, ${batch.join(' x ')}`, stage2.unet, batch),
-          plan(`ControlNet, ${batch.join(' x ')}`, stage2.controlnet, batch),
-        ]),
-        plan('VAE decoder', stage2.vaeDecoder),
-        plan('VAE encoder', stage2.vaeEncoder),
-        ...(stage2.textEncoder ? [plan('text encoder', stage2.textEncoder)] : []),
-      ]
-    : [];
-  // Those that enlarge a picture make one of the others' size.
-  const ofCleaner = plan(`cleaner (${cleaner.type})`, cleaner, [1, 1], SIDE / footprint.cleanerScale);
-  return cleaner.type === 'none' ? stages : [...stages, ofCleaner];
+  const plansAt = (side: number, batches: readonly Batch[]) => {
+    const where = side === SIDE ? '' : ` at ${side}`;
+    const stages = stage2
+      ? [
+          ...batches.flatMap((batch) => [
+            plan(`UNet${where}, ${batch.join(' x ')}`, stage2.unet, side, batch),
+            plan(`ControlNet${where}, ${batch.join(' x ')}`, stage2.controlnet, side, batch),
+          ]),
+          plan(`VAE decoder${where}`, stage2.vaeDecoder, side),
+          plan(`VAE encoder${where}`, stage2.vaeEncoder, side),
+        ]
+      : [];
+    if (cleaner.type === 'none') return stages;
+    // Those that enlarge a picture make one of the others' size.
+    return [...stages, plan(`cleaner (${cleaner.type})${where}`, cleaner, side / footprint.cleanerScale)];
+  };
+  const textEncoder = stage2?.textEncoder ? [plan('text encoder', stage2.textEncoder, SIDE)] : [];
+  return [...plansAt(SIDE, BATCHES), ...textEncoder, ...plansAt(LARGE, [[1, 2]])];
 }
 
 export interface PicturePlan {

@@ -12,27 +12,43 @@ const SPOILT = 3;
 
 /** Waits for the task, and does the items that are not done yet. */
 export function serve<T>(itemsOf: (group: string, settings: Settings) => Promise<readonly Item<T>[]>): void {
+  endInOrder();
   process.once('message', async ({ group, done, settings }: Task) => {
     const { only = '' } = settings;
-    const all = await itemsOf(group, settings);
+    const all = await attempt('start', () => itemsOf(group, settings));
     const items = all.filter(({ name }) => name.includes(only));
     await send<T>({ kind: 'items', names: items.map(({ name }) => name) });
     for (const { name, run } of items) {
       if (done.includes(name)) continue;
       await send<T>({ kind: 'begin', name });
-      try {
-        const result = await run();
-        await collectGarbage(); // a network lives as long as its handle
-        await send<T>({ kind: 'end', name, result });
-      } catch (error) {
-        await send<T>({ kind: 'end', name, error: inWords(error) });
-        process.exit(SPOILT);
-      }
+      const result = await attempt(name, run);
+      await collectGarbage(); // a network lives as long as its handle
+      await send<T>({ kind: 'end', name, result });
     }
     await send<T>({ kind: 'done' });
     // Not by itself: what is left over must not keep it.
     process.exit(0);
   });
+}
+
+/**
+ * Exit cancels jobs and waits for them: a process that dies with work on the GPU may be kept by its driver. Not on SIGINT,
+ * which a terminal sends to all: worker.ts ends this process.
+ */
+function endInOrder(): void {
+  process.on('SIGTERM', () => process.exit(SPOILT));
+  process.on('disconnect', () => process.exit(SPOILT));
+  process.on('SIGINT', () => {});
+}
+
+/** What throws is the item's answer, and the end of the process. */
+async function attempt<R>(name: string, run: () => R | Promise<R>): Promise<R> {
+  try {
+    return await run();
+  } catch (error) {
+    await send({ kind: 'end', name, error: inWords(error) });
+    process.exit(SPOILT);
+  }
 }
 
 function inWords(error: unknown): string {

@@ -2,8 +2,7 @@
  * Items of work in a process of their own, one after the other. What crashes, hangs or leaves CUDA broken costs one item:
  * the process is started again for those that are left.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
+import { ENDED_WELL, OwnProcess } from './childProcess';
 
 /** What a child is asked for. */
 export interface Task {
@@ -35,12 +34,14 @@ export interface Answer<T> {
   readonly result?: T | undefined;
   /** Why there is no result. */
   readonly error?: string | undefined;
+  /** Whether that is for want of time alone. */
+  readonly isLeftOut?: boolean;
   readonly seconds: number;
 }
 
 export interface Hooks<T> {
-  /** performance.now() at which everything has to be over. */
-  readonly deadline: number;
+  /** Aborted when everything has to be over, for a reason in words. */
+  readonly over: AbortSignal;
   /** Seconds that one item may take. */
   readonly patience?: number;
   /** Variables of the child's environment, beside those of this process. */
@@ -49,8 +50,13 @@ export interface Hooks<T> {
   readonly onAnswer: (answer: Answer<T>) => void;
 }
 
-export const NO_TIME = 'no time was left';
 const PATIENCE = 120;
+/** Seconds until a process knows its items. */
+const START = 60;
+/** Seconds for the end of a process that has nothing to do any more: CUDA gives back what it has. */
+const EXIT = 10;
+/** Stands for the items of a group that nobody knows yet. */
+export const ALL = 'all';
 
 /** Asks `child` (a module that calls `serve`) for the items of a group. Never rejects for what an item did. */
 export async function runGroup<T>(child: string, group: string, settings: Settings, hooks: Hooks<T>): Promise<void> {
@@ -60,59 +66,60 @@ export async function runGroup<T>(child: string, group: string, settings: Settin
 
 /** Runs one process to its end. Whether there are items left for another. */
 async function runOnce<T>(file: string, task: Task, hooks: Hooks<T>, done: string[]): Promise<boolean> {
-  const child = fork(file, {
-    execArgv: ['--import', 'tsx'],
-    env: { ...process.env, ...hooks.env },
-    // What libraries print must not come into a table.
-    stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
-  });
   const { group } = task;
+  const { over, patience = PATIENCE } = hooks;
   const before = done.length;
-  let names: readonly string[] = [];
+  let names: readonly string[] | undefined;
   let begun: string | undefined;
   let isOver = false;
-  let killed: string | undefined;
   let since = performance.now();
-  const answer = (name: string, rest: { result?: T | undefined; error?: string | undefined }) => {
+  const answer = (name: string, rest: Pick<Answer<T>, 'result' | 'error' | 'isLeftOut'>) => {
     done.push(name);
     begun = undefined;
     hooks.onAnswer({ group, name, ...rest, seconds: (performance.now() - since) / 1000 });
   };
-  const killAfter = (milliseconds: number, reason: string) =>
-    setTimeout(
-      () => {
-        killed = reason;
-        child.kill('SIGKILL');
-      },
-      Math.max(0, milliseconds),
-    );
-  const deadline = killAfter(hooks.deadline - performance.now(), NO_TIME);
-  const { patience = PATIENCE } = hooks;
-  const tooLong = `it took more than ${patience} s`;
-  let hang = killAfter(1000 * patience, tooLong);
-  child.on('message', (message: Message<T>) => {
-    clearTimeout(hang);
-    hang = killAfter(1000 * patience, tooLong);
+
+  const child = new OwnProcess<Message<T>>(file, [], hooks.env);
+  let stopped: string | undefined;
+  const stop = (reason: string) => {
+    stopped ??= reason;
+    child.end();
+  };
+  const onOver = () => stop(over.reason);
+  over.addEventListener('abort', onOver);
+  const stopAfter = (seconds: number) => setTimeout(stop, 1000 * seconds, `it took more than ${seconds} s`);
+  let hang = stopAfter(START);
+  child.onMessage((message) => {
     if (message.kind === 'items') names = message.names;
     if (message.kind === 'begin') {
       begun = message.name;
       since = performance.now();
       hooks.onBegin?.(begun);
     }
-    if (message.kind === 'end') answer(message.name, message);
+    if (message.kind === 'end') answer(message.name, { result: message.result, error: message.error });
     if (message.kind === 'done') isOver = true;
+    const isLast = message.kind === 'done' || (message.kind === 'end' && message.error !== undefined);
+    clearTimeout(hang);
+    hang = stopAfter(isLast ? EXIT : patience);
   });
-  child.send(task, () => {}); // a child that is gone by then is heard of below
-  const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
-  clearTimeout(deadline);
+  child.send(task);
+  const how = await child.ended;
   clearTimeout(hang);
-  if (isOver) return false;
-  const left = () => names.filter((name) => !done.includes(name));
-  const reason = killed ?? `the process ended with ${signal ?? `exit code ${code}`}`;
-  if (begun !== undefined) answer(begun, { error: reason });
+  over.removeEventListener('abort', onOver);
+
+  const error = stopped === undefined ? how : `${stopped}; ${how}`;
+  if (isOver) {
+    if (how !== ENDED_WELL && !over.aborted) answer('end', { error });
+    return false;
+  }
+  const left = () => names?.filter((name) => !done.includes(name)) ?? [];
+  if (over.aborted) {
+    since = performance.now();
+    for (const name of names ? left() : [ALL]) answer(name, { error: over.reason, isLeftOut: true });
+    return false;
+  }
+  if (begun !== undefined) answer(begun, { error });
   // Else it would end so again.
-  else if (done.length === before) answer(left()[0] ?? 'start', { error: reason });
-  if (killed !== NO_TIME) return left().length > 0;
-  for (const name of left()) answer(name, { error: NO_TIME });
-  return false;
+  else if (done.length === before) answer(left()[0] ?? 'start', { error });
+  return left().length > 0;
 }

@@ -1,24 +1,41 @@
 // What bench:gpu and test:gpu are made of, without a GPU.
+import { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { inputsOf } from '../../bench/full/inputs';
+import { DeviceMemory } from '../../bench/gpu/deviceMemory';
 import { peakOf } from '../../bench/gpu/peaks';
 import { batched, networkPlans, picturePlan } from '../../bench/gpu/plan';
 import { rowOf } from '../../bench/gpu/report';
-import { type Answer, NO_TIME, runGroup } from '../../bench/gpu/worker';
+import { SavedJson } from '../../bench/gpu/savedJson';
+import { type Answer, runGroup } from '../../bench/gpu/worker';
 import { internals } from '../../src/internals';
 import { embeddedModel, openModel } from '../../src/loadModel';
-import type { NativeTensor, NetworkInputs } from '../../src/native/binding';
+import type { NativeTensor } from '../../src/native/binding';
 import { loadBinding } from '../../src/native/loadBinding';
+import type { NetworkInputs } from '../../src/native/primitives';
+import { temporaryFolder } from '../checkpoint/build';
 import { goldenSpec } from '../lifecycle/model';
 
-const FIXTURE = path.join(import.meta.dirname, 'fixtures', 'items.ts');
+const [FIXTURE, WATCH] = ['items.ts', 'watch.ts'].map((file) => path.join(import.meta.dirname, 'fixtures', file)) as [
+  string,
+  string,
+];
+const NO_TIME = 'no time was left';
 
-async function answersOf(group: string, { seconds = 60, patience = 60, only = '' } = {}): Promise<Answer<number>[]> {
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function answersOf(group: string, { patience = 60, only = '', overAt = '' } = {}): Promise<Answer<number>[]> {
   const answers: Answer<number>[] = [];
-  const deadline = performance.now() + 1000 * seconds;
+  const over = new AbortController();
+  const onBegin = (name: string) => name === overAt && over.abort(NO_TIME);
   const onAnswer = (answer: Answer<number>) => answers.push(answer);
-  await runGroup<number>(FIXTURE, group, { device: 'cpu', only }, { deadline, patience, onAnswer });
+  const hooks = { over: over.signal, patience, onBegin, onAnswer };
+  await runGroup<number>(FIXTURE, group, { device: 'cpu', only }, hooks);
   return answers;
 }
 
@@ -42,25 +59,51 @@ describe('items in a process of their own', () => {
     expect((await answersOf('quick', { only: 'first' })).map(({ name }) => name)).toEqual(['first']);
   });
 
-  const errorsAtEnd = async (limits: { seconds?: number; patience?: number }) =>
+  const errorsAtEnd = async (limits: { overAt?: string; patience?: number }) =>
     (await answersOf('slow', { ...limits, only: 's' })).slice(-2).map(({ name, error }) => [name, error]);
 
   test('that hang cost no other', async () => {
-    expect(await errorsAtEnd({ patience: 3 })).toEqual([
-      ['hangs', 'it took more than 3 s'],
+    expect(await errorsAtEnd({ patience: 2 })).toEqual([
+      ['hangs', 'it took more than 2 s; the process ended with exit code 3'],
       ['last', undefined],
     ]);
   });
 
+  test('that do not even end when they are asked to are killed', async () => {
+    expect(await answersOf('stopped', { patience: 2 })).toMatchObject([
+      { name: 'stops', error: 'it took more than 2 s; the process ended with SIGKILL' },
+    ]);
+  });
+
+  test('that cannot be killed are given up', async () => {
+    vi.spyOn(ChildProcess.prototype, 'kill').mockReturnValue(true);
+    expect(await answersOf('hanging', { patience: 2 })).toMatchObject([
+      { name: 'hangs', error: 'it took more than 2 s; the process does not end, even killed' },
+    ]);
+  });
+
+  test('are not all that has to end well', async () => {
+    expect(await answersOf('crashing')).toMatchObject([
+      { name: 'last', result: 2 },
+      { name: 'end', error: 'the process ended with SIGSEGV' },
+    ]);
+  });
+
+  test('are not waited for by what they have started', async () => {
+    const begin = performance.now();
+    expect(await answersOf('leaving')).toMatchObject([{ name: 'leaves', error: 'the process ended with SIGKILL' }]);
+    expect(performance.now() - begin).toBeLessThan(10_000);
+  });
+
   test('for which no time is left are named', async () => {
-    expect(await errorsAtEnd({ seconds: 6 })).toEqual([
+    expect(await errorsAtEnd({ overAt: 'hangs' })).toEqual([
       ['hangs', NO_TIME],
       ['last', NO_TIME],
     ]);
   });
 
   test('that cannot be made are an answer, too', async () => {
-    expect(await answersOf('broken')).toMatchObject([{ name: 'start', error: 'the process ended with exit code 1' }]);
+    expect(await answersOf('broken')).toMatchObject([{ name: 'start', error: 'There are no items' }]);
   });
 });
 
@@ -73,6 +116,7 @@ describe('what is measured', async () => {
     const step = of('UNet, 1 x 1') + of('ControlNet, 1 x 1');
     const rest = of('VAE encoder') + of('VAE decoder') + of('cleaner (scunet)');
     expect(of('UNet, 8 x 2')).toBeCloseTo(16 * of('UNet, 1 x 1'));
+    expect(of('VAE decoder at 1024')).toBeGreaterThan(4 * of('VAE decoder'));
     expect(picturePlan(model, { side: 512, steps: 10 }).tflop).toBeCloseTo(10 * step + rest);
     const tiled = (steps: number) => picturePlan(model, { side: 1024, steps, isTiled: true });
     expect(tiled(3).name).toContain('9 tiles');
@@ -118,20 +162,58 @@ test.each([
 });
 
 test('a share of the peak is that of the best run', () => {
-  const measured = { tflop: 50, load: 1, best: 0.1, median: 0.2, runs: 3 };
+  const measured = { tflop: 50, load: 8.54, first: 5, best: 0.1, median: 0.2, runs: 3 };
   const cells = rowOf(
     { group: 'networks, float16, CUDA', name: 'UNet', measured, error: undefined, bytes: 2 ** 30 },
     1000,
   );
   expect(cells.split(/ {2,}/)).toEqual([
     'UNet, float16, CUDA',
-    '0.1000',
-    '0.2000',
+    '100.00',
+    '200.00',
     '3',
     '50.00',
     '500.0',
     '50.0 %',
     '1024',
-    '1.0',
+    '5.0',
+    '8.5',
   ]);
+});
+
+test('an error of several lines is one line of the table', () => {
+  const error = `CUDA failure 700:\n  ${'x'.repeat(1000)}`;
+  const result = { group: 'networks, float16, CUDA', name: 'UNet', measured: undefined, bytes: undefined, error };
+  expect(rowOf(result, 1000)).toMatch(/^UNet, float16, CUDA: FAILED: CUDA failure 700: x{200,400}$/);
+});
+
+test('memory is the most that was taken since it was asked for', async () => {
+  const memory = (await DeviceMemory.watch(0, WATCH)) as DeviceMemory;
+  await sleep(1000);
+  expect(memory.take()).toBe(600);
+  await sleep(300);
+  expect(memory.take()).toBe(300);
+  expect(memory.take()).toBe(undefined);
+});
+
+describe('results as they come', () => {
+  const folder = temporaryFolder();
+
+  test('are in the file that was named', () => {
+    const file = path.join(folder, 'new', 'gpu.json');
+    const json = new SavedJson(file);
+    json.save({ rows: [1] });
+    json.save({ rows: [1, 2] });
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ rows: [1, 2] });
+  });
+
+  test('are printed where it cannot be written', () => {
+    const [error, log] = [vi.spyOn(console, 'error'), vi.spyOn(console, 'log')].map((spy) => spy.mockReturnValue());
+    const json = new SavedJson('/dev/null/gpu.json');
+    json.save({ rows: [1] });
+    json.save({ rows: [1, 2] });
+    json.end();
+    expect(error).toHaveBeenCalledTimes(1);
+    expect(log).toHaveBeenCalledWith(expect.stringContaining('{"rows":[1,2]}'));
+  });
 });

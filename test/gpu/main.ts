@@ -3,12 +3,12 @@
  * a GPU to be known: kernels, networks and pictures on the device against the processor and against the reference's recordings,
  * and jobs that end early. Prints a table; goes on after a failure. Exit code 1 when a check failed, 77 where there is no GPU.
  */
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { cards } from '../../bench/gpu/cards';
-import { beginOn, OPTIONS } from '../../bench/gpu/command';
-import { type Answer, NO_TIME, runGroup } from '../../bench/gpu/worker';
+import { beginOn, groupsWith, OPTIONS } from '../../bench/gpu/command';
+import { SavedJson } from '../../bench/gpu/savedJson';
+import { ALL, type Answer, runGroup } from '../../bench/gpu/worker';
 import { setup } from '../../bench/setup';
 import type { Outcome } from './outcome';
 
@@ -22,7 +22,8 @@ const { values } = parseArgs({
   options: { ...OPTIONS, only: { type: 'string', default: '' } },
 });
 
-const { begin, deadline } = await beginOn(values.device, values.limit);
+const over = await beginOn(values.device, values.limit);
+const groups = groupsWith(values.group, GROUPS);
 const names = cards().map(({ index, name, computeCapability }) => `GPU ${index}: ${name}, ${computeCapability}`);
 const head = [await setup(), ...names].join('\n');
 console.error(head);
@@ -33,14 +34,14 @@ interface Row extends Outcome {
   readonly seconds: number;
 }
 const rows: Row[] = [];
-for (const group of GROUPS.filter((name) => name.includes(values.group))) {
-  if (performance.now() > deadline) {
-    add({ group, name: 'all', seconds: 0, status: 'skip', note: NO_TIME });
+const json = new SavedJson(values.json);
+for (const group of groups) {
+  if (over.aborted) {
+    add({ group, name: ALL, seconds: 0, error: over.reason, isLeftOut: true });
     continue;
   }
-  const onAnswer = ({ result, error, ...rest }: Answer<Outcome>) => add({ ...rest, ...(result ?? failed(error)) });
   const { device, only } = values;
-  await runGroup<Outcome>(path.join(import.meta.dirname, 'child.ts'), group, { device, only }, { deadline, onAnswer });
+  await runGroup<Outcome>(path.join(import.meta.dirname, 'child.ts'), group, { device, only }, { over, onAnswer: add });
 }
 
 const count = (status: Outcome['status']) => rows.filter((row) => row.status === status).length;
@@ -49,22 +50,21 @@ console.log(`\n${head}\n`);
 for (const status of ['pass', 'skip', 'FAIL']) {
   for (const row of rows) if (row.status === status) console.log(line(row));
 }
-const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+json.end();
+const seconds = (performance.now() / 1000).toFixed(0);
 console.log(`\n${count('pass')} passed, ${count('FAIL')} failed, ${count('skip')} skipped in ${seconds} s`);
-if (values.json) writeFileSync(values.json, `${JSON.stringify({ head, rows }, null, 2)}\n`);
-process.exitCode = count('FAIL') > 0 ? 1 : 0;
+// Not by itself: a child that its driver keeps must not keep this process.
+process.exit(rows.length === 0 || count('FAIL') > 0 ? 1 : 0);
 
-/** Said as they come, too, whatever happens later. */
-function add(row: Row): void {
+/** Said and saved as they come, whatever happens later. */
+function add({ group, name, seconds, result, error = 'it gave no answer', isLeftOut }: Answer<Outcome>): void {
+  const row: Row = { group, name, seconds, ...(result ?? { status: isLeftOut ? 'skip' : 'FAIL', note: error }) };
   rows.push(row);
   console.error(line(row));
+  json.save({ head, rows });
 }
 
 function line({ status, group, name, measured = '', allowed = '', seconds, note = '' }: Row): string {
   const cells = [status, `${group}: ${name}`.padEnd(64), measured.padStart(10), allowed.padEnd(11)];
   return `${cells.join('  ')}  ${seconds.toFixed(1).padStart(5)} s  ${note}`.trimEnd();
-}
-
-function failed(error = 'it gave no answer'): Outcome {
-  return { status: error === NO_TIME ? 'skip' : 'FAIL', note: error };
 }
