@@ -19,10 +19,14 @@ const TILES = { cleaner: 128, diffusion: 128 };
 /** Twice as large: tiles of the decoder look 88 pixels into their neighbours, so that a smaller picture is one tile. */
 const HALVES: RestoreOptions = { tiling: { encoder: 64, decoder: 64 }, upscale: 2 };
 
+type Named = readonly [name: string, options: RestoreOptions];
+
+const BETWEEN_PICTURES: Named = ['guidance between pictures', { guidance: { scale: 0.05, space: 'rgb' } }];
+
 /** What else there is on a picture's way. */
-const OTHERS: readonly [string, RestoreOptions][] = [
+const OTHERS: readonly Named[] = [
   ['guidance between latents', { guidance: { scale: 0.05, space: 'latent' } }],
-  ['guidance between pictures', { guidance: { scale: 0.05, space: 'rgb', loss: 'mse' } }],
+  BETWEEN_PICTURES,
   ['fidelity', { fidelity: 0.5 }],
   ['tiles', { tiling: TILES }],
   ['tiles, 4 at once', { tiling: { ...TILES, batch: 4 } }],
@@ -35,8 +39,6 @@ const OTHERS: readonly [string, RestoreOptions][] = [
   ['parity', { parity: true }],
   ['stage 1 alone', { stage: 1 }],
 ];
-
-type Named = readonly [name: string, options: RestoreOptions];
 
 export function pictureItems(device: string): Item<Outcome>[] {
   const samplers = SAMPLERS.map((sampler): Named => [sampler, { sampler }]);
@@ -54,6 +56,7 @@ export function pictureItems(device: string): Item<Outcome>[] {
     ['tiles', { tiling: TILES }],
     ['features used again', { speed: 'fast', steps: 8 }],
     ['tiles of the autoencoder', HALVES],
+    BETWEEN_PICTURES, // its gradient is in float32 in any case, in float16 with TF32
   ];
   return [
     ...[...samplers, ...OTHERS].map((one) => item(one, float32, onCpu, SAME)),
