@@ -29,38 +29,36 @@ std::vector<bodies::HalfPair> in_pairs(const std::vector<bodies::Half>& halves) 
   return pairs;
 }
 
-/// windowAttention(qkv, bias, table, mask or null, order or null)
+/// Of { side, down, across, masked }; null: none.
+bodies::WindowShift to_window_shift(Napi::Value value) {
+  if (value.IsNull()) return {};
+  const Napi::Object given = to_object(value, "shift");
+  const auto size = [&](const char* name) { return to_integer(given.Get(name), name, 1, 1024); };
+  return {size("side"), size("down"), size("across"), static_cast<float>(to_number(given.Get("masked"), "masked"))};
+}
+
+/// windowAttention(qkv, bias, table, shift or null)
 Napi::Value window_attention(const Napi::CallbackInfo& info) {
   const Tensor qkv = to_tensor(info[0], "qkv");
   const Tensor bias = to_tensor(info[1], "bias");
   const Tensor table = to_tensor(info[2], "table");
-  const Tensor mask = info[3].IsNull() ? Tensor() : to_tensor(info[3], "mask");
-  const auto numbers = info[4].IsNull() ? std::vector<std::int32_t>() : to_int32s(info[4], "order");
-  const std::vector<std::int64_t> order(numbers.begin(), numbers.end());
+  const bodies::WindowShift shift = to_window_shift(info[3]);
   if (qkv.shape().size() != 3 || table.shape().size() != 3) refuse(info[0], "qkv", "[windows, tokens, 3 channels]");
-  bodies::WindowSizes sizes{1, qkv.dim(0), qkv.dim(1), table.dim(0), qkv.dim(2) / 3 / table.dim(0)};
-  if (!mask.values().empty()) {
-    sizes.pictures = sizes.windows / mask.dim(0);
-    sizes.windows = mask.dim(0);
-  }
-  const auto pairs = static_cast<std::size_t>(sizes.tokens * sizes.tokens);
-  const auto tokens = static_cast<std::size_t>(sizes.windows * sizes.tokens);
-  const bool fits = sizes.pictures * sizes.windows == qkv.dim(0) &&
-                    bias.size() == static_cast<std::size_t>(qkv.dim(2)) && 3 * sizes.channels() == qkv.dim(2) &&
-                    table.size() == static_cast<std::size_t>(sizes.heads) * pairs &&
-                    (mask.values().empty() || mask.size() == static_cast<std::size_t>(sizes.windows) * pairs) &&
-                    (order.empty() || order.size() == tokens) && std::ranges::all_of(order, [&](std::int64_t place) {
-                      return place >= 0 && place < static_cast<std::int64_t>(tokens);
-                    });
-  if (!fits) refuse(info[0], "qkv", "windows as the bias, the table, the mask and the order have them");
+  const bodies::WindowSizes sizes{qkv.dim(0), qkv.dim(1), table.dim(0), qkv.dim(2) / 3 / table.dim(0)};
+  const std::int64_t pairs = sizes.tokens * sizes.tokens;
+  const bool fits = bias.size() == static_cast<std::size_t>(qkv.dim(2)) && 3 * sizes.channels() == qkv.dim(2) &&
+                    table.size() == static_cast<std::size_t>(sizes.heads * pairs) &&
+                    (shift.side == 0 ||
+                     (shift.side * shift.side == sizes.tokens && sizes.windows % (shift.down * shift.across) == 0));
+  if (!fits) refuse(info[0], "qkv", "windows as the bias, the table and the shift have them");
   const auto qkv_pairs = in_pairs(to_halves(qkv));
   const auto bias_halves = to_halves(bias);
   const auto table_halves = to_halves(table);
-  const bodies::WindowInput input{qkv_pairs.data(), bias_halves.data(), table_halves.data(),
-                                  mask.values().empty() ? nullptr : mask.data(),
-                                  order.empty() ? nullptr : order.data()};
+  const bodies::WindowInput input{qkv_pairs.data(), bias_halves.data(), table_halves.data()};
   std::vector<bodies::HalfPair> out(qkv_pairs.size() / 3);
-  if (!bodies::window_attention(on_host, input, sizes, out.data())) refuse(info[0], "qkv", "heads that have a kernel");
+  if (!bodies::window_attention(on_host, input, sizes, shift, out.data())) {
+    refuse(info[0], "qkv", "heads that have a kernel");
+  }
   Tensor result({qkv.dim(0), qkv.dim(1), sizes.channels()});
   for (std::size_t i = 0; i < result.size(); ++i) result.data()[i] = bodies::to_float(out[i / 2].values[i % 2]);
   return from_tensor(info.Env(), result);

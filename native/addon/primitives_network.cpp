@@ -15,7 +15,7 @@
 #include "addon/primitives.h"
 #include "core/device.h"
 #include "cuda/probe.h"
-#include "nets/window_attention.h"
+#include "graph/windows.h"
 #include "pipeline/network_store.h"
 #include "pipeline/networks.h"
 #include "pipeline/open_device.h"
@@ -324,7 +324,7 @@ Napi::Value shifted_window_mask(const Napi::CallbackInfo& info) {
   const std::int64_t width = side(1, "width");
   const std::int64_t window = side(2, "window");
   const auto masked = static_cast<float>(to_number(info[3], "masked"));
-  return from_tensor(info.Env(), nets::shifted_window_mask(height, width, window, masked));
+  return from_tensor(info.Env(), graph::shifted_window_mask(height, width, window, masked));
 }
 
 /// autoencoder(encoder, decoder, threads): both halves on tiles, in units of the diffusion model (scale factor 1).

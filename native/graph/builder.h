@@ -35,9 +35,16 @@ struct Value {
 /// A tensor size: known when the graph is built, or a one-element int64 tensor that is known when it runs.
 using Size = std::variant<std::int64_t, Value>;
 
-/// How many tokens a window has, into how many heads its channels go, and how many channels there are.
+/// How long the sides of a window are, into how many heads its channels go, and how many channels there are.
 struct WindowShape {
-  std::int64_t tokens, heads, channels;
+  std::int64_t side, heads, channels;
+  std::int64_t tokens() const { return side * side; }
+};
+
+/// That windows are shifted by half their side (graph/windows.h).
+struct WindowShift {
+  Value sides;   // windows down and across, [2]
+  float masked;  // is added to the logits of tokens from different regions
 };
 
 enum class Activation { none, silu };
@@ -164,11 +171,10 @@ class Builder {
   Value attention(const Value& x, const Value& context, const Projections& m, const AttentionOptions& options);
   /// Whether there is a kernel for attention inside windows, with heads of this width.
   bool has_window_kernel(const Value& x, std::int64_t width) const;
-  /// plain_window_attention() by that kernel. `order` [nW tokens] says where the tokens of each window lie among those
-  /// of a picture, and the result lies so too; without one and without a mask [nW, 1, tokens, tokens] they lie in
-  /// order.
-  Value window_attention(const Value& qkv, const Value& table, const WindowShape& shape, const Value* mask,
-                         const Value* order);
+  /// plain_window_attention() by that kernel, with the table as [heads, keys, queries]. Tokens lie in plain windows,
+  /// before and behind it, where it looks at shifted ones, too.
+  Value window_attention(const Value& qkv, const Value& table, const WindowShape& shape,
+                         const std::optional<WindowShift>& shift);
 
   // ---- pointwise ----
   /// Sizes must be equal where gradients are recorded.

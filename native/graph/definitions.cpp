@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "graph/plain_attention.h"
+#include "graph/windows.h"
 
 namespace diffbir::graph {
 namespace {
@@ -78,25 +79,21 @@ Value packed_attention(Builder& b, const Value& q, const Value& packed, std::int
   return plain_attention(b, q, kv[0], kv[1], heads, /*causal=*/false);
 }
 
-/// Brings the tokens of each picture into the order that is asked for, and back.
+/// Shifts the windows, and back.
 Value window_attention(Builder& b, const std::vector<Value>& inputs, const Attributes& attributes) {
-  const WindowShape shape{attribute<std::int64_t>(attributes, "tokens"), attribute<std::int64_t>(attributes, "heads"),
+  const WindowShape shape{attribute<std::int64_t>(attributes, "side"), attribute<std::int64_t>(attributes, "heads"),
                           attribute<std::int64_t>(attributes, "channels")};
-  constexpr std::int64_t rest = -1;
   const Value qkv = b.op("Add", {inputs[0], inputs[1]});
-  if (!is_given(inputs, 3)) return plain_window_attention(b, qkv, inputs[2], shape, std::nullopt);
-  const Size pictures = b.op("Div", {std::get<Value>(b.dim(qkv, 0)), std::get<Value>(b.dim(inputs[3], 0))});
-  const WindowMask mask{inputs[3], pictures};
-  if (!is_given(inputs, 4)) return plain_window_attention(b, qkv, inputs[2], shape, mask);
-  const auto reordered = [&](const Value& x, const Value& order, std::int64_t channels) {
-    const Value tokens = b.reshape(x, {pictures, rest, channels});
-    return b.reshape(b.gather(tokens, order, 1), {rest, shape.tokens, channels});
-  };
-  const Value& order = inputs[4];
-  const Value count = b.op("Shape", {order});
-  const Value back = b.op_n("TopK", {order, count}, 2, {{"largest", std::int64_t{0}}})[1];
-  const Value windows = reordered(qkv, order, 3 * shape.channels);
-  return reordered(plain_window_attention(b, windows, inputs[2], shape, mask), back, shape.channels);
+  const Value table = b.op("Transpose", {inputs[2]}, {{"perm", Order{0, 2, 1}}});
+  if (!is_given(inputs, 3)) return plain_window_attention(b, qkv, table, shape, std::nullopt);
+  const auto sides = b.split(inputs[3], 2, 0);
+  const Size pictures = b.op("Div", {std::get<Value>(b.dim(qkv, 0)), b.mul(sides[0], sides[1])});
+  const auto in_tokens = [&](const Value& side) { return b.mul(side, b.integers({shape.side})); };
+  const WindowGrid grid{shape.side, pictures, in_tokens(sides[0]), in_tokens(sides[1]), sides[1]};
+  Windows windows(b, grid, attribute<float>(attributes, "masked"));
+  const Value shifted = windows.shifted(qkv, 3 * shape.channels);
+  const WindowMask mask{windows.mask(), pictures};
+  return windows.shifted_back(plain_window_attention(b, shifted, table, shape, mask), shape.channels);
 }
 
 Value controlled_concat(Builder& b, const std::vector<Value>& inputs) {

@@ -193,15 +193,17 @@ bool Builder::has_window_kernel(const Value& x, std::int64_t width) const {
   return fuses(&Fusions::fused_kernels) && is_float16(x.element) && width % 2 == 0 && width <= widest_window_head;
 }
 
-Value Builder::window_attention(const Value& qkv, const Value& table, const WindowShape& shape, const Value* mask,
-                                const Value* order) {
+Value Builder::window_attention(const Value& qkv, const Value& table, const WindowShape& shape,
+                                const std::optional<WindowShift>& shift) {
   const auto [product, bias] = without_bias(qkv);
   std::vector<Value> inputs{product, bias, table};
   if (bias.name.empty()) inputs[1] = constant(Tensor({3 * shape.channels}), product.element);
-  if (mask) inputs.push_back(*mask);
-  if (order) inputs.push_back(*order);
-  return op("FusedWindowAttention", inputs,
-            {{"heads", shape.heads}, {"tokens", shape.tokens}, {"channels", shape.channels}}, "diffbir");
+  std::vector<Attribute> attributes{{"heads", shape.heads}, {"side", shape.side}, {"channels", shape.channels}};
+  if (shift) {
+    inputs.push_back(shift->sides);
+    attributes.emplace_back("masked", shift->masked);
+  }
+  return op("FusedWindowAttention", inputs, attributes, "diffbir");
 }
 
 Value Builder::attention(const Value& x, const Value& context, const Projections& m, const AttentionOptions& options) {

@@ -52,7 +52,8 @@ Value QueryParts::join(const std::vector<Value>& parts) const {
 
 Value plain_window_attention(Builder& b, const Value& qkv, const Value& table, const WindowShape& shape,
                              const std::optional<WindowMask>& mask) {
-  const auto [tokens, heads, channels] = shape;
+  const auto [side, heads, channels] = shape;
+  const std::int64_t tokens = side * side;
   const std::int64_t head_size = channels / heads;
   const Value split_heads = b.reshape(qkv, {rest, tokens, std::int64_t{3}, heads, head_size});
   const auto parts = b.split(b.transpose(split_heads, {2, 0, 3, 1, 4}), 3, 0);

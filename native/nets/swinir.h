@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/tensor.h"
 #include "graph/builder.h"
 
 namespace diffbir::nets {
@@ -15,15 +14,12 @@ struct SwinIRConfig {
 };
 
 /// DiffBIR's SwinIR (Liang et al. 2021, with pixel unshuffle; behaviour.md 5.1), upsampler nearest+conv.
-/// Inputs: x [B,3,H,W] in 0..1; attn_mask from swinir_attention_mask(). The network itself reflects x up to multiples
-/// H', W' of the window only, so these must be multiples of unshuffle * window too (the pipeline pads to 64). Output:
-/// out [B,3,H',W'], not clamped and, like the reference's, not cropped.
+/// Input: x [B,3,H,W] in 0..1. The network itself reflects x up to multiples H', W' of the window only, so these must
+/// be multiples of unshuffle * window too (the pipeline pads to 64). Output: out [B,3,H',W'], not clamped and, like the
+/// reference's, not cropped.
 graph::Graph swinir(const graph::Module& m, const SwinIRConfig& config, const graph::BuildOptions& options = {});
 
 /// The factor by which the network unshuffles its input: 8 in every published DiffBIR model.
 std::int64_t swinir_unshuffle(const graph::Module& m);
-
-/// shifted_window_mask for h x w tokens as SwinIR adds it: 0 and -100, not minus infinity.
-Tensor swinir_attention_mask(std::int64_t h, std::int64_t w, std::int64_t window);
 
 }  // namespace diffbir::nets

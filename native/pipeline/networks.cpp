@@ -270,32 +270,10 @@ Cleaner make_cleaner(const NetworkSpec& spec, const runtime::NetworkOptions& opt
             .network = network};
   }
   if (spec.type == "srvgg") return {.scale = nets::srvgg_scale(root(spec)), .run = plain, .network = network};
-  if (spec.type == "scunet") {
-    const std::vector<int> masked_levels = nets::scunet_masked_levels(root(spec));
-    const auto masked = [network, masked_levels](const Tensor& x, CancellationToken& token) {
-      const auto padded = [](std::int64_t side) {
-        return (side + nets::scunet_alignment - 1) / nets::scunet_alignment * nets::scunet_alignment;
-      };
-      std::vector<Tensor> masks;
-      for (const int level : masked_levels) {
-        masks.push_back(nets::scunet_attention_mask(padded(x.dim(2)) >> level, padded(x.dim(3)) >> level));
-      }
-      std::vector<Ort::Value> inputs;
-      inputs.push_back(runtime::view(x));
-      for (const Tensor& mask : masks) inputs.push_back(runtime::view(mask));
-      return only_output(*network, inputs, token);
-    };
-    return {.run = masked, .network = network};
-  }
+  if (spec.type == "scunet") return {.run = plain, .network = network};
   if (spec.type == "swinir") {
-    const std::int64_t unshuffle = nets::swinir_unshuffle(root(spec));
-    const std::int64_t window = integer_or(spec, "window_size", 8);
-    const auto masked = [=](const Tensor& x, CancellationToken& token) {
-      const Tensor mask = nets::swinir_attention_mask(x.dim(2) / unshuffle, x.dim(3) / unshuffle, window);
-      const Ort::Value inputs[] = {runtime::view(x), runtime::view(mask)};
-      return only_output(*network, inputs, token);
-    };
-    return {.alignment = unshuffle * window, .enlarges_first = true, .run = masked, .network = network};
+    const std::int64_t alignment = nets::swinir_unshuffle(root(spec)) * integer_or(spec, "window_size", 8);
+    return {.alignment = alignment, .enlarges_first = true, .run = plain, .network = network};
   }
   throw Error(ErrorCode::model_mismatch,
               "Expected swinir, rrdbnet, srvgg, scunet or none as the type of the cleaner but received " + spec.type);

@@ -134,34 +134,37 @@ OrtStatusPtr FusedGegluKernel::ComputeV2(OrtKernelContext* raw_context) noexcept
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();
 }
 
-FusedWindowAttentionKernel::FusedWindowAttentionKernel(const OrtKernelInfo* info)
-    : heads_(Ort::ConstKernelInfo(info).GetAttribute<std::int64_t>("heads")) {}
+FusedWindowAttentionKernel::FusedWindowAttentionKernel(const OrtKernelInfo* info) {
+  const Ort::ConstKernelInfo attributes(info);
+  heads_ = attributes.GetAttribute<std::int64_t>("heads");
+  side_ = attributes.GetAttribute<std::int64_t>("side");
+  if (attributes.GetInputCount() > 3) masked_ = attributes.GetAttribute<float>("masked");
+}
 
 OrtStatusPtr FusedWindowAttentionKernel::ComputeV2(OrtKernelContext* raw_context) noexcept try {
   const Ort::KernelContext context(raw_context);
-  const std::size_t inputs = context.GetInputCount();
   Shape shape = shape_of(context, 0);
-  const bool is_windows = shape.size() == 3 && heads_ > 0 && shape[1] > 0 && shape[2] % (6 * heads_) == 0;
+  const bool is_windows = shape.size() == 3 && heads_ > 0 && side_ > 0 && shape[2] % (6 * heads_) == 0;
   if (!is_windows) return refused("FusedWindowAttention needs windows of tokens, and heads of an even width");
-  bodies::WindowSizes sizes{1, shape[0], shape[1], heads_, shape[2] / (3 * heads_)};
-  const std::int64_t pairs = sizes.tokens * sizes.tokens;
-  if (inputs > 3) {
-    sizes.windows = count_of(context, 3) / pairs;
-    sizes.pictures = sizes.windows > 0 ? shape[0] / sizes.windows : 0;
+  const bodies::WindowSizes sizes{shape[0], shape[1], heads_, shape[2] / (3 * heads_)};
+  bodies::WindowShift shift{};
+  bool fits = sizes.tokens == side_ * side_ && count_of(context, 1) == shape[2] &&
+              count_of(context, 2) == heads_ * sizes.tokens * sizes.tokens;
+  if (context.GetInputCount() > 3 && count_of(context, 3) == 2) {
+    const auto* const sides = context.GetInput(3).GetTensorData<std::int64_t>();
+    shift = {side_, sides[0], sides[1], masked_};
+    fits = fits && shift.down > 0 && shift.across > 0 && sizes.windows % (shift.down * shift.across) == 0;
+  } else if (context.GetInputCount() > 3) {
+    fits = false;
   }
-  const bool fits = count_of(context, 1) == shape[2] && count_of(context, 2) == heads_ * pairs &&
-                    sizes.pictures * sizes.windows == shape[0] &&
-                    (inputs <= 3 || count_of(context, 3) == sizes.windows * pairs) &&
-                    (inputs <= 4 || count_of(context, 4) == sizes.windows * sizes.tokens);
-  if (!fits) return refused("FusedWindowAttention needs a bias, a table, a mask and an order of its windows' sizes");
+  if (!fits) return refused("FusedWindowAttention needs a bias, a table and pictures of its windows' sizes");
   shape[2] = sizes.channels();
   auto out = context.GetOutput(0, shape);
-  const bodies::WindowInput input{
-      static_cast<const bodies::HalfPair*>(data_of(context, 0)), static_cast<const bodies::Half*>(data_of(context, 1)),
-      static_cast<const bodies::Half*>(data_of(context, 2)), static_cast<const float*>(data_of(context, 3)),
-      static_cast<const std::int64_t*>(data_of(context, 4))};
+  const bodies::WindowInput input{static_cast<const bodies::HalfPair*>(data_of(context, 0)),
+                                  static_cast<const bodies::Half*>(data_of(context, 1)),
+                                  static_cast<const bodies::Half*>(data_of(context, 2))};
   const bool has_kernel =
-      cuda::fused_window_attention(input, sizes, out.GetTensorMutableRawData(), context.GetGPUComputeStream());
+      cuda::fused_window_attention(input, sizes, shift, out.GetTensorMutableRawData(), context.GetGPUComputeStream());
   return has_kernel ? nullptr : refused("FusedWindowAttention has no kernel for heads of this width");
 } catch (const std::exception& error) {
   return Ort::Status(error.what(), ORT_RUNTIME_EXCEPTION).release();

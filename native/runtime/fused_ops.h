@@ -41,9 +41,9 @@ class FusedGegluKernel {
   OrtStatusPtr ComputeV2(OrtKernelContext* context) noexcept;
 };
 
-/// diffbir.FusedWindowAttention (attribute heads): qkv [B nW, T, 3 C] without its bias [3 C], table [heads, T, T], and
-/// for shifted windows mask [nW, 1, T, T] and, where the tokens lie in another order, order [nW T]
-/// (bodies::WindowInput). Gives [B nW, T, C].
+/// diffbir.FusedWindowAttention (attributes heads, side, masked): qkv [B nW, T, 3 C] without its bias [3 C], table
+/// [heads, keys, queries], and of shifted windows how many there are down and across, [2] (bodies::WindowShift). Gives
+/// [B nW, T, C].
 class FusedWindowAttentionKernel {
  public:
   explicit FusedWindowAttentionKernel(const OrtKernelInfo* info);
@@ -51,6 +51,8 @@ class FusedWindowAttentionKernel {
 
  private:
   std::int64_t heads_;
+  std::int64_t side_;
+  float masked_ = 0;  // of shifted windows
 };
 
 /// diffbir.FusedControlledConcat: x [N,h,w,C], skip [M,h,w,S] with M that divides N, control [N,h,w,S], strength [1],
@@ -106,15 +108,15 @@ class FusedGegluOp : public FusedOp<FusedGegluOp, FusedGegluKernel> {
 class FusedWindowAttentionOp : public FusedOp<FusedWindowAttentionOp, FusedWindowAttentionKernel> {
  public:
   const char* GetName() const { return "FusedWindowAttention"; }
-  std::size_t GetInputTypeCount() const { return 5; }
+  std::size_t GetInputTypeCount() const { return 4; }
   OrtCustomOpInputOutputCharacteristic GetInputCharacteristic(std::size_t index) const {
     return index < 3 ? INPUT_OUTPUT_REQUIRED : INPUT_OUTPUT_OPTIONAL;
   }
   ONNXTensorElementDataType GetInputType(std::size_t index) const {
-    return index < 3    ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16
-           : index == 3 ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
-                        : ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+    return index < 3 ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
   }
+  /// How many windows there are is read by the host, where shapes lie.
+  OrtMemType GetInputMemoryType(std::size_t index) const { return index == 3 ? OrtMemTypeCPUInput : OrtMemTypeDefault; }
 };
 
 class FusedControlledConcatOp : public FusedOp<FusedControlledConcatOp, FusedControlledConcatKernel> {

@@ -41,15 +41,15 @@ export interface KernelPrimitives {
     half: boolean,
   ): NativeTensor;
   /**
-   * Attention in float16 inside windows: qkv [B nW, T, 3 C] without its bias [3 C], table [heads, T, T], mask
-   * [nW, 1, T, T], and where the tokens of a picture's windows lie.
+   * Attention in float16 inside windows: qkv [B nW, T, 3 C] without its bias [3 C], table [heads, keys, queries]. Of
+   * windows that are shifted by half their side `shift` has how many a picture has, and what is added to the logits of
+   * tokens from different regions.
    */
   windowAttention(
     qkv: NativeTensor,
     bias: NativeTensor,
     table: NativeTensor,
-    mask: NativeTensor | null,
-    order: Int32Array | null,
+    shift: Readonly<Record<'side' | 'down' | 'across' | 'masked', number>> | null,
   ): NativeTensor;
   /**
    * concat(x + bias + other, skip + strength * control) in float16 and NHWC, channels in eights; the skip connection is

@@ -100,10 +100,10 @@ function nodesOf(assignment: readonly { provider: string; nodes: number; operato
   return verdict(count > 0 && strange.length === 0, note);
 }
 
-/** The same sizes with other numbers; masks, and what stands for a place or a factor, stay. */
+/** The same sizes with other numbers; what stands for a place or a factor stays. */
 function scaled(inputs: NetworkInputs, factor: number): NetworkInputs {
   const entries = Object.entries(inputs).map(([name, value]) => {
-    if (!('shape' in value) || /mask|^t$|strength/.test(name)) return [name, value] as const;
+    if (!('shape' in value) || /^t$|strength/.test(name)) return [name, value] as const;
     const { shape, data } = value as NativeTensor;
     return [name, { shape, data: data.map((number) => factor * number) }] as const;
   });

@@ -59,8 +59,8 @@ void fused_geglu(const void* x, const void* bias, std::int64_t rows, std::int64_
 
 /// bodies::WindowAttention of all queries. Whether there is a kernel for heads of this width; without one nothing is
 /// done.
-bool fused_window_attention(const bodies::WindowInput& input, const bodies::WindowSizes& sizes, void* out,
-                            void* stream);
+bool fused_window_attention(const bodies::WindowInput& input, const bodies::WindowSizes& sizes,
+                            const bodies::WindowShift& shift, void* out, void* stream);
 
 /// bodies::ControlledConcat of all pixels.
 void fused_controlled_concat(const bodies::ControlledConcatInput& input, void* out, void* stream);

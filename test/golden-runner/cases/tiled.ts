@@ -181,28 +181,7 @@ async function cleanerOf(kind: string, ctx: Context): Promise<(x: NativeTensor) 
   if (!type || !entry) throw new Error(`no network recorded for ${kind}`);
   const spec = await networksOf(entry, ctx)[type as 'rrdbnet' | 'swinir' | 'scunet']();
   const network = await createNetwork(Promise.resolve(spec), ctx);
-  const { primitives } = await ctx.binding();
-  const mask = (size: number[], masked: number) => primitives.shiftedWindowMask(size[0] ?? 0, size[1] ?? 0, 8, masked);
-  return (x) => {
-    const size = x.shape.slice(2);
-    if (type === 'swinir')
-      return run({
-        x,
-        attn_mask: mask(
-          size.map((side) => side / 8),
-          -100,
-        ),
-      });
-    if (type === 'rrdbnet') return run({ x });
-    const levels = [1, 2, 4, 8].map((scale, level) => {
-      const side = (length: number) => (Math.ceil(length / 64) * 64) / scale;
-      return [`attn_mask_${level}`, mask(size.map(side), Number.NEGATIVE_INFINITY)];
-    });
-    return run({ x, ...Object.fromEntries(levels) });
-  };
-  function run(inputs: Record<string, NativeTensor>) {
-    return network.run(inputs).out as NativeTensor;
-  }
+  return (x) => network.run({ x }).out as NativeTensor;
 }
 
 function drawsOf(recorded: TensorSet, row: DiffusionCase, x: NativeTensor): NativeTensor[] {
