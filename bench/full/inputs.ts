@@ -1,5 +1,5 @@
 import type { NativeTensor, NetworkSpec } from '../../src/native/binding';
-import type { NetworkInputs, Primitives } from '../../src/native/primitives';
+import type { NetworkInputs } from '../../src/native/primitives';
 import { product } from '../full-size/layout';
 
 /** What a network is run on: `side` pixels a side (of its output, for the decoder), and tokens of a prompt. */
@@ -9,12 +9,9 @@ export interface InputSize {
 }
 
 const CELL = 8; // pixels a side
-const WINDOW = 8;
-const SWINIR_MASKED = -100;
-const SCUNET_LEVELS = [0, 1, 2, 3];
 
 /** Random numbers in the shapes that a network of a model takes, by the names of its inputs. */
-export function inputsOf(network: NetworkSpec, { side, tokens }: InputSize, primitives: Primitives): NetworkInputs {
+export function inputsOf(network: NetworkSpec, { side, tokens }: InputSize): NetworkInputs {
   const sizeOf = sizesIn(network);
   const latent = side / CELL;
   const steering = () => {
@@ -22,18 +19,6 @@ export function inputsOf(network: NetworkSpec, { side, tokens }: InputSize, prim
     return { t: { shape: [1], data: Float32Array.of(500) }, context: random([1, tokens, width]) };
   };
   switch (network.type) {
-    case 'swinir': {
-      const unshuffle = Math.sqrt((sizeOf.get('conv_first.1.weight')?.[1] ?? 3) / 3);
-      const { window_size: window = WINDOW } = network.config;
-      const attn_mask = primitives.shiftedWindowMask(side / unshuffle, side / unshuffle, Number(window), SWINIR_MASKED);
-      return { x: random([1, 3, side, side]), attn_mask };
-    }
-    case 'scunet': {
-      const mask = (level: number) =>
-        primitives.shiftedWindowMask(side >> level, side >> level, WINDOW, Number.NEGATIVE_INFINITY);
-      const masks = SCUNET_LEVELS.map((level) => [`attn_mask_${level}`, mask(level)]);
-      return { x: random([1, 3, side, side]), ...Object.fromEntries(masks) };
-    }
     case 'vae_encoder':
       return { image: random([1, 3, side, side]) };
     case 'vae_decoder':

@@ -30,7 +30,7 @@ export async function measureNetworks(
   const begin = performance.now();
   const built = networks.map((network) => primitives.createNetwork(network, threads, []));
   const load = (performance.now() - begin) / 1000;
-  const inputs = networks.map((network) => inputsOf(network, size, primitives));
+  const inputs = networks.map((network) => inputsOf(network, size));
   await onLoaded();
 
   const run = () => {
@@ -52,7 +52,7 @@ export function profileNetwork(
 ): Profile {
   if (!spec) throw new Error(`Expected a network in ${size.name}`);
   const network = primitives.createNetwork(spec, threads, [], prefix);
-  network.timeRuns(inputsOf(spec, size, primitives), 1 + runs);
+  network.timeRuns(inputsOf(spec, size), 1 + runs);
   const file = network.endProfiling();
   try {
     return profileOf(readFileSync(file, 'utf8'));

@@ -46,7 +46,7 @@ export function measureNetwork(
   const begin = performance.now();
   const network = primitives.createNetwork({ ...spec, precision }, availableParallelism(), [], undefined, execution);
   const load = (performance.now() - begin) / 1000;
-  const inputs = batched(inputsOf(spec, size, primitives), batch);
+  const inputs = batched(inputsOf(spec, size), batch);
   // One to load kernels and choose among them, with CUDA graphs one to record.
   const [first = 0] = network.timeRuns(inputs, 3);
   return { tflop: gflop / 1000, load, first, ...timed(patience, () => network.timeRuns(inputs, 1)[0] as number) };
@@ -89,7 +89,7 @@ export function profileNetwork(
     const begin = performance.now();
     const network = primitives.createNetwork({ ...spec, precision }, availableParallelism(), [], prefix, execution);
     const load = (performance.now() - begin) / 1000;
-    const [first = 0, ...seconds] = network.timeRuns(batched(inputsOf(spec, size, primitives), batch), 6);
+    const [first = 0, ...seconds] = network.timeRuns(batched(inputsOf(spec, size), batch), 6);
     const profile = profileOf(readFileSync(network.endProfiling(), 'utf8'));
     return { tflop: gflop / 1000, load, first, ...inNumbers(seconds), profile };
   } finally {

@@ -101,8 +101,8 @@ export function picturePlan({ spec }: Planned, { side, steps, isTiled = false }:
   };
 }
 
-/** Inputs that all pictures of a batch share: a factor, and the masks of shifted windows. */
-const SHARED = /^(strength|attn_mask.*)$/;
+/** The input that all pictures of a batch share. */
+const SHARED = 'strength';
 
 /** Inputs that each prompt has of its own. */
 const OF_PROMPTS = /^(context|control_\d+)$/;
@@ -111,7 +111,7 @@ const OF_PROMPTS = /^(context|control_\d+)$/;
 export function batched(inputs: NetworkInputs, [pictures, prompts]: Batch): NetworkInputs {
   const entries = Object.entries(inputs).map(([name, value]) => {
     const times = OF_PROMPTS.test(name) ? pictures * prompts : pictures;
-    if (times === 1 || !('shape' in value) || SHARED.test(name)) return [name, value] as const;
+    if (times === 1 || !('shape' in value) || name === SHARED) return [name, value] as const;
     const data = new Float32Array(times * value.data.length);
     for (let i = 0; i < times; i++) data.set(value.data, i * value.data.length);
     return [name, { shape: [times * (value.shape[0] ?? 1), ...value.shape.slice(1)], data }] as const;

@@ -138,7 +138,7 @@ describe('what is measured', async () => {
     const { spec } = await openModel({ model: embeddedModel() }, internals);
     const { primitives } = loadBinding();
     for (const network of [spec.cleaner, (await goldenSpec({ stage: 1 })).cleaner]) {
-      const inputs = inputsOf(network, { side: 64, tokens: 1 }, primitives);
+      const inputs = inputsOf(network, { side: 64, tokens: 1 });
       const run = (given: NetworkInputs) => primitives.createNetwork(network, 2, []).run(given).out as NativeTensor;
       const [alone, together] = [run(inputs), run(batched(inputs, [3, 1]))];
       expect(together.shape).toEqual([3, ...alone.shape.slice(1)]);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 
 const run = (network: NetworkSpec) =>
-  primitives.createNetwork(network, 1, []).run(inputsOf(network, { side: 64, tokens: 1 }, primitives));
+  primitives.createNetwork(network, 1, []).run(inputsOf(network, { side: 64, tokens: 1 }));
 
 describe('what networks are run on', () => {
   it('fits every network of a model', () => {
@@ -41,14 +41,14 @@ describe('what networks are run on', () => {
   ] as const)('fits a network that the embedded model lacks: %s', async (type, file, prefix, config, shape) => {
     const weights = await readCheckpoint(path.resolve(import.meta.dirname, '../golden/ckpt', file));
     const network = { type, weights, prefix, config };
-    const inputs = inputsOf(network, { side: 64, tokens: 77 }, primitives);
+    const inputs = inputsOf(network, { side: 64, tokens: 77 });
     const [output] = Object.values(primitives.createNetwork(network, 1, []).run(inputs));
     expect(output?.shape).toEqual(shape);
   });
 
   it('has the shapes of the ControlNet where the UNet takes its outputs', () => {
     const { controlnet, unet } = model.spec.stage2 as NonNullable<OpenModel['spec']['stage2']>;
-    const inputs = inputsOf(unet, { side: 64, tokens: 1 }, primitives);
+    const inputs = inputsOf(unet, { side: 64, tokens: 1 });
     const given = run(controlnet);
     expect(Object.keys(given).length).toBe(10);
     for (const [name, { shape }] of Object.entries(given)) expect(inputs[name]).toMatchObject({ shape });
