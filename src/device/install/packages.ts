@@ -16,7 +16,7 @@ export interface LibraryPackage {
 }
 
 /** What the provider has code for; it has nothing that a driver could translate (read out of its fatbins). */
-export const PROVIDER_ARCHITECTURES = ['sm_75', 'sm_80', 'sm_86', 'sm_89', 'sm_90', 'sm_120'] as const;
+export const PROVIDER_ARCHITECTURES = ['sm_75', 'sm_80', 'sm_86', 'sm_89', 'sm_90a', 'sm_120a'] as const;
 
 const NVIDIA = 'NVIDIA, proprietary';
 
