@@ -56,7 +56,7 @@ Napi::Value window_attention(const Napi::CallbackInfo& info) {
   const auto table_halves = to_halves(table);
   const bodies::WindowInput input{qkv_pairs.data(), bias_halves.data(), table_halves.data()};
   std::vector<bodies::HalfPair> out(qkv_pairs.size() / 3);
-  if (!bodies::window_attention(on_host, input, sizes, shift, out.data())) {
+  if (!bodies::window_attention(bodies::BlocksOnHost{}, input, sizes, shift, out.data())) {
     refuse(info[0], "qkv", "heads that have a kernel");
   }
   Tensor result({qkv.dim(0), qkv.dim(1), sizes.channels()});

@@ -25,6 +25,7 @@ test.each<[string, Windows & { masked?: number }]>([
   ["SCUNet's, shifted", { pictures: 1, down: 3, across: 2, side: 8, ...SCUNET }],
   ['shifted, one window', { pictures: 1, down: 1, across: 1, side: 8, ...SCUNET }],
   ['shifted, one row of small windows', { pictures: 2, down: 1, across: 4, side: 4, ...SWINIR }],
+  ['shifted, of more tokens than a block has', { pictures: 1, down: 2, across: 2, side: 9, ...SWINIR }],
   ['shifted, of an odd side, narrow', { pictures: 2, down: 3, across: 2, side: 5, heads: 3, width: 2, masked: -100 }],
 ])('%s', (_, sizes) => {
   const { pictures, down, across, side, heads, width, masked } = sizes;

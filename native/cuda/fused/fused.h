@@ -57,7 +57,7 @@ constexpr bool has_layer_norm(std::int64_t channels) {
 /// [rows, 2 channels] -> [rows, channels]: (x_a + bias_a) * gelu(x_b + bias_b) of its halves (Shazeer 2020).
 void fused_geglu(const void* x, const void* bias, std::int64_t rows, std::int64_t channels, void* y, void* stream);
 
-/// bodies::WindowAttention of all queries. Whether there is a kernel for heads of this width; without one nothing is
+/// bodies::WindowAttention of all windows. Whether there is a kernel for heads of this width; without one nothing is
 /// done.
 bool fused_window_attention(const bodies::WindowInput& input, const bodies::WindowSizes& sizes,
                             const bodies::WindowShift& shift, void* out, void* stream);

@@ -13,6 +13,16 @@ struct alignas(4) HalfPair {
   Half values[2];
 };
 
+struct alignas(8) TwoFloats {
+  float values[2];
+};
+
+struct alignas(16) FourFloats {
+  TwoFloats twos[2];
+
+  DIFFBIR_HOST_DEVICE float operator[](int i) const { return twos[i / 2].values[i % 2]; }
+};
+
 /// How many there are: in all pictures `windows` of `tokens` each; heads are `width` wide, an even number.
 struct WindowSizes {
   std::int64_t windows, tokens, heads, width;
@@ -22,9 +32,6 @@ struct WindowSizes {
 
 /// Heads that are wider have no kernel: their queries and results would not stay in registers.
 constexpr std::int64_t widest_window_head = 32;
-
-/// A constant, since device code cannot call std::numeric_limits.
-constexpr float lowest = std::numeric_limits<float>::lowest();
 
 /// What it reads. A token's queries, keys and values lie one behind the other, head after head in each.
 struct WindowInput {
@@ -68,71 +75,213 @@ struct WindowShift {
   }
 };
 
-/// One query of one head: index ((window * heads) + head) * tokens + query. The keys' bias adds the same to all that a
-/// softmax compares, and is left out.
+// Constants, since device code cannot call std::numeric_limits.
+constexpr float lowest_logit = std::numeric_limits<float>::lowest();
+constexpr float no_logit = -std::numeric_limits<float>::infinity();
+
+/// Queries of a block, one a thread, and keys that it has at hand at once.
+constexpr int window_block = 64;
+
+/// A block of queries of one head in one window: index ((window * heads) + head) * blocks of a window + block. Its
+/// threads bring keys and values into memory that they share, as float32, and each goes through them with its query and
+/// its result in registers. The keys' bias adds the same to all that a softmax compares, and is left out.
 template <int pairs>
 struct WindowAttention {
+  static constexpr int width = 2 * pairs;
+  static constexpr int fours = (width + 3) / 4;
+  /// Keys whose sums are independent of each other, so that none waits for the one before.
+  static constexpr int at_once = 4;
+  /// Threads that bring a row, a pair each.
+  static constexpr int lanes = 16;
+  static_assert(pairs <= lanes && window_block % at_once == 0 && window_block % lanes == 0);
+
+  struct Shared {
+    FourFloats keys[window_block][fours];
+    FourFloats values[window_block][fours];
+    HalfPair own[window_block][pairs | 1];  // queries, then results; odd, so that threads read from different banks
+    std::int64_t own_places[window_block];
+    std::int64_t places[window_block];  // of the keys
+    int regions[window_block];
+  };
+
+  /// What a thread knows of its query.
+  struct Query {
+    float scaled[width];
+    float result[width];
+    float highest;
+    float sum;
+    int region;
+  };
+
   WindowInput in;
   WindowSizes sizes;
   WindowShift shift;
   HalfPair* out;  // [windows tokens, channels], each token at its query's place
 
-  /// 0: queries, 1: keys, 2: values.
-  DIFFBIR_HOST_DEVICE const HalfPair* part(std::int64_t at, std::int64_t head, int which) const {
-    return in.qkv + ((3 * at + which) * sizes.channels() + head * sizes.width) / 2;
+  /// Block: `shared` memory, and together(f), which has each thread do f(thread, query) before any goes on.
+  template <typename Block>
+  DIFFBIR_HOST_DEVICE void operator()(std::uint32_t index, Block& block) const {
+    const auto blocks = static_cast<std::uint32_t>((sizes.tokens + window_block - 1) / window_block);
+    const auto heads = static_cast<std::uint32_t>(sizes.heads);
+    const std::int64_t first = index % blocks * window_block;
+    const std::int64_t head = index / blocks % heads;
+    const std::int64_t window = index / blocks / heads;
+    const Work work{window, head, first, sizes.tokens - first};
+    for (std::int64_t key = 0; key < sizes.tokens; key += window_block) {
+      block.together([&](int thread, Query& query) { find(work, key, thread, query, block.shared); });
+      block.together([&](int thread, Query&) { bring(work, key, thread, block.shared); });
+      block.together([&](int thread, Query& query) { attend(work, key, thread, query, block.shared); });
+    }
+    block.together([&](int thread, Query& query) { conclude(work, thread, query, block.shared); });
+    block.together([&](int thread, Query&) { store(work, thread, block.shared); });
   }
 
-  DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const {
-    const std::int64_t query = i % sizes.tokens;
-    const std::int64_t head = i / sizes.tokens % sizes.heads;
-    const std::int64_t window = i / (sizes.tokens * sizes.heads);
-    const auto [at, region] = shift.spot(window, sizes.tokens, query);
-    const Half* const bias = in.bias + head * sizes.width;
-    const float scale = 1.0F / std::sqrt(static_cast<float>(sizes.width));
-    float q[2 * pairs];
-    float result[2 * pairs];
-    const HalfPair* const queries = part(at, head, 0);
+ private:
+  /// A block's window, head and first query, and how many there are from there on.
+  struct Work {
+    std::int64_t window, head, first, queries;
+  };
+
+  /// Where the tokens lie.
+  DIFFBIR_HOST_DEVICE void find(const Work& work, std::int64_t first_key, int thread, Query& query,
+                                Shared& shared) const {
+    if (first_key == 0 && thread < work.queries) {
+      const auto spot = shift.spot(work.window, sizes.tokens, work.first + thread);
+      shared.own_places[thread] = spot.place;
+      query.region = spot.region;
+    }
+    if (first_key + thread < sizes.tokens) {
+      const auto spot = shift.spot(work.window, sizes.tokens, first_key + thread);
+      shared.places[thread] = spot.place;
+      shared.regions[thread] = spot.region;
+    }
+  }
+
+  DIFFBIR_HOST_DEVICE void bring(const Work& work, std::int64_t first_key, int thread, Shared& shared) const {
+    const int pair = thread % lanes;
+    if (pair >= pairs) return;
+    const std::int64_t at = work.head * pairs + pair;
+    const std::int64_t part = sizes.channels() / 2;
+    for (int row = thread / lanes; row < window_block; row += window_block / lanes) {
+      HalfPair key{};  // zeros where there is none: a weight of zero does not make a number of everything
+      HalfPair value{};
+      if (first_key + row < sizes.tokens) {
+        const HalfPair* const token = in.qkv + 3 * part * shared.places[row] + at;
+        key = token[part];
+        value = token[2 * part];
+      }
+      shared.keys[row][pair / 2].twos[pair % 2] = {to_float(key.values[0]), to_float(key.values[1])};
+      shared.values[row][pair / 2].twos[pair % 2] = {to_float(value.values[0]), to_float(value.values[1])};
+      if (first_key == 0 && row < work.queries) shared.own[row][pair] = in.qkv[3 * part * shared.own_places[row] + at];
+    }
+  }
+
+  DIFFBIR_HOST_DEVICE void begin(const Work& work, int thread, Query& query, const Shared& shared) const {
+    const float scale = 1.0F / std::sqrt(static_cast<float>(width));
+    const Half* const bias = in.bias + work.head * width;
     for (int k = 0; k < pairs; ++k) {
-      const HalfPair pair = queries[k];
+      const HalfPair pair = shared.own[thread][k];
       for (int c = 0; c < 2; ++c) {
-        q[2 * k + c] = (to_float(pair.values[c]) + to_float(bias[2 * k + c])) * scale;
-        result[2 * k + c] = 0;
+        query.scaled[2 * k + c] = (to_float(pair.values[c]) + to_float(bias[2 * k + c])) * scale;
+        query.result[2 * k + c] = 0;
       }
     }
-    const Half* const table = in.table + head * sizes.tokens * sizes.tokens + query;
-    float highest = lowest;  // no infinity: that of `masked` would make differences of NaN
-    float sum = 0;
-    for (std::int64_t key = 0; key < sizes.tokens; ++key) {
-      const auto [other, other_region] = shift.spot(window, sizes.tokens, key);
-      const HalfPair* const keys = part(other, head, 1);
-      float logits[2] = {to_float(table[key * sizes.tokens]), region == other_region ? 0.0F : shift.masked};
-      for (int k = 0; k < pairs; ++k) {
-        const HalfPair pair = keys[k];
-        for (int c = 0; c < 2; ++c) logits[c] += q[2 * k + c] * to_float(pair.values[c]);
+    query.highest = lowest_logit;  // no infinity: that of `masked` would make differences of NaN
+    query.sum = 0;
+  }
+
+  DIFFBIR_HOST_DEVICE void attend(const Work& work, std::int64_t first_key, int thread, Query& query,
+                                  const Shared& shared) const {
+    if (thread >= work.queries) return;
+    if (first_key == 0) begin(work, thread, query, shared);
+    const Half* table = in.table + (work.head * sizes.tokens + first_key) * sizes.tokens + work.first + thread;
+    const std::int64_t left = sizes.tokens - first_key;
+    const int count = left < window_block ? static_cast<int>(left) : window_block;
+    for (int key = 0; key < count; key += at_once) {
+      float added[at_once];  // to products that do not wait for it
+      for (int j = 0; j < at_once; ++j, table += sizes.tokens) {
+        added[j] = key + j < count ? to_float(*table) : no_logit;
+        if (shift.side != 0 && shared.regions[key + j] != query.region) added[j] += shift.masked;
       }
-      const float logit = logits[0] + logits[1];
-      if (logit > highest) {
-        const float correction = std::exp(highest - logit);
-        for (float& value : result) value *= correction;
-        sum *= correction;
-        highest = logit;
+      float weights[at_once] = {};
+      for (int k = 0; k < fours; ++k) {
+        for (int j = 0; j < at_once; ++j) {
+          const FourFloats four = shared.keys[key + j][k];
+          for (int c = 0; c < 4 && 4 * k + c < width; ++c) {
+            weights[j] = std::fma(query.scaled[4 * k + c], four[c], weights[j]);
+          }
+        }
       }
-      const float weight = std::exp(logit - highest);
-      sum += weight;
-      const HalfPair* const values = part(other, head, 2);
-      for (int k = 0; k < pairs; ++k) {
-        const HalfPair pair = values[k];
-        for (int c = 0; c < 2; ++c) result[2 * k + c] += weight * to_float(pair.values[c]);
+      float highest = query.highest;
+      for (int j = 0; j < at_once; ++j) {
+        weights[j] += added[j];
+        highest = weights[j] > highest ? weights[j] : highest;
+      }
+      if (highest > query.highest) {
+        const float correction = std::exp(query.highest - highest);
+        for (float& value : query.result) value *= correction;
+        query.sum *= correction;
+        query.highest = highest;
+      }
+      for (float& weight : weights) {
+        weight = std::exp(weight - highest);
+        query.sum += weight;
+      }
+      for (int k = 0; k < fours; ++k) {
+        for (int j = 0; j < at_once; ++j) {
+          const FourFloats four = shared.values[key + j][k];
+          for (int c = 0; c < 4 && 4 * k + c < width; ++c) {
+            float& result = query.result[4 * k + c];
+            result = std::fma(weights[j], four[c], result);
+          }
+        }
       }
     }
-    HalfPair* const to = out + (at * sizes.channels() + head * sizes.width) / 2;
+  }
+
+  DIFFBIR_HOST_DEVICE void conclude(const Work& work, int thread, const Query& query, Shared& shared) const {
+    if (thread >= work.queries) return;
+    const float share = 1.0F / query.sum;
+    const Half* const bias = in.bias + 2 * sizes.channels() + work.head * width;
     for (int k = 0; k < pairs; ++k) {
       HalfPair pair;
       for (int c = 0; c < 2; ++c) {
-        const float of_values = to_float(bias[2 * sizes.channels() + 2 * k + c]);
-        pair.values[c] = from_float<Half>(result[2 * k + c] / sum + of_values);
+        pair.values[c] = from_float<Half>(std::fma(query.result[2 * k + c], share, to_float(bias[2 * k + c])));
       }
-      to[k] = pair;
+      shared.own[thread][k] = pair;
+    }
+  }
+
+  DIFFBIR_HOST_DEVICE void store(const Work& work, int thread, const Shared& shared) const {
+    const int pair = thread % lanes;
+    if (pair >= pairs) return;
+    const int rows = work.queries < window_block ? static_cast<int>(work.queries) : window_block;
+    for (int row = thread / lanes; row < rows; row += window_block / lanes) {
+      out[sizes.channels() / 2 * shared.own_places[row] + work.head * pairs + pair] = shared.own[row][pair];
+    }
+  }
+};
+
+/// Blocks one after the other, and of each its threads, half of them upwards and half downwards: who reads what another
+/// one writes between two calls of together() goes wrong here, too.
+struct BlocksOnHost {
+  template <typename Body>
+  struct Block {
+    typename Body::Shared shared{};
+    typename Body::Query queries[window_block] = {};
+
+    template <typename F>
+    void together(const F& f) {
+      for (int thread = 0; thread < window_block; thread += 2) f(thread, queries[thread]);
+      for (int thread = window_block - 1; thread > 0; thread -= 2) f(thread, queries[thread]);
+    }
+  };
+
+  template <typename Body>
+  void operator()(std::int64_t blocks, const Body& body) const {
+    for (std::int64_t index = 0; index < blocks; ++index) {
+      Block<Body> block;
+      body(static_cast<std::uint32_t>(index), block);
     }
   }
 };
@@ -143,7 +292,8 @@ bool window_attention(const Launch& launch, const WindowInput& in, const WindowS
                       HalfPair* out) {
   if constexpr (2 * pairs <= widest_window_head) {
     if (sizes.width != 2 * pairs) return window_attention<pairs + 1>(launch, in, sizes, shift, out);
-    launch(sizes.windows * sizes.heads * sizes.tokens, WindowAttention<pairs>{in, sizes, shift, out});
+    const std::int64_t blocks = (sizes.tokens + window_block - 1) / window_block;
+    launch(sizes.windows * sizes.heads * blocks, WindowAttention<pairs>{in, sizes, shift, out});
     return true;
   }
   return false;

@@ -9,7 +9,6 @@
 
 #include "core/rng.h"
 #include "cuda/fused/fused.h"
-#include "cuda/imaging/bodies/launch.h"
 #include "cuda/twins/on_card.h"
 #include "cuda/twins/twin.h"
 
@@ -55,7 +54,7 @@ double difference(const bodies::WindowSizes& sizes, const bodies::WindowShift& s
   OnCard<Half> card_table(table);
   OnCard<HalfPair> out(want.size());
   const bodies::WindowInput on_card{card_qkv.data(), card_bias.data(), card_table.data()};
-  const bool have_kernels = bodies::window_attention(bodies::OnHost{}, on_host, sizes, shift, want.data()) &&
+  const bool have_kernels = bodies::window_attention(bodies::BlocksOnHost{}, on_host, sizes, shift, want.data()) &&
                             fused_window_attention(on_card, sizes, shift, out.data(), nullptr);
   if (!have_kernels) return std::numeric_limits<double>::infinity();
   return largest_difference(floats(out.to_host()), floats(want));
@@ -76,6 +75,7 @@ std::vector<Twin> window_twins() {
   windows("heads of 32, shifted (SCUNet)", {12, 64, 2, 32}, {8, 4, 3, never});
   windows("heads of 32, one window, shifted", {1, 64, 3, 32}, {8, 1, 1, never});
   windows("heads of 2, shifted", {6, 16, 5, 2}, {4, 3, 2, -100.0F});
+  windows("windows of 144 tokens, shifted", {4, 144, 2, 30}, {12, 2, 2, -100.0F});
   return twins;
 }
 
