@@ -15,7 +15,6 @@
 #include "addon/primitives.h"
 #include "core/device.h"
 #include "cuda/probe.h"
-#include "graph/windows.h"
 #include "pipeline/network_store.h"
 #include "pipeline/networks.h"
 #include "pipeline/open_device.h"
@@ -318,15 +317,6 @@ Napi::Value create_attention(const Napi::CallbackInfo& info) {
   return network_handle(info.Env(), runtime::Network(b.finish(), {.threads = threads}));
 }
 
-Napi::Value shifted_window_mask(const Napi::CallbackInfo& info) {
-  const auto side = [&](std::size_t index, const char* name) { return to_integer(info[index], name, 1, 1 << 16); };
-  const std::int64_t height = side(0, "height");
-  const std::int64_t width = side(1, "width");
-  const std::int64_t window = side(2, "window");
-  const auto masked = static_cast<float>(to_number(info[3], "masked"));
-  return from_tensor(info.Env(), graph::shifted_window_mask(height, width, window, masked));
-}
-
 /// autoencoder(encoder, decoder, threads): both halves on tiles, in units of the diffusion model (scale factor 1).
 Napi::Value create_autoencoder(const Napi::CallbackInfo& info) {
   const NetworkSpec encoder = to_network_spec(info[0], "encoder");
@@ -375,7 +365,6 @@ void add_network_primitives(Napi::Object primitives) {
     return Napi::Number::New(info.Env(), static_cast<double>(open_networks()));
   });
   set_function(primitives, "takeTurns", take_turns);
-  set_function(primitives, "shiftedWindowMask", shifted_window_mask);
 }
 
 }  // namespace diffbir

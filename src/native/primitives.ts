@@ -132,8 +132,6 @@ export interface Primitives extends FacePrimitives {
    * with the index `failing` throws; -1: none.
    */
   splitWork(count: number, least: number, threads: number, failing: number): Int32Array;
-  /** Mask of shifted windows for height x width tokens: 0, and `masked` between tokens of different regions. */
-  shiftedWindowMask(height: number, width: number, window: number, masked: number): NativeTensor;
   /**
    * Builds one network; what it does is synchronous. `outputs` may name any recorded intermediate value. With `profile`,
    * ONNX Runtime writes the time of every operator into a file whose name begins so. With an `execution` on the CPU
