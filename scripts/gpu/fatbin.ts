@@ -5,6 +5,8 @@
 
 const SECTION = '.nv_fatbin';
 const MAGIC = 0xba55ed50;
+/** Of what is read of it. */
+const LEAST_HEADER = 16;
 
 /**
  * Overwrites the code of all other architectures (`90` for sm_90 and sm_90a) with zeros, in place, so that it compresses to
@@ -17,8 +19,10 @@ export function keepArchitecture(library: Buffer, wanted: number): void {
   let at = start;
   while (at < end) {
     if (library.readUInt32LE(at) !== MAGIC) throw new Error(`no fatbin begins at ${at}`);
-    const fatbinEnd = at + library.readUInt16LE(at + 6) + size64(library, at + 8);
-    at += library.readUInt16LE(at + 6);
+    const header = library.readUInt16LE(at + 6);
+    if (header < LEAST_HEADER) throw new Error(`the fatbin at ${at} has no entries`);
+    const fatbinEnd = at + header + size64(library, at + 8);
+    at += header;
     while (at < fatbinEnd) {
       const code = at + library.readUInt32LE(at + 4);
       const after = code + size64(library, at + 8);

@@ -25,7 +25,7 @@ export const MOST_TILES_AT_ONCE = 64;
 export const MOST_VALUES = 2 ** 31 - 1;
 
 /** Copies of the autoencoder's attention weights. TensorRT gets all at once; CUDA eight parts, one after the other, of
- * which there is one in float16 as well (native/graph/layers.cpp). */
+ * which there is one in float16 as well (native/graph/plain_attention.h). */
 const LOGITS = 2;
 const CUDA_ATTENTION = (LOGITS * FLOAT + 2) / 8;
 

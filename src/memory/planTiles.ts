@@ -24,6 +24,7 @@ export function planTiles(size: Size, stage: 1 | 2, model: PlannedModel, options
     const [cleaner, diffusion] = [pair(tiling, 'cleaner'), pair(tiling, 'diffusion')];
     stages.checkCall('cleaner', cleaner);
     if (stage === 2) stages.checkCall('diffusion', diffusion);
+    stages.checkGradient();
     return { cleaner, encoder, decoder, diffusion, batch, ...AT_ONCE };
   }
   if (stage === 1) {

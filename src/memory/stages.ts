@@ -183,28 +183,33 @@ export class Stages {
     return this.gradient > 0 ? this.held('decoder') + this.gradient : 0;
   }
 
-  /** The gradient of guidance in rgb space takes the decoder whole and back. */
-  requireGradient(): void {
-    if (this.gradient === 0) return;
-    const { memoryBudget } = this.options;
-    const { width, height } = this.work;
+  /** Refuses a gradient of guidance in rgb space, which takes the decoder whole, of more pixels than a GPU can count. */
+  checkGradient(): void {
     const mostPixels = this.footprint.onGpu?.mostPixels.autoencoder ?? WHOLE;
-    const reason = `its gradient takes all ${width} x ${height} pixels at once`;
-    if (area(this.work) > mostPixels) {
-      throw new InvalidOptionError(
-        'guidance.space',
-        `Expected latent for guidance.space but received rgb: ${reason}, and a GPU can count no more than ${mostPixels}`,
-      );
-    }
+    if (this.gradient === 0 || area(this.work) <= mostPixels) return;
+    throw new InvalidOptionError(
+      'guidance.space',
+      `Expected latent for guidance.space but received rgb: ${this.wholeGradient()}, and a GPU can count no more than ` +
+        `${mostPixels}`,
+    );
+  }
+
+  /** And what the CPU has no memory for. A GPU has it beside what sampling keeps, and plans both together. */
+  requireGradient(): void {
+    this.checkGradient();
+    const { memoryBudget } = this.options;
     const missing = (this.options.held ?? 0) + this.guiding() - memoryBudget * MIB;
-    // A GPU has it beside what sampling keeps, and plans both together.
-    if (this.model.gpuWeights || missing <= 0) return;
+    if (this.gradient === 0 || this.model.gpuWeights || missing <= 0) return;
     const needed = Math.ceil(memoryBudget + missing / MIB);
     throw new InvalidOptionError(
       'guidance.space',
       `Expected latent for guidance.space, or at least ${needed} MiB for memoryBudget, but received rgb and ` +
-        `${memoryBudget}: ${reason}`,
+        `${memoryBudget}: ${this.wholeGradient()}`,
     );
+  }
+
+  private wholeGradient(): string {
+    return `its gradient takes all ${this.work.width} x ${this.work.height} pixels at once`;
   }
 
   /** Pixels of one call that a GPU can count. */
@@ -215,18 +220,22 @@ export class Stages {
   /** Whether a GPU can count what the tiles of one call make. */
   private isCountable(part: 'cleaner' | 'diffusion', tiles: Tiles['cleaner']): boolean {
     const size = part === 'cleaner' ? this.seen : this.work;
-    const inOneCall = Math.min(this.batch, windows(size, tiles));
-    return inside(size, tiles.tile || WHOLE) * inOneCall <= this.countable(part);
+    return inside(size, tiles.tile || WHOLE) * this.ofOneCall(size, tiles) <= this.countable(part);
+  }
+
+  /** Tiles that there are for one call. */
+  private ofOneCall(size: Size, tiles: Tiles['cleaner']): number {
+    return Math.min(this.batch, windows(size, tiles));
   }
 
   /** Refuses tiles of the caller's, and with parity pictures, of which a GPU cannot count those of one call. */
   checkCall(part: 'cleaner' | 'diffusion', tiles: Tiles['cleaner']): void {
     if (this.isCountable(part, tiles)) return;
     const { tile } = tiles;
-    const { width, height } = part === 'cleaner' ? this.seen : this.work;
+    const size = part === 'cleaner' ? this.seen : this.work;
     throw new InvalidImageError(
       `A GPU can count no more than ${this.countable(part)} pixels in one call of ${part}, and would get ` +
-        `${tile > 0 ? `${this.batch} tiles of ${tile} x ${tile}` : `${width} x ${height}`}: ` +
+        `${tile > 0 ? `${this.ofOneCall(size, tiles)} tiles of ${tile} x ${tile}` : `${size.width} x ${size.height}`}: ` +
         `choose a smaller tiling.${part} or tiling.batch, or device: 'cpu'`,
       undefined,
       'DIFFBIR_IMAGE_TOO_LARGE',

@@ -300,7 +300,10 @@ describe('what a GPU cannot do is refused by name', () => {
       message: expect.stringMatching(/in one call of (cleaner|diffusion).*smaller tiling/),
     });
     const given = { cleaner: 4096, cleanerStride: 4096 };
-    expect(() => plan(8192, { ...options, tiling: { ...given, batch: 4 } }, 'float16', 1)).toThrow(refused);
+    expect(() => plan(8192, { ...options, tiling: { ...given, batch: 9 } }, 'float16', 1)).toThrow(refused);
+    expect(() => plan(8192, { ...options, tiling: { ...given, batch: 9 } }, 'float16', 1)).toThrow(
+      'get 4 tiles of 4096',
+    );
     expect(plan(8192, { ...options, tiling: given }, 'float16', 1).tiling.batch).toBe(1);
     expect(() => plan(4096, { ...options, tiling: { ...given, batch: 4 } }, 'float16', 1)).not.toThrow();
     expect(() => plan(4096, { ...options, tiling: { diffusion: 2048, batch: 9 } })).toThrow(refused);
@@ -332,6 +335,10 @@ describe('what a GPU cannot do is refused by name', () => {
       /Expected latent for guidance.space.*a GPU can count no more than 8388607$/,
     );
     expect(() => rgb(0, 16_000_000, 2944)).not.toThrow();
+    const tiles = { encoder: 1024, decoder: 1024, diffusion: 1024 };
+    const whole = { parity: true, tiling: tiles, guidance: { scale: 1, space: 'rgb' } } as const;
+    expect(() => plan(2880, whole)).not.toThrow();
+    expect(() => plan(2944, whole)).toThrow(/Expected latent for guidance.space/);
   });
 });
 

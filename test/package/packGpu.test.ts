@@ -196,7 +196,11 @@ describe('code of other architectures', () => {
 
   const cut = fatbin([90, 'two']);
   cut.writeBigUInt64LE(1000n, 16 + 8);
+  const empty = fatbin([90, 'two']);
+  empty.writeUInt16LE(0, 6);
+  empty.writeBigUInt64LE(0n, 8);
   it.each([
+    ['a fatbin without an end', library([empty]), 'the fatbin at 64 has no entries'],
     ['another architecture', library([fatbin([75, 'one'], [80, 'two'])]), 'code for sm_75, sm_80, and none for sm_90'],
     ['something else', library([Buffer.alloc(64, 0xff)]), 'no fatbin begins at 64'],
     ['an entry that is longer than its fatbin', library([cut]), 'the entry at 80 has no end'],
