@@ -89,6 +89,11 @@ test.each([['num_heads'], ['window_size']])('a zero %s in the configuration is r
   await refused({ ...spec, cleaner }, new RegExp(`positive ${key}`));
 });
 
+test.each([7, 2 ** 20])('windows of %i are refused by their tables, before anything as large is made', async (size) => {
+  const cleaner = { ...spec.cleaner, config: { ...spec.cleaner.config, window_size: size } };
+  await refused({ ...spec, cleaner }, /relative_position_bias_table/);
+});
+
 test('heads that do not divide the channels are refused', async () => {
   const cleaner = { ...spec.cleaner, config: { ...spec.cleaner.config, num_heads: [5, 8] } };
   await refused(
