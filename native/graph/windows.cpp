@@ -63,8 +63,9 @@ Value Windows::shifted_back(const Value& windows, std::int64_t channels) {
 }
 
 Value Windows::is_last(const Size& count) const {
-  const Value numbers = b_.op("Add", {b_.range(count, std::int64_t{1}), b_.integers({1})});
-  return b_.op("Div", {numbers, tensor_of(b_, count)});
+  // Not by a division by the count: CUDA would have that copied to the GPU, and then records no graph.
+  const Value others = b_.op("Sub", {tensor_of(b_, count), b_.integers({1})});
+  return b_.concat({b_.op("Expand", {b_.integers({0}), others}), b_.integers({1})}, 0);
 }
 
 const Value& Windows::mask() {
