@@ -74,7 +74,9 @@ class ModelChange : public Job {
 };
 
 void close_networks(ModelHandle& handle) {
-  handle.model->networks().close();
+  auto& networks = handle.model->networks();
+  networks.close();
+  if (networks.device) networks.device->give_back_freed();
   runtime::return_free_memory();
 }
 

@@ -53,6 +53,8 @@ class Device {
   /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back
   /// what is more than usual.
   virtual void keep_freed(bool) {}
+  /// Waits, and gives back all of it, also what is usual: others than allocate() want it.
+  virtual void give_back_freed() {}
 
   virtual void zero(float* memory, std::size_t count) = 0;
   /// `from` is host memory, which may change as soon as this returns.

@@ -71,9 +71,10 @@ Context::~Context() {
 }
 
 void* Context::stream() {
-  // Else this thread could take no memory while another one records, on whatever device.
+  // Else this thread could take no memory while another one records, on whatever device, nor for what it records
+  // itself: the arena of a session may have to grow, and keeps what it has.
   thread_local const bool ignores_recordings = [] {
-    cudaStreamCaptureMode mode = cudaStreamCaptureModeThreadLocal;
+    cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
     DIFFBIR_CUDA_CHECK(cudaThreadExchangeStreamCaptureMode(&mode));
     return true;
   }();
@@ -121,6 +122,11 @@ void Context::keep_freed(bool keeps) {
   if (keeps) return;
   synchronize();
   DIFFBIR_CUDA_CHECK(cudaMemPoolTrimTo(pool_of(pool_), kKeptBytes));
+}
+
+void Context::give_back_freed() {
+  synchronize();
+  DIFFBIR_CUDA_CHECK(cudaMemPoolTrimTo(pool_of(pool_), 0));
 }
 
 void Context::zero(float* memory, std::size_t count) {

@@ -32,6 +32,7 @@ class Context final : public Device {
   void release(float* memory) noexcept override;
   void share_memory(bool shares) override { shares_memory_ = shares; }
   void keep_freed(bool keeps) override;
+  void give_back_freed() override;
   void zero(float* memory, std::size_t count) override;
   void upload(const float* from, float* to, std::size_t count) override;
   void download(const float* from, float* to, std::size_t count) override;
