@@ -77,6 +77,7 @@ std::map<std::string, bool*> switches(Optimizations& optimizations) {
       {"biasSplitGelu", &fusions.bias_split_gelu},
       {"fusedKernels", &fusions.fused_kernels},
       {"packedAttention", &fusions.packed_attention},
+      {"equalConcat", &fusions.equal_concat},
       {"separateTiles", &fusions.separate_tiles},
       {"graph", &optimizations.graph},
       {"mappedWeights", &optimizations.mapped_weights},

@@ -50,6 +50,10 @@ struct Fusions {
   bool fused_kernels = false;
   /// MultiHeadAttention on one product with the weights of keys and values, where both are of a context.
   bool packed_attention = false;
+  /// Maps of different numbers of channels are split before they are joined, so that all parts have the same. Others
+  /// are joined by tables that the host uploads, and a CUDA graph reads the host's memory again when that has something
+  /// else.
+  bool equal_concat = false;
 
   /// Each tile has statistics of its own, also in a network that was given a Builder::tile_ticket(): those of ONNX
   /// Runtime's normalisations, which are faster on a GPU. For pictures whole. Off: diffbir.GroupNorm or, with

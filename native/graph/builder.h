@@ -198,6 +198,8 @@ class Builder {
   /// A feature map [B,C,H,W] that shall lie in NHWC where those of the graph do: an input that meets them.
   Value feature_map(const Value& x);
   Value concat(const std::vector<Value>& parts, std::int64_t axis);
+  /// concat() of two maps [B,C,H,W] of so many channels each, along them.
+  Value concat_maps(const Value& x, std::int64_t channels, const Value& y, std::int64_t more_channels);
   /// x of so many axes, `times` [1] times one after the other along the first.
   Value repeat(const Value& x, const Value& times, std::size_t axes);
   std::vector<Value> split(const Value& x, std::size_t parts, std::int64_t axis);

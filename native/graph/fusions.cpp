@@ -21,6 +21,7 @@ Fusions fusions_for(Provider provider) {
       .bias_split_gelu = is_cuda,
       .fused_kernels = is_cuda,
       .packed_attention = is_cuda,
+      .equal_concat = is_cuda,
       .separate_tiles = true,
   };
 }

@@ -55,7 +55,7 @@ Value decode(Builder& b, const Module& m, Value h, const std::vector<Value>& ski
       h = b.controlled_concat(h, skips[level], b.map_input(control_name(level)), ports.strength);
     } else {
       const Value own = level < ports.unforked ? ports.c.each_prompt(b, skips[level], 4) : skips[level];
-      h = b.concat({h, b.add(own, control(b, level, ports))}, 1);
+      h = b.concat_maps(h, channels, b.add(own, control(b, level, ports)), ports.skip_channels[level]);
     }
     h = timestep_block(b, block, h, ports.c);
   }

@@ -57,7 +57,7 @@ export type Optimization = (typeof OPTIMIZATIONS)[number];
 /** Operators that the CUDA provider alone has (native/graph/build_options.h), and what goes with them. */
 export const CUDA_FUSIONS = [
   ...(['nhwc', 'nhwcGroupNorm', 'skipGroupNorm', 'skipLayerNorm', 'biasAdd', 'biasSplitGelu'] as const),
-  ...(['fusedKernels', 'packedAttention', 'separateTiles'] as const),
+  ...(['fusedKernels', 'packedAttention', 'equalConcat', 'separateTiles'] as const),
 ] as const;
 export type CudaFusion = (typeof CUDA_FUSIONS)[number];
 

@@ -172,6 +172,16 @@ test.each([
   expect(relativeError(sd21.run(form([...others, name])), sd21.run())).toBeLessThan(1e-5);
 });
 
+test('equalConcat splits the larger of two maps that are joined, and changes no number', () => {
+  const recorded = new Map(cases).get('recorded unet') as GraphCase; // joins maps of different numbers of channels
+  const { Split: without = 0 } = nodesOf(recorded, { optimizations: [] });
+  expect(nodesOf(recorded, { optimizations: ['equalConcat'] }).Split).toBeGreaterThan(without);
+  for (const others of [[], ['nhwc']] as const) {
+    const form = (names: readonly CudaFusion[]) => ({ optimizations: [...names, 'definitions' as const] });
+    expect(relativeError(recorded.run(form([...others, 'equalConcat'])), recorded.run(form(others)))).toBe(0);
+  }
+});
+
 test.each(cases)('%s: where its provider chooses the form, no operator of the CPU is left', (_, { spec }) => {
   for (const precision of ['float32', 'float16'] as const) {
     const nodes = primitives.countNodes({ ...inOwnForm(spec), precision }, 'cuda');
