@@ -10,6 +10,7 @@ import type { NativeNetwork, NetworkInputs } from '../../src/native/primitives';
 import { type GraphCase, graphCases, relativeError, sd21Widths, type Tensors } from '../native/graphCases';
 import { inOwnForm } from './onDevice';
 import { atMost, type Outcome, verdict } from './outcome';
+import { type Assignment, leftToProcessor, onProcessor } from './processor';
 
 /** Root mean square of the difference as a share of the output's. TF32 would be at 1e-3. */
 const FLOAT32 = 1e-4;
@@ -86,18 +87,13 @@ async function cases(): Promise<[string, GraphCase][]> {
 const toleranceOf = (name: string, precision: Precision) =>
   precision === 'float32' ? FLOAT32 : (FLOAT16[name] ?? OTHERS);
 
-/** What ONNX Runtime computes on the processor by its own choice: sizes, of a few numbers each. */
-const SIZES =
-  /^(Shape|Size|Gather|Concat|Slice|Squeeze|Unsqueeze|Reshape|Cast|Range|Expand|Equal|Where|Constant\w*|Add|Sub|Mul|Div|Mod|Floor|Ceil|Max|Min|Neg|Identity)$/;
-
-function nodesOf(assignment: readonly { provider: string; nodes: number; operators: Record<string, number> }[]) {
-  const on = (provider: string) => assignment.find((entry) => entry.provider === `${provider}ExecutionProvider`);
-  const left = Object.entries(on('CPU')?.operators ?? {});
-  const strange = left.filter(([type]) => !SIZES.test(type));
-  const list = (entries: [string, number][]) => entries.map(([type, count]) => `${count} ${type}`).join(', ');
-  const count = (on('CUDA')?.nodes ?? 0) + (on('Tensorrt')?.nodes ?? 0);
-  const note = `${count} nodes on the GPU, on the processor ${list(left) || 'none'}`;
-  return verdict(count > 0 && strange.length === 0, note);
+function nodesOf(assignment: Assignment) {
+  const nodes = (provider: string) =>
+    assignment.find((entry) => entry.provider === `${provider}ExecutionProvider`)?.nodes ?? 0;
+  const left = onProcessor(assignment).map(([type, count]) => `${count} ${type}`);
+  const count = nodes('CUDA') + nodes('Tensorrt');
+  const note = `${count} nodes on the GPU, on the processor ${left.join(', ') || 'none'}`;
+  return verdict(count > 0 && leftToProcessor(assignment).length === 0, note);
 }
 
 /** The same sizes with other numbers; what stands for a place or a factor stays. */

@@ -17,14 +17,14 @@ export const HEIGHT = 160;
 export const CALL: RestoreOptions = { steps: 4, seed: 231n };
 const TILES = { cleaner: 128, diffusion: 128 };
 /** Twice as large: tiles of the decoder look 88 pixels into their neighbours, so that a smaller picture is one tile. */
-const HALVES: RestoreOptions = { tiling: { encoder: 64, decoder: 64 }, upscale: 2 };
+export const HALVES: RestoreOptions = { tiling: { encoder: 64, decoder: 64 }, upscale: 2 };
 
 type Named = readonly [name: string, options: RestoreOptions];
 
 const BETWEEN_PICTURES: Named = ['guidance between pictures', { guidance: { scale: 0.05, space: 'rgb' } }];
 
 /** What else there is on a picture's way. */
-const OTHERS: readonly Named[] = [
+export const OTHERS: readonly Named[] = [
   ['guidance between latents', { guidance: { scale: 0.05, space: 'latent' } }],
   BETWEEN_PICTURES,
   ['fidelity', { fidelity: 0.5 }],

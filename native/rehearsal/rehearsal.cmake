@@ -1,0 +1,42 @@
+# For test/rehearsal: CUDA's libraries without a GPU, and the shipped addon's own objects linked with them.
+option(DIFFBIR_REHEARSAL "Also link the addon of the GPU rehearsal into rehearsal/ of the build folder (Linux, with nvcc)" OFF)
+if(NOT DIFFBIR_REHEARSAL)
+  return()
+endif()
+if(NOT TARGET gpu_twins)
+  message(FATAL_ERROR "Cannot rehearse a GPU: this build is without CUDA")
+endif()
+set(rehearsal_folder "${CMAKE_BINARY_DIR}/rehearsal")
+
+# lib<name>.so.<version>, with the version in its symbols that the provider asks for.
+function(rehearsal_library name version)
+  add_library(rehearsal_${name} SHARED ${ARGN})
+  file(WRITE "${rehearsal_folder}/${name}.map" "lib${name}.so.${version} { global: *; };\n")
+  set_target_properties(rehearsal_${name} PROPERTIES OUTPUT_NAME ${name} SUFFIX ".so.${version}" NO_SONAME ON
+    CXX_VISIBILITY_PRESET default LIBRARY_OUTPUT_DIRECTORY "${rehearsal_folder}")
+  target_include_directories(rehearsal_${name} PRIVATE native)
+  target_compile_options(rehearsal_${name} PRIVATE -Wall -Wextra)
+  target_link_options(rehearsal_${name} PRIVATE "-Wl,-soname,lib${name}.so.${version}"
+    "-Wl,--version-script=${rehearsal_folder}/${name}.map")
+endfunction()
+
+rehearsal_library(cudart 13 native/rehearsal/device.cpp native/rehearsal/memory.cpp native/rehearsal/state.cpp
+  native/rehearsal/work.cpp)
+target_include_directories(rehearsal_cudart SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+rehearsal_library(cublas 13 native/rehearsal/cublas.cpp)
+rehearsal_library(cublasLt 13 native/rehearsal/cublas_lt.cpp)
+rehearsal_library(cudnn 9 native/rehearsal/cudnn.cpp)
+rehearsal_library(curand 10 native/rehearsal/empty.cpp)
+rehearsal_library(cuda 1 native/rehearsal/empty.cpp)
+target_link_libraries(rehearsal_cublas PRIVATE rehearsal_cudart)
+target_link_libraries(rehearsal_cudnn PRIVATE rehearsal_cudart)
+
+add_library(rehearsal SHARED native/rehearsal/door.cpp $<TARGET_OBJECTS:diffbir>)
+set_target_properties(rehearsal PROPERTIES PREFIX "" OUTPUT_NAME diffbir SUFFIX ".node"
+  LIBRARY_OUTPUT_DIRECTORY "${rehearsal_folder}" CUDA_RUNTIME_LIBRARY None
+  LINK_OPTIONS "-static-libstdc++;-Wl,--exclude-libs,ALL;-Wl,--version-script=${CMAKE_SOURCE_DIR}/native/addon/exports.map;-Wl,--wrap=_ZN7diffbir15make_primitivesEN4Napi3EnvE")
+foreach(property INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS)
+  set_property(TARGET rehearsal PROPERTY ${property} "$<TARGET_PROPERTY:diffbir,${property}>")
+endforeach()
+target_include_directories(rehearsal SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_link_libraries(rehearsal PRIVATE rehearsal_cudart ${CMAKE_JS_LIB} ${CMAKE_DL_LIBS} Threads::Threads)

@@ -1,0 +1,59 @@
+// The addon of `npm run build:rehearsal` (native/rehearsal): ONNX Runtime's provider for CUDA runs on a GPU that is none.
+// Kernels do nothing, so that numbers mean nothing; what is asked of the GPU is counted, and refused where a GPU would.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { librariesFolder } from '../../src/device/libraries';
+import type { NativeBinding } from '../../src/native/binding';
+import { loadBinding } from '../../src/native/loadBinding';
+import { packageRoot } from '../../src/packageRoot';
+
+export const FOLDER = path.join(packageRoot(), 'build', 'rehearsal');
+export const CACHE = path.join(FOLDER, 'cache');
+const ADDON = path.join(FOLDER, 'diffbir.node');
+
+export const isBuilt = existsSync(ADDON) && existsSync(path.join(librariesFolder(CACHE), 'libcuda.so.1'));
+
+export interface Gpus {
+  /** 1 without it. */
+  readonly devices?: number;
+  /** 80 GiB without it. */
+  readonly bytesEach?: number;
+  /** Which allocation fails; none without it. */
+  readonly failsAt?: number;
+}
+
+export interface Report {
+  /** How often what was asked for since begin(); what never was is not there. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** What a GPU would have refused, or not survived. */
+  readonly refused: readonly string[];
+  /** Bytes of each device. */
+  readonly devices: readonly { readonly taken: number; readonly peak: number }[];
+}
+
+interface Door {
+  begin(devices: number, bytesEach: number, failsAt: number): void;
+  report(): string;
+}
+
+/** Everything that this process opens from here on is the rehearsal's. */
+export class Rehearsal {
+  readonly binding: NativeBinding;
+  private readonly door: Door;
+
+  constructor() {
+    process.env.DIFFBIR_CACHE = CACHE;
+    process.env.DIFFBIR_BINDING_PATH = ADDON;
+    process.env.LD_LIBRARY_PATH = FOLDER; // where the driver is looked for
+    this.binding = loadBinding();
+    this.door = (this.binding.primitives as unknown as { rehearsal: Door }).rehearsal;
+  }
+
+  begin({ devices = 1, bytesEach = 80 * 2 ** 30, failsAt = 0 }: Gpus = {}): void {
+    this.door.begin(devices, bytesEach, failsAt);
+  }
+
+  report(): Report {
+    return JSON.parse(this.door.report());
+  }
+}

@@ -1,0 +1,96 @@
+/** Pictures on a GPU: what goes up and down, what waits, and what is left. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLERS } from '../../src/options/choices';
+import type { RestoreOptions } from '../../src/options/RestoreOptions';
+import { Restorer } from '../../src/restorer';
+import { CALL, HALVES, HEIGHT, OTHERS, testPicture, WIDTH } from '../gpu/pictures';
+import { isBuilt, Rehearsal } from './hook';
+
+const BETWEEN_PICTURES: RestoreOptions = { guidance: { scale: 0.05, space: 'rgb' } };
+
+describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
+  let rehearsal: Rehearsal;
+  beforeAll(() => {
+    rehearsal = new Rehearsal();
+    rehearsal.begin();
+  });
+
+  const restored = async (restorer: Restorer, options: RestoreOptions = {}) => {
+    rehearsal.begin();
+    const { data, warnings } = await restorer.restore(testPicture(WIDTH, HEIGHT), { ...CALL, ...options });
+    return { bytes: data.length, warnings, ...rehearsal.report() };
+  };
+
+  describe.each(['float16', 'float32'] as const)('%s', (precision) => {
+    let restorer: Restorer;
+    beforeAll(async () => {
+      restorer = await Restorer.create({ device: 'cuda', precision });
+    });
+    afterAll(async () => {
+      await restorer.dispose();
+      expect(rehearsal.report().devices).toMatchObject([{ taken: 0 }]);
+    });
+
+    const all: (readonly [string, RestoreOptions])[] = [
+      ...SAMPLERS.map((sampler) => [sampler, { sampler }] as const),
+      ...OTHERS.filter(([, { parity }]) => precision === 'float32' || !parity),
+    ];
+    it.each(all)('%s: one download, of the picture, beside checks of one number each', async (_name, options) => {
+      const { bytes, counts, refused } = await restored(restorer, options);
+      expect(refused).toEqual([]);
+      if (options.tiling?.decoder) return; // the processor has what several tiles of a normalisation know
+      const others = (counts['copies down'] as number) - 1;
+      expect(counts['bytes down']).toBe(bytes + 4 * others);
+    });
+
+    it('has its matrix products in the precision that was asked for', async () => {
+      const { counts } = await restored(restorer, BETWEEN_PICTURES);
+      const kinds = Object.keys(counts).filter((what) => what.startsWith('products'));
+      // Guidance differentiates the decoder in float32, and where the model is one of float16 with TF32.
+      expect(kinds).toEqual(
+        precision === 'float16' ? ['products in TF32', 'products of float16'] : ['products of float32'],
+      );
+    });
+
+    it('records two networks once, and then no step waits for the GPU', async () => {
+      await restored(restorer);
+      const { counts } = await restored(restorer, { steps: 20 });
+      expect(counts).not.toHaveProperty('recordings');
+      expect(counts).toMatchObject({ 'graph launches': 40 });
+      expect(counts.waits).toBeLessThan(5);
+    });
+
+    it('gives memory back that a larger picture took', async () => {
+      const { devices } = await restored(restorer, HALVES);
+      expect(devices[0]?.peak).toBeGreaterThan(0);
+      const [before] = rehearsal.report().devices;
+      await restored(restorer, { upscale: 4, steps: 1 });
+      await restored(restorer, HALVES);
+      expect(rehearsal.report().devices[0]?.taken).toBeLessThan(2 * (before?.taken as number));
+    });
+  });
+
+  it('goes on after a job that was aborted', async () => {
+    const restorer = await Restorer.create({ device: 'cuda' });
+    const abort = new AbortController();
+    const onProgress = ({ stage }: { stage: string }) => void (stage === 'sample' && abort.abort());
+    const job = restorer.restore(testPicture(WIDTH, HEIGHT), { steps: 1000, onProgress, signal: abort.signal });
+    await expect(job).rejects.toMatchObject({ code: 'DIFFBIR_ABORTED' });
+    expect((await restored(restorer)).refused).toEqual([]);
+    await restorer.dispose();
+    expect(rehearsal.report().devices).toMatchObject([{ taken: 0 }]);
+  });
+
+  it('spreads pictures over two GPUs, and the tiles of one', async () => {
+    rehearsal.begin({ devices: 2 });
+    const restorer = await Restorer.create({ device: 'cuda:0,1' });
+    const inputs = [1, 2, 3, 4].map(() => testPicture(WIDTH, HEIGHT));
+    for await (const { error } of restorer.restoreAll(inputs, CALL)) expect(error).toBeUndefined();
+    const { counts, refused } = rehearsal.report();
+    expect(refused).toEqual([]);
+    expect(counts['launches on device 0']).toBeGreaterThan(0);
+    expect(counts['launches on device 1']).toBeGreaterThan(0);
+    await restorer.dispose();
+    expect(rehearsal.report().devices).toMatchObject([{ taken: 0 }, { taken: 0 }]);
+  });
+});
