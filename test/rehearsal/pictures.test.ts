@@ -81,7 +81,24 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
     expect(rehearsal.report().devices).toMatchObject([{ taken: 0 }]);
   });
 
-  it('spreads pictures over two GPUs, and the tiles of one', async () => {
+  it('may be made while other Restorers open networks, record and end', async () => {
+    rehearsal.begin();
+    const live = async (precision: 'float16' | 'float32', side: number) => {
+      for (let i = 0; i < 4; i++) {
+        const restorer = await Restorer.create({ device: 'cuda', precision, concurrency: 2 });
+        const picture = testPicture(side + 64 * i, side);
+        await Promise.all([1, 2, 3].map((samples) => restorer.restore(picture, { ...CALL, samples })));
+        await restorer.dispose();
+      }
+    };
+    await Promise.all([live('float16', 64), live('float32', 64), live('float16', 128)]);
+    const { refused, devices, counts } = rehearsal.report();
+    expect(refused).toEqual([]);
+    expect(counts.recordings).toBeGreaterThan(8);
+    expect(devices).toMatchObject([{ taken: 0 }]);
+  });
+
+  it('spreads pictures over two GPUs', async () => {
     rehearsal.begin({ devices: 2 });
     const restorer = await Restorer.create({ device: 'cuda:0,1' });
     const inputs = [1, 2, 3, 4].map(() => testPicture(WIDTH, HEIGHT));
