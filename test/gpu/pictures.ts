@@ -17,7 +17,7 @@ export const HEIGHT = 160;
 export const CALL: RestoreOptions = { steps: 4, seed: 231n };
 const TILES = { cleaner: 128, diffusion: 128 };
 /** Twice as large: tiles of the decoder look 88 pixels into their neighbours, so that a smaller picture is one tile. */
-export const HALVES: RestoreOptions = { tiling: { encoder: 64, decoder: 64 }, upscale: 2 };
+const HALVES: RestoreOptions = { tiling: { encoder: 64, decoder: 64 }, upscale: 2 };
 
 type Named = readonly [name: string, options: RestoreOptions];
 

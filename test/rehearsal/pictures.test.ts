@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLERS } from '../../src/options/choices';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import { Restorer } from '../../src/restorer';
-import { CALL, HALVES, HEIGHT, OTHERS, testPicture, WIDTH } from '../gpu/pictures';
+import { CALL, HEIGHT, OTHERS, testPicture, WIDTH } from '../gpu/pictures';
 import { isBuilt, Rehearsal } from './hook';
 
 const BETWEEN_PICTURES: RestoreOptions = { guidance: { scale: 0.05, space: 'rgb' } };
