@@ -1,6 +1,7 @@
 #include "addon/model_binding.h"
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -76,7 +77,10 @@ class ModelChange : public Job {
 void close_networks(ModelHandle& handle) {
   auto& networks = handle.model->networks();
   networks.close();
-  if (networks.device) networks.device->give_back_freed();
+  if (networks.device) {
+    const std::lock_guard recording(networks.device->recording);
+    networks.device->give_back_freed();
+  }
   runtime::return_free_memory();
 }
 

@@ -53,7 +53,7 @@ class Device {
   /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back
   /// what is more than usual.
   virtual void keep_freed(bool) {}
-  /// Waits, and gives back all of it, also what is usual: others than allocate() want it.
+  /// Waits, and gives back all of it, also what is usual: others than allocate() want it. Not while a run is recorded.
   virtual void give_back_freed() {}
 
   virtual void zero(float* memory, std::size_t count) = 0;
@@ -85,7 +85,8 @@ class Device {
 
   /// Of jobs, whose work is queued on the one stream: what one of them queued while another records would be recorded.
   Turns turns;
-  /// Held while a run is recorded, and by those who open or close a session, which uses the stream, without a turn.
+  /// Held while a run is recorded, and by those who without a turn open or close a session, which uses the stream, or
+  /// wait for it.
   std::mutex recording;
 };
 
