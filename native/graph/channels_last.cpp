@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <utility>
 
 #include "graph/builder.h"
@@ -67,6 +68,21 @@ Value Builder::from_nhwc(const Value& x) {
   const Value y = later(Pending::Kind::nchw, {x});
   nhwc_.emplace(y.name, x);
   return y;
+}
+
+Value Builder::concat_maps(const Value& x, std::int64_t channels, const Value& y, std::int64_t more_channels) {
+  const std::int64_t width = std::gcd(channels, more_channels);
+  std::vector<Value> parts;
+  const auto add_parts = [&](const Value& map, std::int64_t count) {
+    if (!fuses(&Fusions::equal_concat) || count == 1) return parts.push_back(map);
+    const bool is_last = is_nhwc(map);
+    for (const Value& part : split(is_last ? to_nhwc(map) : map, static_cast<std::size_t>(count), is_last ? 3 : 1)) {
+      parts.push_back(is_last ? from_nhwc(part) : part);
+    }
+  };
+  add_parts(x, channels / width);
+  add_parts(y, more_channels / width);
+  return concat(parts, 1);
 }
 
 Value Builder::bias_of(const Module& m, const std::string& weight, const std::string& bias, Element element) {

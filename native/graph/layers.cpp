@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <numbers>
-#include <numeric>
 #include <string>
 
 #include "core/cpu.h"
@@ -263,21 +262,6 @@ Value Builder::concat(const std::vector<Value>& parts, std::int64_t axis) {
     return from_nhwc(op("Concat", images, {{"axis", std::int64_t{3}}}));
   }
   return op("Concat", parts, {{"axis", axis}});
-}
-
-Value Builder::concat_maps(const Value& x, std::int64_t channels, const Value& y, std::int64_t more_channels) {
-  const std::int64_t width = std::gcd(channels, more_channels);
-  std::vector<Value> parts;
-  const auto add_parts = [&](const Value& map, std::int64_t count) {
-    if (!fuses(&Fusions::equal_concat) || count == 1) return parts.push_back(map);
-    const bool is_last = is_nhwc(map);
-    for (const Value& part : split(is_last ? to_nhwc(map) : map, static_cast<std::size_t>(count), is_last ? 3 : 1)) {
-      parts.push_back(is_last ? from_nhwc(part) : part);
-    }
-  };
-  add_parts(x, channels / width);
-  add_parts(y, more_channels / width);
-  return concat(parts, 1);
 }
 
 Value Builder::repeat(const Value& x, const Value& times, std::size_t axes) {
