@@ -81,16 +81,16 @@ int cudnnBackendExecute(void*, void*, void*) {
   return 0;
 }
 
+REHEARSAL_NOTHING(cudnnAddTensor)
 REHEARSAL_NOTHING(cudnnBackendFinalize)
+REHEARSAL_NOTHING(cudnnBackendSetAttribute)
+REHEARSAL_OBJECT(cudnnCreateFilterDescriptor)
+REHEARSAL_OBJECT(cudnnCreatePoolingDescriptor)
+REHEARSAL_OBJECT(cudnnCreateTensorDescriptor)
 REHEARSAL_NOTHING(cudnnDestroyFilterDescriptor)
 REHEARSAL_NOTHING(cudnnDestroyPoolingDescriptor)
 REHEARSAL_NOTHING(cudnnDestroyTensorDescriptor)
 REHEARSAL_NOTHING(cudnnPoolingForward)
 REHEARSAL_NOTHING(cudnnSetPoolingNdDescriptor)
-REHEARSAL_OBJECT(cudnnCreatePoolingDescriptor)
-REHEARSAL_NOTHING(cudnnAddTensor)
 REHEARSAL_NOTHING(cudnnSetTensorNdDescriptor)
-REHEARSAL_OBJECT(cudnnCreateTensorDescriptor)
-REHEARSAL_OBJECT(cudnnCreateFilterDescriptor)
-REHEARSAL_NOTHING(cudnnBackendSetAttribute)
 }

@@ -107,7 +107,6 @@ cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind k
 
 }  // namespace
 
-/// What a wait gives back to the GPU.
 void shrink_pools() {
   const std::lock_guard lock(state().mutex);
   for (Pool* pool : state().pools) shrink(*pool, pool->kept);

@@ -33,10 +33,10 @@ target_link_libraries(rehearsal_cudnn PRIVATE rehearsal_cudart)
 
 add_library(rehearsal SHARED native/rehearsal/door.cpp $<TARGET_OBJECTS:diffbir>)
 set_target_properties(rehearsal PROPERTIES PREFIX "" OUTPUT_NAME diffbir SUFFIX ".node"
-  LIBRARY_OUTPUT_DIRECTORY "${rehearsal_folder}" CUDA_RUNTIME_LIBRARY None
-  LINK_OPTIONS "-static-libstdc++;-Wl,--exclude-libs,ALL;-Wl,--version-script=${CMAKE_SOURCE_DIR}/native/addon/exports.map;-Wl,--wrap=_ZN7diffbir15make_primitivesEN4Napi3EnvE")
-foreach(property INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS)
+  LIBRARY_OUTPUT_DIRECTORY "${rehearsal_folder}" CUDA_RUNTIME_LIBRARY None)
+foreach(property INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS LINK_OPTIONS LINK_DEPENDS)
   set_property(TARGET rehearsal PROPERTY ${property} "$<TARGET_PROPERTY:diffbir,${property}>")
 endforeach()
 target_include_directories(rehearsal SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 target_link_libraries(rehearsal PRIVATE rehearsal_cudart ${CMAKE_JS_LIB} ${CMAKE_DL_LIBS} Threads::Threads)
+target_link_options(rehearsal PRIVATE "-Wl,--wrap=_ZN7diffbir15make_primitivesEN4Napi3EnvE")

@@ -4,9 +4,11 @@
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -27,6 +29,14 @@ using Graph = std::vector<RecordedCopy>;
 struct Stream {
   int device = 0;
   Graph* recording = nullptr;
+  /// How many launches it has had. Events outlive streams.
+  std::shared_ptr<std::atomic<std::uint64_t>> launches = std::make_shared<std::atomic<std::uint64_t>>(0);
+};
+
+/// Behind so many launches of a stream.
+struct Event {
+  std::shared_ptr<std::atomic<std::uint64_t>> launches;
+  std::uint64_t behind = 0;
 };
 
 struct Pool {
@@ -83,6 +93,9 @@ cudaError_t refuse(cudaError_t status, const std::string& what = "");
 cudaError_t refuse_while_recording(const char* call);
 
 Stream& stream_of(cudaStream_t stream);
+
+/// What a wait gives back to the GPU.
+void shrink_pools();
 
 /// The block among `blocks` that a place is in, or their end.
 template <typename Blocks>

@@ -11,8 +11,6 @@
 
 namespace diffbir::rehearsal {
 
-void shrink_pools();  // memory.cpp
-
 namespace {
 
 /// By the address of the function that launches it.
@@ -71,6 +69,7 @@ cudaError_t launch(const std::string& kernel, const Launch& how) {
   if (how.stream && stream.device != thread().device) {
     return refuse(cudaErrorInvalidResourceHandle, "a launch on the stream of another device: " + readable(kernel));
   }
+  ++*stream.launches;
   count(stream.recording ? "recorded launches" : "launches");
   if (!how.stream) count("launches on no stream");
   count("launches on device " + std::to_string(thread().device));
@@ -250,7 +249,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  ++*stream_of(stream).launches;
   count("graph launches");
   for (const RecordedCopy& copy : *reinterpret_cast<Graph*>(executable)) {
     if (!is_unchanged(copy)) return refuse(cudaErrorIllegalAddress, "a recorded copy of what is not there any more");
@@ -269,21 +269,27 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
-  *event = reinterpret_cast<cudaEvent_t>(new char);
+  *event = reinterpret_cast<cudaEvent_t>(new Event);
   return cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return cudaEventCreate(event); }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete reinterpret_cast<char*>(event);
+  delete reinterpret_cast<Event*>(event);
   return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const auto& launches = stream_of(stream).launches;
+  *reinterpret_cast<Event*>(event) = {launches, *launches};
+  return cudaSuccess;
+}
 
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   count("waits for events");
+  const Event& recorded = *reinterpret_cast<Event*>(event);
+  if (recorded.launches && *recorded.launches == recorded.behind) count("waits until idle");
   return cudaSuccess;
 }
 

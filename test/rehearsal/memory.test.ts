@@ -1,6 +1,7 @@
 /** A GPU without enough memory: it is planned for, and what runs out all the same is an error or a smaller plan. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
+import type { RestoreResult } from '../../src/restoreResult';
 import { Restorer } from '../../src/restorer';
 import { spread } from '../faults/spread';
 import { testPicture } from '../gpu/pictures';
@@ -9,6 +10,8 @@ import { isBuilt, Rehearsal } from './hook';
 const TRIES = 16;
 const SIDE = 64;
 const CALL: RestoreOptions = { steps: 2, seed: 1n };
+/** What may come of a picture for which one allocation fails: the arenas of ONNX Runtime ask for less where they do not get much. */
+const OUTCOMES = ['a picture', 'a smaller plan', 'DIFFBIR_OUT_OF_MEMORY'];
 const ON_GPU: RestoreOptions = { device: 'cuda' };
 
 describe.skipIf(!isBuilt)('memory of a GPU that is rehearsed', () => {
@@ -20,40 +23,48 @@ describe.skipIf(!isBuilt)('memory of a GPU that is rehearsed', () => {
 
   const restore = (restorer: Restorer, call: RestoreOptions = {}) =>
     restorer.restore(testPicture(SIDE, SIDE), { ...CALL, ...call });
-  const codeOf = (job: Promise<unknown>) =>
+  const outcomeOf = (job: Promise<RestoreResult>) =>
     job.then(
-      () => 'none',
+      ({ warnings }) => (warnings.some((text) => text.includes('planned anew')) ? 'a smaller plan' : 'a picture'),
       (error) => error.code as string,
     );
-  const allocationsOf = async (job: () => Promise<unknown>) => {
-    rehearsal.begin();
-    await job();
-    return rehearsal.report().counts.allocations as number;
-  };
 
-  it('may end with any allocation of a picture: the next picture is well', { timeout: 300_000 }, async () => {
-    const restorer = await Restorer.create(ON_GPU);
+  it('may end with any allocation of a first picture: the next picture is well', { timeout: 300_000 }, async () => {
     const options: RestoreOptions = { guidance: { scale: 0.05, space: 'rgb' } };
-    const picture = () => restore(restorer, options);
-    const allocations = await allocationsOf(picture);
-    for (const failsAt of spread(allocations, TRIES)) {
+    const outcomes = new Set<string>();
+    const first = async (failsAt: number) => {
+      const restorer = await Restorer.create(ON_GPU);
       rehearsal.begin({ failsAt });
-      expect(['none', 'DIFFBIR_OUT_OF_MEMORY'], `allocation ${failsAt}`).toContain(await codeOf(picture()));
-      expect(rehearsal.report().refused, `allocation ${failsAt}`).toEqual([]);
+      outcomes.add(await outcomeOf(restore(restorer, options)));
+      const { counts, refused } = rehearsal.report();
+      expect(refused, `allocation ${failsAt}`).toEqual([]);
       rehearsal.begin();
-      expect(await codeOf(picture()), `after allocation ${failsAt}`).toBe('none');
-    }
-    await restorer.dispose();
-    expect(rehearsal.report().devices).toMatchObject([{ taken: 0 }]);
+      expect(await outcomeOf(restore(restorer, options)), `after allocation ${failsAt}`).toBe('a picture');
+      await restorer.dispose();
+      expect(rehearsal.report().devices, `allocation ${failsAt}`).toMatchObject([{ taken: 0 }]);
+      return counts.allocations as number;
+    };
+    const allocations = await first(0);
+    expect([...outcomes]).toEqual(['a picture']);
+    outcomes.clear();
+    for (const failsAt of spread(allocations, TRIES)) await first(failsAt);
+    expect(outcomes).toContain('a smaller plan');
+    for (const outcome of outcomes) expect(OUTCOMES).toContain(outcome);
   });
 
   it('may end while a model is loaded: nothing is left of it', { timeout: 300_000 }, async () => {
     const load = async () => (await Restorer.create(ON_GPU)).dispose();
-    const allocations = await allocationsOf(load);
+    rehearsal.begin();
+    await load();
     const codes = new Set<string>();
-    for (const failsAt of spread(allocations, TRIES)) {
+    for (const failsAt of spread(rehearsal.report().counts.allocations as number, TRIES)) {
       rehearsal.begin({ failsAt });
-      codes.add(await codeOf(load()));
+      codes.add(
+        await load().then(
+          () => 'none',
+          (error) => error.code as string,
+        ),
+      );
       const { refused, devices } = rehearsal.report();
       expect({ refused, taken: devices[0]?.taken }, `allocation ${failsAt}`).toEqual({ refused: [], taken: 0 });
     }

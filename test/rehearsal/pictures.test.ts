@@ -1,11 +1,21 @@
 /** Pictures on a GPU: what goes up and down, what waits, and what is left. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { NativeModel } from '../../src/native/binding';
 import { SAMPLERS } from '../../src/options/choices';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import { Restorer } from '../../src/restorer';
 import { CALL, HEIGHT, OTHERS, testPicture, WIDTH } from '../gpu/pictures';
 import { isBuilt, Rehearsal } from './hook';
 
+/** What the plans of memory close, out of their turn. */
+const closeNetworks = (restorer: Restorer) => {
+  interface Floor {
+    readonly places: readonly { readonly native: NativeModel }[];
+  }
+  const { model } = restorer as unknown as { model: { admission: { floors: readonly Floor[] } } };
+  const natives = model.admission.floors.flatMap(({ places }) => places.map(({ native }) => native));
+  return Promise.all(natives.map((native) => native.closeNetworks()));
+};
 const BETWEEN_PICTURES: RestoreOptions = { guidance: { scale: 0.05, space: 'rgb' } };
 
 describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
@@ -38,6 +48,7 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
     it.each(all)('%s: one download, of the picture, beside checks of one number each', async (_name, options) => {
       const { bytes, counts, refused } = await restored(restorer, options);
       expect(refused).toEqual([]);
+      expect(counts).not.toHaveProperty('launches on no stream');
       if (options.tiling?.decoder) return; // the processor has what several tiles of a normalisation know
       const others = (counts['copies down'] as number) - 1;
       expect(counts['bytes down']).toBe(bytes + 4 * others);
@@ -51,15 +62,21 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
         precision === 'float16' ? ['products in TF32', 'products of float16'] : ['products of float32'],
       );
     });
-
-    it('records two networks once, and then no step waits for the GPU', async () => {
-      await restored(restorer);
-      const { counts } = await restored(restorer, { steps: 20 });
-      expect(counts).not.toHaveProperty('recordings');
-      expect(counts).toMatchObject({ 'graph launches': 40 });
-      expect(counts.waits).toBeLessThan(5);
-    });
   });
+
+  it.each(['float16', 'float32'] as const)(
+    '%s: records UNet and ControlNet once, and nothing else; then no step waits until the GPU is idle',
+    async (precision) => {
+      const restorer = await Restorer.create({ device: 'cuda', precision });
+      expect((await restored(restorer)).counts).toMatchObject({ recordings: 2 });
+      const [few, many] = [await restored(restorer, { steps: 2 }), await restored(restorer, { steps: 20 })];
+      expect(few.counts).toMatchObject({ 'graph launches': 4 });
+      expect(many.counts).toMatchObject({ 'graph launches': 40 });
+      expect(many.counts).not.toHaveProperty('recordings');
+      for (const what of ['waits', 'waits until idle']) expect(many.counts[what]).toBe(few.counts[what]);
+      await restorer.dispose();
+    },
+  );
 
   it('goes on after a job that was aborted', async () => {
     const restorer = await Restorer.create({ device: 'cuda' });
@@ -87,6 +104,28 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
     expect(refused).toEqual([]);
     expect(counts.recordings).toBeGreaterThan(8);
     expect(devices).toMatchObject([{ taken: 0 }]);
+  });
+
+  it('may be recorded while the networks of another Restorer are closed', async () => {
+    rehearsal.begin();
+    const [records, closes] = await Promise.all(
+      (['float32', 'float16'] as const).map((precision) => Restorer.create({ device: 'cuda', precision })),
+    );
+    let isOver = false;
+    const closing = async () => {
+      while (!isOver) await closeNetworks(closes as Restorer);
+    };
+    const recording = async () => {
+      for (let i = 0; i < 8; i++) {
+        await (records as Restorer).restore(testPicture(64 + 64 * i, 64), { ...CALL, steps: 2 });
+      }
+      isOver = true;
+    };
+    await Promise.all([closing(), recording()]);
+    const { refused, counts } = rehearsal.report();
+    expect(refused).toEqual([]);
+    expect(counts.recordings).toBe(16);
+    await Promise.all([records?.dispose(), closes?.dispose()]);
   });
 
   it('spreads pictures over two GPUs', async () => {
