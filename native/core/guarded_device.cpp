@@ -14,6 +14,11 @@ GuardedDevice::~GuardedDevice() {
   while (!bytes_.empty()) release(bytes_.begin()->first);
 }
 
+std::unique_ptr<GuardedDevice::Access> GuardedDevice::access_to(Device* device) {
+  auto* const guarded = dynamic_cast<GuardedDevice*>(device);
+  return guarded ? std::make_unique<Access>(*guarded) : nullptr;
+}
+
 #ifdef _WIN32
 
 float* GuardedDevice::allocate(std::size_t) { throw Error(ErrorCode::internal, "No guarded memory on Windows"); }

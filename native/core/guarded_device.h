@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "core/device.h"
@@ -25,6 +26,9 @@ class GuardedDevice final : public Device {
    private:
     GuardedDevice& device_;
   };
+
+  /// Of a device that may be one; null where it is another, or none.
+  static std::unique_ptr<Access> access_to(Device* device);
 
   float* allocate(std::size_t count) override;
   void release(float* memory) noexcept override;

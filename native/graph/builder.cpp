@@ -144,6 +144,7 @@ Graph Builder::finish() {
   graph.inputs = std::move(input_names_);
   graph.outputs = std::move(output_names_);
   graph.half_inputs = std::move(half_inputs_);
+  graph.initializers = std::move(initializers_);
   graph.weights = std::move(weights_);
   graph.int8_weights = std::move(int8_weights_);
   graph.group_norms = group_norms_;
@@ -245,7 +246,13 @@ Value Builder::integer(std::int64_t value) {
 }
 
 void Builder::add_initializer(const std::string& name, Ort::Value tensor) {
-  graph_.AddInitializer(name, tensor, tensor.GetTensorSizeInBytes() >= smallest_external_bytes);
+  const std::size_t bytes = tensor.GetTensorSizeInBytes();
+  const bool is_external = bytes >= smallest_external_bytes;
+  if (is_external) {
+    const auto info = tensor.GetTensorTypeAndShapeInfo();
+    initializers_.push_back({name, tensor.GetTensorRawData(), bytes, info.GetShape(), info.GetElementType()});
+  }
+  graph_.AddInitializer(name, tensor, is_external);
 }
 
 // ---- precision ----

@@ -71,9 +71,20 @@ struct Projections {
   const Module& v;
 };
 
+/// An initialiser in host memory, which is the model's or a checkpoint's.
+struct Initializer {
+  std::string name;
+  const void* data;
+  std::size_t bytes;
+  Shape shape;
+  ONNXTensorElementDataType type;
+};
+
 /// A finished graph with what it points into: hand it to runtime::Network.
 struct Graph {
   Ort::Model model{nullptr};
+  /// Those that are not small, as long as no session has taken the model.
+  std::vector<Initializer> initializers;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   /// Of the inputs, those of Builder::map_input() that are [B,H,W,C] in float16.
@@ -349,6 +360,7 @@ class Builder {
   std::vector<std::string> input_names_;
   std::vector<std::string> output_names_;
   std::set<std::string> half_inputs_;
+  std::vector<Initializer> initializers_;
   const BuildOptions options_;
   std::set<std::string> parameters_;
   std::map<std::string, Pending> pending_;

@@ -102,8 +102,7 @@ std::vector<Ort::Value> DeviceRuns::run(std::span<const Ort::Value> inputs, std:
   }
   const std::lock_guard lock(mutex_);
   token.check();
-  std::optional<GuardedDevice::Access> access;
-  if (auto* const guarded = dynamic_cast<GuardedDevice*>(device_.get())) access.emplace(*guarded);
+  const auto access = GuardedDevice::access_to(device_.get());
   // What comes home has been waited for; what stays is used on the same stream.
   if (device_ && kept >= output_names_.size()) options.AddConfigEntry(no_wait_option, "1");
   if (!has_graphs_) return run_plainly(inputs, kept, options);

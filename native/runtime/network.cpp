@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/guarded_device.h"
 #include "runtime/attention/op.h"
 #include "runtime/device_runs.h"
 #include "runtime/environment.h"
@@ -16,11 +17,10 @@
 #include "runtime/int8/linear_op.h"
 #include "runtime/layer_norm_op.h"
 #include "runtime/ort_error.h"
-#include "runtime/provider/device_allocator.h"
 #include "runtime/provider/engines.h"
-#include "runtime/provider/libraries.h"
 #include "runtime/provider/provider.h"
 #include "runtime/rounded_op.h"
+#include "runtime/session_memory.h"
 #ifdef DIFFBIR_CUDA
 #include "runtime/device_group_norm_op.h"
 #include "runtime/fused_ops.h"
@@ -72,13 +72,6 @@ struct Network::CustomOps {
 
 namespace {
 
-// The address sanitizer sees who reaches out of a block, and in an arena many tensors are one block.
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool has_arena = false;
-#else
-constexpr bool has_arena = true;
-#endif
-
 /// A serialised onnx.ModelProto with nothing in it but IR version 10 and the opsets of graph::Builder. Sessions start
 /// from it since ONNX Runtime registers custom operators when it loads bytes, and forgets them when it takes an
 /// Ort::Model alone.
@@ -118,17 +111,6 @@ void require_device_nodes(const graph::Graph& graph) {
   }
 }
 
-/// Whether a session takes the GPU's memory from the device, which has it back as soon as a tensor is gone: what runs
-/// once a picture. The others have an arena that keeps it for the next run, and for what is recorded. An arena that
-/// shrinks and grows with each picture costs the host a table of an entry for each 256 bytes.
-bool takes_offered_memory(const NetworkOptions& options) {
-  const Execution& execution = options.execution;
-  const auto& device = options.device;
-  if (execution.on_cpu() || !device || options.runs_often || execution.cuda_graphs) return false;
-  if (has_cuda_plugin(execution)) return false;  // it has memory to offer itself
-  return offer_memory(device, execution.device);
-}
-
 /// While a session is made it uploads weights on a stream of its own.
 class SharedMemory {
  public:
@@ -144,15 +126,6 @@ class SharedMemory {
  private:
   Device* device_;
 };
-
-/// Which arenas a run gives back to the system, so that the next stage finds their memory. Not the device's where it
-/// costs more than it is worth, not where a recorded run computes in it, and not where there is none.
-std::string shrunk_arenas(const NetworkOptions& options, bool has_device_arena) {
-  std::string arenas = has_arena ? "cpu:0" : "";
-  const Execution& execution = options.execution;
-  if (!has_device_arena || execution.cuda_graphs || options.runs_often) return arenas;
-  return arenas + (arenas.empty() ? "gpu:" : ";gpu:") + std::to_string(execution.device);
-}
 
 Ort::MemoryInfo cpu_memory() { return Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault); }
 
@@ -212,39 +185,45 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
                                                                     : GraphOptimizationLevel::ORT_ENABLE_ALL);
   if (is_mapped) session_options.AddConfigEntry("session.disable_prepacking", "1");
   const Execution& execution = options.execution;
-  const bool takes_offered = takes_offered_memory(options);
+  const SessionMemory memory = session_memory(options);
+  shrunk_arenas_ = memory.shrunk_arenas;
   if (has_arena) {
-    session_options.AddConfigEntry("session.use_env_allocators", execution.on_cpu() || takes_offered ? "1" : "0");
+    session_options.AddConfigEntry("session.use_env_allocators", execution.on_cpu() || memory.is_offered ? "1" : "0");
   } else {
     session_options.DisableCpuMemArena().DisableMemPattern();
   }
   session_options.Add(custom_ops_->domain);
   if (!execution.on_cpu()) {
     require_device_nodes(graph);
-    // Tiles that wait keep no more than what they will need, and a pattern is all that a run will ask for.
-    if (group_norms_ > 0) session_options.DisableMemPattern();
+    if (!options.memory_pattern) session_options.DisableMemPattern();
     append_provider(session_options, execution,
                     {.stream = device_ ? device_->stream() : nullptr,
                      .float16 = options.float16,
                      .engines = execution.provider == graph::Provider::tensorrt ? engines_folder(weights_) : ""});
   }
-  shrunk_arenas_ = shrunk_arenas(options, !execution.on_cpu() && !takes_offered);
   if (has_assignment_) session_options.AddConfigEntry("session.record_ep_graph_assignment_info", "1");
   // As a path, since ONNX Runtime wants wide characters on Windows.
   if (!options.profile.empty()) session_options.EnableProfiling(std::filesystem::path(options.profile).c_str());
   std::unique_lock<std::mutex> recording;
   if (device_) recording = std::unique_lock(device_->recording);
-  const SharedMemory shared(takes_offered ? device_.get() : nullptr);
+  const SharedMemory shared(memory.is_offered ? device_.get() : nullptr);
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
+  std::optional<DeviceWeights> device_weights;
+  if (memory.has_device_weights) {
+    device_weights.emplace(graph.initializers, device_, device_memory(execution), session_options);
+  }
+  const auto access = GuardedDevice::access_to(device_.get());
   try {
-    session_ = std::make_unique<Ort::Session>(empty_session(session_options));
-    session_->FinalizeModelEditorSession(graph.model, session_options);
-    pinned_ = pinned_memory(*session_, execution);
+    auto session = std::make_unique<Ort::Session>(empty_session(session_options));
+    session->FinalizeModelEditorSession(graph.model, session_options);
+    pinned_ = pinned_memory(*session, execution);
     if (!execution.on_cpu() || options.device) {
       device_runs_ =
-          std::make_unique<DeviceRuns>(*session_, input_pointers_, output_pointers_, execution, options.device);
+          std::make_unique<DeviceRuns>(*session, input_pointers_, output_pointers_, execution, options.device);
     }
+    device_weights_ = std::move(device_weights);
+    session_ = std::move(session);
   } catch (const Ort::Exception& error) {
     throw Error(code_of(error), "ONNX Runtime could not build the network of " + source() + ": " + error.what());
   }
@@ -266,6 +245,7 @@ Network::~Network() {
   const std::lock_guard recording(device_->recording);
   device_runs_.reset();
   session_.reset();
+  device_weights_.reset();
   try {
     device_->synchronize();  // before pinned_ goes
   } catch (const Error&) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "core/device.h"
 #include "core/tensor.h"
 #include "graph/builder.h"
+#include "runtime/device_weights.h"
 #include "runtime/provider/execution.h"
 #include "runtime/tile_statistics.h"
 
@@ -61,6 +63,9 @@ struct NetworkOptions {
   bool float16 = false;
   /// Whether the next run comes soon: what the device's arena has grown to is then kept for it.
   bool runs_often = false;
+  /// Whether a run on a GPU takes its memory at once, by what was taken for an earlier one of the same sizes: less to
+  /// do for the host, and more memory.
+  bool memory_pattern = true;
   /// Whether assignment() can tell where nodes run.
   bool record_assignment = false;
 };
@@ -138,6 +143,7 @@ class Network {
   bool has_assignment_;
   std::shared_ptr<Device> device_;  // the session works on its stream
   Ort::Allocator pinned_{nullptr};
+  std::optional<DeviceWeights> device_weights_;
   std::unique_ptr<Ort::Session> session_;
   std::unique_ptr<DeviceRuns> device_runs_;  // null on the CPU
 };
