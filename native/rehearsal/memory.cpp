@@ -11,13 +11,19 @@ namespace diffbir::rehearsal {
 
 namespace {
 
+/// What is not small is given in multiples of a page.
+std::size_t granted(std::size_t bytes) {
+  constexpr std::size_t page = std::size_t{2} << 20;
+  return bytes < page / 2 ? bytes : (bytes + page - 1) / page * page;
+}
+
 /// Memory of the current device, or none where it has no more. Pages that nobody writes cost nothing.
 cudaError_t take(void** memory, std::size_t bytes, Pool* pool) {
   bytes = std::max<std::size_t>(bytes, 1);
   count("allocations");
   const std::lock_guard lock(state().mutex);
   const int device = pool ? pool->device : thread().device;
-  const std::size_t more = pool ? std::max(pool->reserved, pool->used + bytes) - pool->reserved : bytes;
+  const std::size_t more = pool ? std::max(pool->reserved, pool->used + bytes) - pool->reserved : granted(bytes);
   const bool fails = state().fails_at == 1;
   if (state().fails_at > 0) --state().fails_at;
   void* const mapped =
@@ -33,7 +39,7 @@ cudaError_t take(void** memory, std::size_t bytes, Pool* pool) {
     pool->used += bytes;
     pool->reserved += more;
   } else {
-    state().allocated[device] += bytes;
+    state().allocated[device] += more;
   }
   state().peak[device] = std::max(state().peak[device], state().taken(device));
   *memory = mapped;
@@ -53,7 +59,7 @@ cudaError_t give_back(void* memory) {
   if (block.pool) {
     block.pool->used -= block.bytes;
   } else {
-    state().allocated[block.device] -= block.bytes;
+    state().allocated[block.device] -= granted(block.bytes);
   }
   state().blocks.erase(found);
   return cudaSuccess;
@@ -118,6 +124,7 @@ using namespace diffbir::rehearsal;
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
   if (const cudaError_t status = refuse_while_recording("cudaMalloc")) return status;
+  count("allocations from no pool");
   return take(memory, bytes, nullptr);
 }
 

@@ -74,6 +74,14 @@ describe.skipIf(!isBuilt)('memory of a GPU that is rehearsed', () => {
     expect([...codes]).toEqual([]);
   });
 
+  it('holds the weights of UNet and ControlNet in a block each', async () => {
+    rehearsal.begin();
+    const restorer = await Restorer.create(ON_GPU);
+    // Beside them a few of the provider's, and numbers of shapes.
+    expect(rehearsal.report().counts['allocations from no pool']).toBeLessThan(20);
+    await restorer.dispose();
+  });
+
   it('of another program makes a picture begin again with smaller plans', { timeout: 300_000 }, async () => {
     const call = { ...CALL, steps: 1 };
     const picture = testPicture(1024, 1024);
