@@ -1,7 +1,7 @@
 /**
  * `npm run bench:rehearsal [-- --model DIR] [--precision P]`: memory of a GPU that is rehearsed (docs/decisions/0028), behind
- * pictures and at most: weights, arenas and tensors. Of a real one CUDA, its libraries and their workspaces have more. What a
- * picture of a size has at most is that of the first of its size and the next.
+ * pictures and at most: weights, arenas and tensors. Of a real one CUDA, its libraries and their workspaces have more, and pools
+ * lose some to fragments. What a picture of a size has at most is that of the first of its size and the next.
  */
 import { parseArgs } from 'node:util';
 import type { RestoreOptions } from '../src/options/RestoreOptions';

@@ -53,7 +53,7 @@ class Device {
   /// While it is on, freed memory is kept for the next allocation, however much it is. Off, which waits, gives back
   /// what is more than usual.
   virtual void keep_freed(bool) {}
-  /// Waits, and gives back all of it, also what is usual: others than allocate() want it. Not while a run is recorded.
+  /// Waits, and gives back all of it, also what is usual: others than allocate() want it. By who holds `recording`.
   virtual void give_back_freed() {}
 
   virtual void zero(float* memory, std::size_t count) = 0;

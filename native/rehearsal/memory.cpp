@@ -23,7 +23,7 @@ cudaError_t take(void** memory, std::size_t bytes, Pool* pool) {
   count("allocations");
   const std::lock_guard lock(state().mutex);
   const int device = pool ? pool->device : thread().device;
-  const std::size_t more = pool ? std::max(pool->reserved, pool->used + bytes) - pool->reserved : granted(bytes);
+  const std::size_t more = granted(pool ? std::max(pool->reserved, pool->used + bytes) - pool->reserved : bytes);
   const bool fails = state().fails_at == 1;
   if (state().fails_at > 0) --state().fails_at;
   void* const mapped =

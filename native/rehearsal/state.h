@@ -29,7 +29,7 @@ using Graph = std::vector<RecordedCopy>;
 struct Stream {
   int device = 0;
   Graph* recording = nullptr;
-  /// How many launches it has had. Events outlive streams.
+  /// How many launches of kernels and graphs it has had. Events outlive streams.
   std::shared_ptr<std::atomic<std::uint64_t>> launches = std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 

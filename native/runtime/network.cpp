@@ -185,7 +185,7 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
                                                                     : GraphOptimizationLevel::ORT_ENABLE_ALL);
   if (is_mapped) session_options.AddConfigEntry("session.disable_prepacking", "1");
   const Execution& execution = options.execution;
-  const SessionMemory memory = session_memory(options);
+  const SessionMemory memory = arrange_memory(options);
   shrunk_arenas_ = memory.shrunk_arenas;
   if (has_arena) {
     session_options.AddConfigEntry("session.use_env_allocators", execution.on_cpu() || memory.is_offered ? "1" : "0");
@@ -210,11 +210,11 @@ Network::Network(graph::Graph graph, const NetworkOptions& options)
   std::optional<CancellationToken::Registration> registration;
   if (options.token) registration.emplace(*options.token, [&] { session_options.SetLoadCancellationFlag(true); });
   std::optional<DeviceWeights> device_weights;
-  if (memory.has_device_weights) {
-    device_weights.emplace(graph.initializers, device_, device_memory(execution), session_options);
-  }
-  const auto access = GuardedDevice::access_to(device_.get());
   try {
+    if (memory.has_device_weights) {
+      device_weights.emplace(graph.initializers, device_, device_memory(execution), session_options, options.token);
+    }
+    const auto access = GuardedDevice::access_to(device_.get());
     auto session = std::make_unique<Ort::Session>(empty_session(session_options));
     session->FinalizeModelEditorSession(graph.model, session_options);
     pinned_ = pinned_memory(*session, execution);

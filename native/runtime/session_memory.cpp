@@ -5,13 +5,13 @@
 
 namespace diffbir::runtime {
 
-SessionMemory session_memory(const NetworkOptions& options) {
+SessionMemory arrange_memory(const NetworkOptions& options) {
   const Execution& execution = options.execution;
   SessionMemory memory;
   if (has_arena) memory.shrunk_arenas = "cpu:0";
   const bool keeps_arena = options.runs_often || execution.cuda_graphs;
   if (execution.on_cpu()) {
-    memory.has_device_weights = execution.guarded && keeps_arena;
+    memory.has_device_weights = options.device && execution.guarded && keeps_arena;
     return memory;
   }
   // The plugin has memory to offer itself.

@@ -26,7 +26,7 @@ struct SessionMemory {
   std::string shrunk_arenas;
 };
 
-/// Offers the device's memory where it is taken.
-SessionMemory session_memory(const NetworkOptions& options);
+/// Also offers the device's memory to ONNX Runtime, where it is to be taken.
+SessionMemory arrange_memory(const NetworkOptions& options);
 
 }  // namespace diffbir::runtime

@@ -73,6 +73,8 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
       expect(few.counts).toMatchObject({ 'graph launches': 4 });
       expect(many.counts).toMatchObject({ 'graph launches': 40 });
       expect(many.counts).not.toHaveProperty('recordings');
+      expect(few.counts.waits).toBeLessThan(5);
+      expect(few.counts['waits until idle']).toBeGreaterThan(0); // for the first and the last of a picture
       for (const what of ['waits', 'waits until idle']) expect(many.counts[what]).toBe(few.counts[what]);
       await restorer.dispose();
     },
@@ -116,10 +118,13 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
       while (!isOver) await closeNetworks(closes as Restorer);
     };
     const recording = async () => {
-      for (let i = 0; i < 8; i++) {
-        await (records as Restorer).restore(testPicture(64 + 64 * i, 64), { ...CALL, steps: 2 });
+      try {
+        for (let i = 0; i < 8; i++) {
+          await (records as Restorer).restore(testPicture(64 + 64 * i, 64), { ...CALL, steps: 2 });
+        }
+      } finally {
+        isOver = true;
       }
-      isOver = true;
     };
     await Promise.all([closing(), recording()]);
     const { refused, counts } = rehearsal.report();

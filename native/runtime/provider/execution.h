@@ -13,7 +13,7 @@ struct Execution {
   int device = 0;              // as CUDA counts them; 0 for the CPU
   std::string libraries = {};  // folder of the provider's libraries; none for the CPU
   std::string cache = {};      // folder for the engines that TensorRT builds
-  /// Bytes that a session may take of the device's memory; 0: no limit.
+  /// Bytes that a session may take of the device's memory beside DeviceWeights; 0: no limit.
   std::size_t memory_limit = 0;
   /// Whether the CUDA provider records the kernels of a run as a CUDA graph, one for each set of input sizes, and plays
   /// it from then on. Every operator must run on the device.
