@@ -1,5 +1,6 @@
 /** A GPU without enough memory: it is planned for, and what runs out all the same is an error or a smaller plan. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createRestorer } from '../../bench/gpu/restorers';
 import type { RestoreOptions } from '../../src/options/RestoreOptions';
 import type { RestoreResult } from '../../src/restoreResult';
 import { Restorer } from '../../src/restorer';
@@ -7,6 +8,7 @@ import { spread } from '../faults/spread';
 import { testPicture } from '../gpu/pictures';
 import { isBuilt, Rehearsal } from './hook';
 
+const MIB = 2 ** 20;
 const TRIES = 16;
 const SIDE = 64;
 const CALL: RestoreOptions = { steps: 2, seed: 1n };
@@ -80,6 +82,15 @@ describe.skipIf(!isBuilt)('memory of a GPU that is rehearsed', () => {
     // Beside them a few of the provider's, and numbers of shapes.
     expect(rehearsal.report().counts['allocations from no pool']).toBeLessThan(20);
     await restorer.dispose();
+  });
+
+  it('is no more than a limit, where a picture begins again with smaller plans', async () => {
+    const restorer = await createRestorer({ ...ON_GPU, precision: 'float32' }, { memoryLimit: 32 * MIB });
+    rehearsal.begin();
+    expect(await outcomeOf(restorer.restore(testPicture(1024, 1024), CALL))).toBe('a smaller plan');
+    expect(await outcomeOf(restore(restorer))).toBe('a picture');
+    await restorer.dispose();
+    expect(rehearsal.report()).toMatchObject({ refused: [], devices: [{ taken: 0 }] });
   });
 
   it('of another program makes a picture begin again with smaller plans', { timeout: 300_000 }, async () => {
