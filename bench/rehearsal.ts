@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import type { RestoreOptions } from '../src/options/RestoreOptions';
 import { Restorer } from '../src/restorer';
-import { Rehearsal } from '../test/rehearsal/hook';
+import { isBuilt, Rehearsal } from '../test/rehearsal/hook';
 import { setup } from './setup';
 import { row } from './table';
 import { testPicture } from './testPicture';
@@ -18,6 +18,7 @@ const STEPS = 3;
 const { values } = parseArgs({
   options: { model: { type: 'string' }, precision: { type: 'string', default: 'float16' } },
 });
+if (!isBuilt) throw new Error('No rehearsal is built: run npm run build:rehearsal first (Linux, nvcc 13)');
 const rehearsal = new Rehearsal();
 rehearsal.begin();
 console.log(`${await setup()}, ${values.precision}`);

@@ -221,8 +221,8 @@ runtime::Network build_network(NetworkSpec spec, runtime::NetworkOptions options
   options.weights = may_map ? weights_of(spec.type) : runtime::Weights::packed;
   options.float16 = spec.precision == graph::Precision::float16 || spec.optimizations.tf32;
   options.runs_often = spec.type.starts_with("unet") || spec.type == "controlnet";
-  // It is one piece more of an arena that is kept, and more than the autoencoder's large feature maps take by
-  // themselves. Cleaners have many operators and small ones.
+  // Planned, an arena that is kept has one piece more, and the autoencoder more than its large feature maps take one by
+  // one. Cleaners have many operators with small ones.
   options.memory_pattern = !options.runs_often && !spec.type.starts_with("vae");
   options.optimize_graph = spec.optimizations.graph;
   return runtime::Network(build_graph(spec, marks, options.token, options.threads), options);

@@ -67,7 +67,7 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
   it.each(['float16', 'float32'] as const)(
     '%s: records UNet and ControlNet once, and nothing else; then no step waits until the GPU is idle',
     async (precision) => {
-      const restorer = await Restorer.create({ device: 'cuda', precision });
+      await using restorer = await Restorer.create({ device: 'cuda', precision });
       expect((await restored(restorer)).counts).toMatchObject({ recordings: 2 });
       const [few, many] = [await restored(restorer, { steps: 2 }), await restored(restorer, { steps: 20 })];
       expect(few.counts).toMatchObject({ 'graph launches': 4 });
@@ -76,7 +76,6 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
       expect(few.counts.waits).toBeLessThan(5);
       expect(few.counts['waits until idle']).toBeGreaterThan(0); // for the first and the last of a picture
       for (const what of ['waits', 'waits until idle']) expect(many.counts[what]).toBe(few.counts[what]);
-      await restorer.dispose();
     },
   );
 
@@ -110,18 +109,15 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
 
   it('may be recorded while the networks of another Restorer are closed', async () => {
     rehearsal.begin();
-    const [records, closes] = await Promise.all(
-      (['float32', 'float16'] as const).map((precision) => Restorer.create({ device: 'cuda', precision })),
-    );
+    await using records = await Restorer.create({ device: 'cuda', precision: 'float32' });
+    await using closes = await Restorer.create({ device: 'cuda', precision: 'float16' });
     let isOver = false;
     const closing = async () => {
-      while (!isOver) await closeNetworks(closes as Restorer);
+      while (!isOver) await closeNetworks(closes);
     };
     const recording = async () => {
       try {
-        for (let i = 0; i < 8; i++) {
-          await (records as Restorer).restore(testPicture(64 + 64 * i, 64), { ...CALL, steps: 2 });
-        }
+        for (let i = 0; i < 8; i++) await records.restore(testPicture(64 + 64 * i, 64), { ...CALL, steps: 2 });
       } finally {
         isOver = true;
       }
@@ -130,7 +126,6 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
     const { refused, counts } = rehearsal.report();
     expect(refused).toEqual([]);
     expect(counts.recordings).toBe(16);
-    await Promise.all([records?.dispose(), closes?.dispose()]);
   });
 
   it('spreads pictures over two GPUs', async () => {
