@@ -23,6 +23,13 @@ DIFFBIR_HOST_DEVICE inline Moments merge(const Moments& a, const Moments& b) {
   return {count, a.mean + delta * b.count / count, a.m2 + b.m2 + delta * delta * a.count * b.count / count};
 }
 
+/// The same with that spread left out: the average of the two variances (behaviour.md 6.4).
+DIFFBIR_HOST_DEVICE inline Moments merge_without_spread(const Moments& a, const Moments& b) {
+  const double count = a.count + b.count;
+  if (count == 0) return {};
+  return {count, a.mean + (b.mean - a.mean) * b.count / count, a.m2 + b.m2};
+}
+
 /// The rows and columns of a feature map that count in its moments.
 struct Region {
   std::int64_t top, left, bottom, right;

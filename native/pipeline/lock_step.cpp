@@ -90,6 +90,7 @@ void run_in_lock_step(runtime::Network& network, const TileSource& x, const std:
                                           .input_height = tile.input.height,
                                           .input_width = tile.input.width,
                                           .own = own_region(tile, options.pooling),
+                                          .device = network.device(),
                                           .turn = network.turn()});
     const Ort::Value inputs[] = {runtime::view(input), runtime::view(ticket.number())};
     const Tensor output = network.run_to_tensor(inputs, token);

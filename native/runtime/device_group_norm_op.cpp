@@ -1,7 +1,6 @@
 #include "runtime/device_group_norm_op.h"
 
 #include <exception>
-#include <vector>
 
 #include "cuda/norm/group_norm.h"
 
@@ -28,16 +27,13 @@ void compute(const Call& call, const TileRegistry& tiles) {
   const auto measure = [&](const Region& region) {
     return cuda::measure_groups(from, call.map, region, scratch.get(), stream);
   };
-  Moments* moments = nullptr;
+  const Moments* moments = nullptr;
   if (call.ticket == 0) {
     moments = measure({0, 0, call.map.height, call.map.width});
   } else {
     const TileRun run = tiles.find(call.ticket);
-    moments = measure(run.region(call.map.height, call.map.width));
-    std::vector<Moments> own(static_cast<std::size_t>(call.map.batch * call.map.groups));
-    cuda::download(moments, own.data(), own.size(), stream);
-    const std::vector<Moments> all = run.pool(call.index, own);
-    cuda::upload(all.data(), moments, all.size(), stream);
+    const auto count = static_cast<std::size_t>(call.map.batch * call.map.groups);
+    moments = run.pool(call.index, {measure(run.region(call.map.height, call.map.width)), count, run.device});
   }
   // Not before: tiles that wait have no room for it.
   auto y = call.context.GetOutput(0, call.shape);

@@ -28,8 +28,8 @@ class DeviceGroupNormKernel {
 };
 
 /// diffbir.GroupNorm (GroupNormOp) for the CUDA provider, with x and y NCHW in float32; or diffbir.NhwcGroupNorm, the
-/// same with x and y NHWC in float16, scale and bias in float32. Without a ticket, or with 0, nothing waits. With one
-/// the tile waits for its moments, and then for the other tiles. In builds with CUDA alone.
+/// same with x and y NHWC in float16, scale and bias in float32. Nothing waits for the
+/// device; with a ticket the tile waits for the other tiles. In builds with CUDA alone.
 class DeviceGroupNormOp : public CustomOp<DeviceGroupNormOp, DeviceGroupNormKernel> {
  public:
   DeviceGroupNormOp(const TileRegistry& tiles, MapLayout layout) : tiles_(tiles), layout_(layout) {}

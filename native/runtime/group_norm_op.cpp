@@ -20,7 +20,8 @@ struct Work {
   Region region;
   float epsilon;
   bool silu;
-  std::vector<Moments> moments;  // by batch item and group
+  std::vector<Moments> measured;             // by batch item and group
+  const Moments* moments = measured.data();  // those that it is normalised by
 
   std::size_t area() const { return height * width; }
   std::size_t group_size() const { return channels_per_group * area(); }
@@ -33,7 +34,7 @@ void measure_group(Work& w, std::size_t index) {
   const auto left = static_cast<std::size_t>(w.region.left);
   const std::size_t bottom = top + static_cast<std::size_t>(w.region.height());
   if (bottom - top == w.height && width == w.width) {
-    w.moments[index] = moments_of(group, w.group_size());
+    w.measured[index] = moments_of(group, w.group_size());
     return;
   }
   Moments all;
@@ -42,7 +43,7 @@ void measure_group(Work& w, std::size_t index) {
       all = merge(all, moments_of(group + c * w.area() + y * w.width + left, width));
     }
   }
-  w.moments[index] = all;
+  w.measured[index] = all;
 }
 
 void normalize_group(const Work& w, std::size_t index) {
@@ -84,7 +85,7 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
             .region = {0, 0, shape[2], shape[3]},
             .epsilon = node_.epsilon,
             .silu = node_.silu,
-            .moments = std::vector<Moments>(groups)};
+            .measured = std::vector<Moments>(groups)};
 
   const std::int64_t ticket = GroupNormNode::ticket(context);
   const auto measure = [&] { parallel_for(context, groups, [&](std::size_t group) { measure_group(work, group); }); };
@@ -94,7 +95,7 @@ OrtStatusPtr GroupNormKernel::ComputeV2(OrtKernelContext* raw_context) noexcept 
     const TileRun run = tiles_->find(ticket);
     work.region = run.region(shape[2], shape[3]);
     measure();
-    work.moments = run.pool(node_.index, work.moments);
+    work.moments = run.pool(node_.index, {work.measured.data(), groups});
   }
   parallel_for(context, groups, [&](std::size_t group) { normalize_group(work, group); });
   return nullptr;

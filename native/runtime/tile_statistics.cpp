@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/each.h"
 #include "core/error.h"
+#include "cuda/norm/bodies.h"
 
 namespace diffbir::runtime {
 
@@ -50,7 +52,8 @@ bool TileStatistics::take_stopped() noexcept {
 
 std::size_t TileStatistics::complete() const noexcept {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::size_t>(std::ranges::count_if(norms_, [](const auto& norm) { return norm.second.done; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(norms_, [](const auto& norm) { return norm.second.pooled() != nullptr; }));
 }
 
 void TileStatistics::fail() noexcept {
@@ -59,21 +62,16 @@ void TileStatistics::fail() noexcept {
   changed_.notify_all();
 }
 
-std::vector<Moments> TileStatistics::pool(std::size_t index, std::size_t tile, const std::vector<Moments>& moments) {
+const Moments* TileStatistics::pool(std::size_t index, std::size_t tile, const GroupMoments& moments) {
   std::unique_lock lock(mutex_);
-  Norm& norm = norms_[index];
-  if (norm.done) return norm.pooled;
+  Norm& norm = norms_.try_emplace(index, tiles_, moments).first->second;
+  if (norm.pooled()) return norm.pooled();
 
-  norm.tiles.resize(tiles_);
-  // A tile that was let through when it came last meets the next normalisation once more.
-  if (norm.tiles.at(tile).empty()) ++norm.arrived;
-  norm.tiles[tile] = moments;
-  if (norm.arrived == tiles_) {
-    norm.pooled = pooled(norm);
-    norm.tiles.clear();
-    norm.done = true;
+  norm.keep(tile, moments.values);
+  if (norm.is_complete()) {
+    norm.pool(pooling_);
     changed_.notify_all();
-    return norm.pooled;
+    return norm.pooled();
   }
   if (one_by_one_) {
     stopped_ = true;
@@ -81,26 +79,42 @@ std::vector<Moments> TileStatistics::pool(std::size_t index, std::size_t tile, c
   }
   ++places_;  // somebody else may compute while this tile waits
   changed_.notify_all();
-  changed_.wait(lock, [&] { return (norm.done && places_ > 0) || failed_; });
+  changed_.wait(lock, [&] { return (norm.pooled() && places_ > 0) || failed_; });
   if (failed_) throw Error(ErrorCode::aborted, "Another tile of the picture has failed");
   --places_;
-  return norm.pooled;
+  return norm.pooled();
 }
 
-std::vector<Moments> TileStatistics::pooled(const Norm& norm) const {
-  std::vector<Moments> result(norm.tiles.front().size());
-  for (std::size_t group = 0; group < result.size(); ++group) {
-    Moments& all = result[group];
-    for (const auto& tile : norm.tiles) {
-      if (pooling_ == Pooling::exact) {
-        all = merge(all, tile[group]);
-      } else {
-        const double count = all.count + tile[group].count;
-        all = {count, all.mean + (tile[group].mean - all.mean) * tile[group].count / count, all.m2 + tile[group].m2};
-      }
-    }
+TileStatistics::Norm::Norm(std::size_t tiles, const GroupMoments& first) : count_(first.count), has_(tiles) {
+  const std::size_t values = (tiles + 1) * count_;
+  if (first.device) {
+    memory_ = DeviceMemory(first.device, values * (sizeof(Moments) / sizeof(float)));
+    of_tiles_ = reinterpret_cast<Moments*>(memory_.data());
+  } else {
+    values_.resize(values);
+    of_tiles_ = values_.data();
   }
-  return result;
+}
+
+void TileStatistics::Norm::keep(std::size_t tile, const Moments* moments) {
+  // A tile that was let through when it came last meets the next normalisation once more.
+  if (!has_.at(tile)) ++arrived_;
+  has_[tile] = true;
+  for_each_index(memory_.device().get(), bodies::CopyMoments{moments, of_tiles_ + tile * count_},
+                 static_cast<std::int64_t>(count_));
+}
+
+void TileStatistics::Norm::pool(Pooling pooling) {
+  Moments* const all = of_tiles_ + has_.size() * count_;
+  const auto count = static_cast<std::int64_t>(count_);
+  for_each_index(memory_.device().get(),
+                 bodies::PoolMoments{.of_tiles = of_tiles_,
+                                     .tiles = std::ssize(has_),
+                                     .count = count,
+                                     .with_spread = pooling == Pooling::exact,
+                                     .out = all},
+                 count);
+  pooled_ = all;
 }
 
 Region TileRun::region(std::int64_t height, std::int64_t width) const {
@@ -108,7 +122,7 @@ Region TileRun::region(std::int64_t height, std::int64_t width) const {
           own.right * width / input_width};
 }
 
-std::vector<Moments> TileRun::pool(std::size_t norm, const std::vector<Moments>& moments) const {
+const Moments* TileRun::pool(std::size_t norm, const GroupMoments& moments) const {
   const Aside aside(turn);
   return statistics->pool(norm, tile, moments);
 }

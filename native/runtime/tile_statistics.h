@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
+#include "core/device_memory.h"
 #include "core/moments.h"
 
 namespace diffbir::runtime {
@@ -15,6 +17,13 @@ namespace diffbir::runtime {
 enum class Pooling {
   exact,      // as if the picture were normalised whole
   reference,  // the average of the tiles' variances, their means' spread left out (behaviour.md 6.4)
+};
+
+/// Moments per batch item and group, in the memory of a device; null is the host.
+struct GroupMoments {
+  const Moments* values;
+  std::size_t count;
+  std::shared_ptr<Device> device = nullptr;
 };
 
 /// Lets the tiles of one picture run through a network in lock-step: at every group normalisation each tile leaves its
@@ -34,9 +43,10 @@ class TileStatistics {
   void end() noexcept;
 
   /// Called by the normalisation with index `norm` (0, 1, ... in the order of the network) for tile number `tile`, with
-  /// its moments per batch item and group. Returns those of all tiles. Throws Error(aborted) when another tile has
-  /// failed, or when this one has to stop here.
-  std::vector<Moments> pool(std::size_t norm, std::size_t tile, const std::vector<Moments>& moments);
+  /// its moments, which are copied. Returns as many of all tiles, in the same memory for as long as this lives. On a
+  /// device everything is queued, and nothing waits but for the other tiles. Throws Error(aborted) when another tile
+  /// has failed, or when this one has to stop here, and what the device throws.
+  const Moments* pool(std::size_t norm, std::size_t tile, const GroupMoments& moments);
 
   /// Whether pool() has made a tile stop since this was asked last.
   bool take_stopped() noexcept;
@@ -48,13 +58,25 @@ class TileStatistics {
   void fail() noexcept;
 
  private:
-  struct Norm {
-    std::vector<std::vector<Moments>> tiles;  // by tile number, so that sums do not depend on who comes first
-    std::size_t arrived = 0;
-    std::vector<Moments> pooled;
-    bool done = false;
+  /// What tiles leave at one normalisation, by tile number, so that sums do not depend on who comes first; behind
+  /// them what is pooled of it.
+  class Norm {
+   public:
+    Norm(std::size_t tiles, const GroupMoments& first);
+    void keep(std::size_t tile, const Moments* moments);
+    bool is_complete() const noexcept { return arrived_ == has_.size(); }
+    void pool(Pooling pooling);
+    const Moments* pooled() const noexcept { return pooled_; }
+
+   private:
+    std::size_t count_;
+    std::vector<Moments> values_;  // on the host
+    DeviceMemory memory_;          // on a device
+    Moments* of_tiles_;
+    std::vector<bool> has_;
+    std::size_t arrived_ = 0;
+    const Moments* pooled_ = nullptr;  // once all have arrived
   };
-  std::vector<Moments> pooled(const Norm& norm) const;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
@@ -75,6 +97,8 @@ struct TileRun {
   /// the overlap with its neighbours counts once.
   std::int64_t input_height, input_width;
   Region own;
+  /// The network's; null on the CPU.
+  std::shared_ptr<Device> device = nullptr;
   /// Held by whoever computes with the network's session (Network::turn()), this run's thread among others; null where
   /// several may. Let go of while the tile waits: the others need it to come as far.
   std::mutex* turn = nullptr;
@@ -82,7 +106,7 @@ struct TileRun {
   /// The same at the resolution of a feature map.
   Region region(std::int64_t height, std::int64_t width) const;
   /// TileStatistics::pool() for this tile.
-  std::vector<Moments> pool(std::size_t norm, const std::vector<Moments>& moments) const;
+  const Moments* pool(std::size_t norm, const GroupMoments& moments) const;
 };
 
 /// The runs that are under way in a network, by the ticket that travels through its graph as a tensor: graphs carry

@@ -49,9 +49,14 @@ describe.skipIf(!isBuilt)('pictures on a GPU that is rehearsed', () => {
       const { bytes, counts, refused } = await restored(restorer, options);
       expect(refused).toEqual([]);
       expect(counts).not.toHaveProperty('launches on no stream');
-      if (options.tiling?.decoder) return; // the processor has what several tiles of a normalisation know
       const others = (counts['copies down'] as number) - 1;
       expect(counts['bytes down']).toBe(bytes + 4 * others);
+    });
+
+    it('has tiles of the autoencoder whose statistics are pooled on the GPU: nothing waits for them', async () => {
+      const tiles = { ...CALL, tiling: { encoder: 64, decoder: 64 }, upscale: 2 };
+      await restored(restorer, tiles); // opens what tiles run through, which uploads weights
+      expect((await restored(restorer, tiles)).counts.waits).toBeLessThan(5);
     });
 
     it('has its matrix products in the precision that was asked for', async () => {

@@ -29,15 +29,4 @@ template void normalize_groups(const float*, const bodies::FeatureMap&, const Mo
 template void normalize_groups(const bodies::Half*, const bodies::FeatureMap&, const Moments*, const bodies::Norm&,
                                bodies::Half*, void*, void*);
 
-void download(const Moments* from, Moments* to, std::size_t count, void* stream) {
-  const auto queue = static_cast<cudaStream_t>(stream);
-  DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, count * sizeof(Moments), cudaMemcpyDeviceToHost, queue));
-  DIFFBIR_CUDA_CHECK(cudaStreamSynchronize(queue));
-}
-
-void upload(const Moments* from, Moments* to, std::size_t count, void* stream) {
-  const auto queue = static_cast<cudaStream_t>(stream);
-  DIFFBIR_CUDA_CHECK(cudaMemcpyAsync(to, from, count * sizeof(Moments), cudaMemcpyHostToDevice, queue));
-}
-
 }  // namespace diffbir::cuda

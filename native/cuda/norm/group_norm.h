@@ -5,8 +5,8 @@
 #include "cuda/norm/bodies.h"
 
 /// norm/bodies.h on the device, with T float (NCHW) or bodies::Half (NHWC). Everything is enqueued on `stream`, a
-/// cudaStream_t of the current device, and returns at once, but for download(); pointers are device memory, scratch of
-/// group_norm_scratch() bytes and aligned to 256. Throws Error(runtime_failed) where a launch or a copy is refused.
+/// cudaStream_t of the current device, and returns at once; pointers are device memory, scratch of
+/// group_norm_scratch() bytes and aligned to 256. Throws Error(runtime_failed) where a launch is refused.
 namespace diffbir::cuda {
 
 std::size_t group_norm_scratch(const bodies::FeatureMap& map);
@@ -33,11 +33,5 @@ Moments* measure_groups(const T* x, const bodies::FeatureMap& map, const Region&
 template <typename T>
 void normalize_groups(const T* x, const bodies::FeatureMap& map, const Moments* moments, const bodies::Norm& norm, T* y,
                       void* scratch, void* stream);
-
-/// `to` is host memory, and filled when this returns.
-void download(const Moments* from, Moments* to, std::size_t count, void* stream);
-
-/// `from` is host memory, which may change as soon as this returns.
-void upload(const Moments* from, Moments* to, std::size_t count, void* stream);
 
 }  // namespace diffbir::cuda

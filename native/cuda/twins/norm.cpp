@@ -1,4 +1,4 @@
-// The kernels of cuda/norm against the host's group normalisation (runtime/group_norm_math.h).
+// The kernels of cuda/norm against the host's group normalisation (runtime/group_norm_math.h), and what pools tiles.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -9,6 +9,7 @@
 
 #include "core/half.h"
 #include "core/rng.h"
+#include "cuda/each.h"
 #include "cuda/norm/group_norm.h"
 #include "cuda/twins/on_card.h"
 #include "cuda/twins/twin.h"
@@ -84,6 +85,23 @@ Expected on_host(const std::vector<float>& x, const FeatureMap& map, const Regio
   return expected;
 }
 
+std::vector<Moments> to_host(const Moments* on_card, std::size_t count) {
+  std::vector<Moments> moments(count);
+  DIFFBIR_CUDA_CHECK(cudaMemcpy(moments.data(), on_card, count * sizeof(Moments), cudaMemcpyDeviceToHost));
+  return moments;
+}
+
+/// Of means and sums of squares, these in parts of 1; infinite where counts differ.
+double moments_difference(const std::vector<Moments>& got, const std::vector<Moments>& want) {
+  double largest = 0;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    if (got[i].count != want[i].count) return std::numeric_limits<double>::infinity();
+    largest = std::max(
+        {largest, std::abs(got[i].mean - want[i].mean), std::abs(got[i].m2 - want[i].m2) / std::max(1.0, want[i].m2)});
+  }
+  return largest;
+}
+
 /// Of moments and values; infinite where a second run gives other moments.
 template <typename T>
 double norm_difference(const FeatureMap& map, const Region& region, bool silu) {
@@ -97,27 +115,42 @@ double norm_difference(const FeatureMap& map, const Region& region, bool silu) {
   OnCard<float> scales(scale);
   OnCard<float> biases(bias);
   const GroupNormMemory scratch(map, nullptr);
+  const Moments* on_card = nullptr;
   std::vector<Moments> moments[2];
-  Moments* on_card = nullptr;
   for (auto& run : moments) {
-    run.resize(expected.moments.size());
     on_card = measure_groups(in.data(), map, region, scratch.get(), nullptr);
-    download(on_card, run.data(), run.size(), nullptr);
+    run = to_host(on_card, expected.moments.size());
   }
-  double largest = 0;
-  for (std::size_t i = 0; i < expected.moments.size(); ++i) {
-    const auto& [count, mean, m2] = moments[0][i];
-    const Moments& want = expected.moments[i];
-    const bool repeats = mean == moments[1][i].mean && m2 == moments[1][i].m2 && count == want.count;
-    if (!repeats) return std::numeric_limits<double>::infinity();
-    largest = std::max({largest, std::abs(mean - want.mean), std::abs(m2 - want.m2) / std::max(1.0, want.m2)});
-  }
-  // There and back, as tiles have it; and in place.
-  upload(moments[0].data(), on_card, moments[0].size(), nullptr);
+  if (moments_difference(moments[1], moments[0]) != 0) return std::numeric_limits<double>::infinity();
+  const double largest = moments_difference(moments[0], expected.moments);
+  // In place.
   normalize_groups(in.data(), map, on_card, {scales.data(), biases.data(), kEpsilon, silu}, in.data(), scratch.get(),
                    nullptr);
   const std::vector<float> y = floats(laid_out<T>(expected.y, map));
   return std::max(largest, largest_difference(floats(in.to_host()), y));
+}
+
+double pooled_difference(bool with_spread) {
+  constexpr std::int64_t tiles = 5;
+  constexpr std::int64_t count = 300;  // more than one block
+  std::vector<Moments> own;
+  for (const float value : TorchGenerator(4).randn(tiles * count)) {
+    own.push_back({64.0 + static_cast<double>(own.size() % 7), value, 10.0 * value * value});
+  }
+  const auto pooled = [&](const Moments* of_tiles, Moments* out) {
+    return bodies::PoolMoments{
+        .of_tiles = of_tiles, .tiles = tiles, .count = count, .with_spread = with_spread, .out = out};
+  };
+  std::vector<Moments> expected(count);
+  const bodies::PoolMoments on_host = pooled(own.data(), expected.data());
+  for (std::int64_t i = 0; i < count; ++i) on_host(i);
+
+  OnCard<Moments> in(own);
+  OnCard<Moments> kept(own.size());
+  OnCard<Moments> out(expected.size());
+  for_each_index(bodies::CopyMoments{in.data(), kept.data()}, nullptr, tiles * count);
+  for_each_index(pooled(kept.data(), out.data()), nullptr, count);
+  return moments_difference(out.to_host(), expected);
 }
 
 }  // namespace
@@ -144,6 +177,8 @@ std::vector<Twin> norm_twins() {
   add("of a row", odd, {30, 3, 31, 17}, false);
   add("of a pixel", pixel, whole(pixel), true);
   add("of many parts", large, whole(large), true);
+  twins.push_back({"moments of tiles, pooled", 1e-12, [] { return pooled_difference(true); }});
+  twins.push_back({"moments of tiles, as the reference pools them", 1e-12, [] { return pooled_difference(false); }});
   return twins;
 }
 
