@@ -62,8 +62,8 @@ void TileStatistics::fail() noexcept {
   changed_.notify_all();
 }
 
-const Moments* TileStatistics::pool(std::size_t index, std::size_t tile, const GroupMoments& moments) {
-  std::unique_lock lock(mutex_);
+const Moments* TileStatistics::leave(std::size_t index, std::size_t tile, const GroupMoments& moments) {
+  const std::lock_guard lock(mutex_);
   Norm& norm = norms_.try_emplace(index, tiles_, moments).first->second;
   if (norm.pooled()) return norm.pooled();
 
@@ -77,6 +77,12 @@ const Moments* TileStatistics::pool(std::size_t index, std::size_t tile, const G
     stopped_ = true;
     throw Error(ErrorCode::aborted, "The tile stops until the others have come as far");
   }
+  return nullptr;
+}
+
+const Moments* TileStatistics::wait(std::size_t index) {
+  std::unique_lock lock(mutex_);
+  const Norm& norm = norms_.at(index);
   ++places_;  // somebody else may compute while this tile waits
   changed_.notify_all();
   changed_.wait(lock, [&] { return (norm.pooled() && places_ > 0) || failed_; });
@@ -123,8 +129,9 @@ Region TileRun::region(std::int64_t height, std::int64_t width) const {
 }
 
 const Moments* TileRun::pool(std::size_t norm, const GroupMoments& moments) const {
+  if (const Moments* const all = statistics->leave(norm, tile, moments)) return all;
   const Aside aside(turn);
-  return statistics->pool(norm, tile, moments);
+  return statistics->wait(norm);
 }
 
 std::int64_t TileRegistry::open(const TileRun& run) {

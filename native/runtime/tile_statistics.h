@@ -43,12 +43,15 @@ class TileStatistics {
   void end() noexcept;
 
   /// Called by the normalisation with index `norm` (0, 1, ... in the order of the network) for tile number `tile`, with
-  /// its moments, which are copied. Returns as many of all tiles, in the same memory for as long as this lives. On a
-  /// device everything is queued, and nothing waits but for the other tiles. Throws Error(aborted) when another tile
-  /// has failed, or when this one has to stop here, and what the device throws.
-  const Moments* pool(std::size_t norm, std::size_t tile, const GroupMoments& moments);
+  /// its moments, which are copied. Returns as many of all tiles, in the same memory for as long as this lives; null
+  /// where some have not come yet: then wait() is next. On a device everything is queued. Throws Error(aborted) when
+  /// this tile has to stop here, and what the device throws.
+  const Moments* leave(std::size_t norm, std::size_t tile, const GroupMoments& moments);
 
-  /// Whether pool() has made a tile stop since this was asked last.
+  /// Those of all tiles, once the last has come. Throws Error(aborted) when another tile has failed.
+  const Moments* wait(std::size_t norm);
+
+  /// Whether leave() has made a tile stop since this was asked last.
   bool take_stopped() noexcept;
 
   /// How many normalisations have the statistics of all tiles.
@@ -105,7 +108,7 @@ struct TileRun {
 
   /// The same at the resolution of a feature map.
   Region region(std::int64_t height, std::int64_t width) const;
-  /// TileStatistics::pool() for this tile.
+  /// The moments of all tiles in exchange for this one's, as TileStatistics has them. Nothing else waits.
   const Moments* pool(std::size_t norm, const GroupMoments& moments) const;
 };
 
