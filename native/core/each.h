@@ -37,10 +37,7 @@ void each_on_host(F f, std::size_t count, float* out, const Inputs*... inputs) {
 template <typename F, typename... Inputs>
 void each_value(Device* device, F f, std::size_t count, float* out, const Inputs*... inputs) {
   if (!device) return detail::each_on_host(f, count, out, inputs...);
-  if (auto* const guarded = dynamic_cast<GuardedDevice*>(device)) {
-    const GuardedDevice::Access access(*guarded);
-    return detail::each_on_host(f, count, out, inputs...);
-  }
+  if (const auto access = GuardedDevice::access_to(device)) return detail::each_on_host(f, count, out, inputs...);
 #ifdef DIFFBIR_CUDA
   cuda::each(f, device->stream(), count, out, inputs...);
 #else
@@ -56,10 +53,7 @@ void for_each_index(Device* device, Body body, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) body(i);
   };
   if (!device) return on_host();
-  if (auto* const guarded = dynamic_cast<GuardedDevice*>(device)) {
-    const GuardedDevice::Access access(*guarded);
-    return on_host();
-  }
+  if (const auto access = GuardedDevice::access_to(device)) return on_host();
 #ifdef DIFFBIR_CUDA
   cuda::for_each_index(body, device->stream(), count);
 #else

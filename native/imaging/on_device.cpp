@@ -27,10 +27,7 @@ std::int64_t planes_of(const Tensor& x) { return x.dim(0) * x.dim(1); }
 /// The kernels on a GPU, or their bodies on the host where the device is made of guarded host memory.
 template <typename Kernels, typename Bodies>
 void launch(const std::shared_ptr<Device>& device, const Kernels& kernels, const Bodies& bodies) {
-  if (auto* const guarded = dynamic_cast<GuardedDevice*>(device.get())) {
-    const GuardedDevice::Access access(*guarded);
-    return bodies(bodies::OnHost());
-  }
+  if (const auto access = GuardedDevice::access_to(device.get())) return bodies(bodies::OnHost());
   kernels(device->stream());
 }
 
