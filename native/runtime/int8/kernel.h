@@ -51,6 +51,8 @@ struct Kernels {
 
 /// In plain C++, for every processor.
 const Kernels& portable_kernels() noexcept;
+/// With AVX2; null where compiler or processor do not have it.
+const Kernels* avx2_kernels() noexcept;
 /// With AVX-512 VNNI; null where compiler or processor do not have it.
 const Kernels* avx512_kernels() noexcept;
 /// The fastest that this processor runs, or the portable ones.

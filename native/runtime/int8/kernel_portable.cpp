@@ -99,8 +99,10 @@ const Kernels& portable_kernels() noexcept {
 }
 
 const Kernels& kernels(bool portable) noexcept {
-  const Kernels* fast = avx512_kernels();
-  return fast && !portable ? *fast : portable_kernels();
+  if (portable) return portable_kernels();
+  if (const Kernels* const fast = avx512_kernels()) return *fast;
+  if (const Kernels* const fast = avx2_kernels()) return *fast;
+  return portable_kernels();
 }
 
 }  // namespace diffbir::runtime::int8
