@@ -9,6 +9,7 @@ import { GPU_RESERVE } from './memory/gpu';
 import { planPicture } from './memory/planPicture';
 import { type WeightMemory, weightMemory } from './memory/weights';
 import type { NetworkSpec, RestoreJob } from './native/binding';
+import type { Int8KernelSet } from './native/int8Kernels';
 import type { RestoreOptions } from './options/RestoreOptions';
 import { type ResolvedOptions, resolveOptions } from './options/resolve';
 import { OPTIONS, type OptionName } from './options/table';
@@ -94,8 +95,7 @@ const BASE = 150 * 2 ** 20;
 const SHARE = 0.8;
 const SHARE_OF_WINDOWS = 0.5;
 /** How much faster the networks of stage 2 are with `int8`, by docs/decisions/0013. */
-const GAIN_OF_INT8 = 2.6;
-const GAIN_OF_PORTABLE_INT8 = 0.5;
+const GAIN_OF_INT8: Readonly<Record<Int8KernelSet, number>> = { avx512: 2.6, avx2: 1.2, portable: 0.5 };
 
 /**
  * Says before a restoration what it will take (for `unaligned_face` without its faces, each a picture of 512 x 512 more): size, tiles, memory, floating-point operations, and a time from a
@@ -138,8 +138,8 @@ export function estimateWith(
   const minShortEdge = stage === 2 ? model.minShortEdge : 1;
   checkWorkSize({ ...input, name: 'The picture' }, options, minShortEdge);
   const { tiling: tiles, work, keepNetworks } = planPicture(input, stage, model, options);
-  const { primitives, hasFastInt8 } = model.internals.loadBinding(options.nativeBinding);
-  const gain = options.precision === 'float32' ? 1 : hasFastInt8 ? GAIN_OF_INT8 : GAIN_OF_PORTABLE_INT8;
+  const { primitives, int8Kernels } = model.internals.loadBinding(options.nativeBinding);
+  const gain = options.precision === 'float32' ? 1 : GAIN_OF_INT8[int8Kernels];
   const stages = workOf(model, { stage, size: input, tiles }, options, primitives).map(({ type, ...work }) => ({
     ...work,
     seconds: speed && work.flop / (speed.gflops * 1e9 * shareOf(type, gain)),

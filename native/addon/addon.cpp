@@ -6,7 +6,7 @@
 #include "addon/model_binding.h"
 #include "addon/picture_tasks.h"
 #include "addon/primitives.h"
-#include "core/cpu.h"
+#include "runtime/int8/kernel.h"
 #include "runtime/ort_library.h"
 
 namespace diffbir {
@@ -37,7 +37,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set_function(exports, "compare", start_compare);
   set_function(exports, "niqePatches", start_niqe_patches);
   set_function(exports, "measureSpeed", start_measure_speed);
-  exports.Set("hasFastInt8", Napi::Boolean::New(env, has_avx512_vnni()));
+  exports.Set("int8Kernels", Napi::String::New(env, runtime::int8::kernels(false).name));
   exports.Set("primitives", make_primitives(env));
   return exports;
 }

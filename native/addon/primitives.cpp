@@ -14,6 +14,7 @@ Napi::Object make_primitives(Napi::Env env) {
   add_tiling_primitives(primitives);
   add_face_primitives(primitives);
   add_kernel_primitives(primitives);
+  add_int8_primitives(primitives);
   add_thread_primitives(primitives);
   return primitives;
 }

@@ -20,6 +20,7 @@ void add_tiling_primitives(Napi::Object primitives);
 void add_face_primitives(Napi::Object primitives);
 void add_kernel_primitives(Napi::Object primitives);
 void add_thread_primitives(Napi::Object primitives);
+void add_int8_primitives(Napi::Object primitives);
 
 /// Some of its `kernels`.
 void add_fused_kernels(Napi::Object kernels);

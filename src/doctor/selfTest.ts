@@ -3,13 +3,14 @@ import { type Examination, examine } from '../device/detect';
 import { type DeviceFacts, gatherFacts } from '../device/facts';
 import { librariesFolder, readLibraries } from '../device/libraries';
 import type { Device } from '../device/parse';
+import type { Int8KernelSet } from '../native/int8Kernels';
 import { loadBinding, type NativeFiles, nativeFiles, runtimeVersion } from '../native/loadBinding';
 import { Restorer } from '../restorer';
 
 /** What the steps of the self-test find, in their order. Each is a line of JSON on the child's stdout. */
 export interface SelfTestSteps {
   /** Opens addon and ONNX Runtime. */
-  readonly load: NativeFiles & { readonly onnxruntime: string; readonly hasFastInt8: boolean };
+  readonly load: NativeFiles & { readonly onnxruntime: string; readonly int8Kernels: Int8KernelSet };
   /** Asks for GPUs, and what keeps them from being used. */
   readonly devices: Pick<DeviceFacts, 'cuda' | 'kernelDriver'> & {
     /** The folder of the GPU libraries, and what is in it. */
@@ -43,8 +44,8 @@ export async function selfTest(device: Device, report: (event: SelfTestEvent) =>
   let restorer: Restorer | undefined;
   const work: { readonly [S in Step]: () => SelfTestSteps[S] | Promise<SelfTestSteps[S]> } = {
     load: () => {
-      const { hasFastInt8 } = loadBinding();
-      return { ...nativeFiles(), onnxruntime: runtimeVersion(), hasFastInt8 };
+      const { int8Kernels } = loadBinding();
+      return { ...nativeFiles(), onnxruntime: runtimeVersion(), int8Kernels };
     },
     devices: findDevices,
     model: async () => {

@@ -7,6 +7,7 @@
 import type { Recipe } from './degradation';
 import type { ExecutionSpec, NativeDevices } from './devices';
 import type { FindFacesJob, FoundFaces, PasteFacesJob } from './faces';
+import type { Int8KernelSet } from './int8Kernels';
 import type { NativeComparison, NiqeModel, NiqePatches } from './metrics';
 import type { Primitives } from './primitives';
 
@@ -296,8 +297,8 @@ export interface NativeBinding {
   niqePatches(image: NativeImage): NativeTask<NiqePatches>;
   /** GFLOP/s of ONNX Runtime in a product of large matrices, in less than a second (native/runtime/speed.h). */
   measureSpeed(threads: number): NativeTask<number>;
-  /** Whether there are kernels for this processor that make `int8` faster than float32; else it is about half as fast. */
-  readonly hasFastInt8: boolean;
+  /** What `int8` runs with on this processor. */
+  readonly int8Kernels: Int8KernelSet;
   /** Single operations of the pipeline, for the golden runner and the tests. */
   readonly primitives: Primitives;
 }

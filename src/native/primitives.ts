@@ -13,6 +13,7 @@ import type {
 import type { BlurKernel, BlurKernelSpec, DegradationOperation, Recipe } from './degradation';
 import type { ExecutionSpec, Provider } from './devices';
 import type { FacePrimitives } from './faces';
+import type { Int8KernelSet, Int8Kernels } from './int8Kernels';
 import type { KernelPrimitives } from './kernels';
 import type { NativeComparison, NiqeModel } from './metrics';
 
@@ -55,6 +56,8 @@ export interface Primitives extends FacePrimitives {
   centerCrop(image: NativeImage, size: number): NativeImage;
   // cuda/imaging
   readonly kernels: KernelPrimitives;
+  // runtime/int8: the sets that this processor runs
+  readonly int8: Readonly<Partial<Record<Int8KernelSet, Int8Kernels>>>;
   // imaging/degradation
   blurKernel(kernel: BlurKernelSpec): BlurKernel;
   sincKernel(cutoff: number, size: number, padTo: number): BlurKernel;

@@ -1,7 +1,7 @@
 // A child of `diffbir doctor` that goes wrong in the way that its first argument names, after the step `load`.
 const [way] = process.argv.slice(2);
 const say = (event) => console.log(JSON.stringify(event));
-const load = { addon: '/a.node', runtime: '/ort.so', onnxruntime: '1.29.0', hasFastInt8: true };
+const load = { addon: '/a.node', runtime: '/ort.so', onnxruntime: '1.29.0', int8Kernels: 'avx512' };
 
 console.log('a library says hello');
 say({ step: 'load', found: load });

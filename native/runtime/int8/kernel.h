@@ -29,6 +29,7 @@ struct Tile {
 
 /// The innermost loops, once for every kind of processor. All give the same numbers but for the order of roundings.
 struct Kernels {
+  const char* name;
   /// sums[r * panel_width + output] += row r times the weights of the output.
   void (*multiply)(const Tile& tile, float* sums);
   /// One group of a row: `count` values, or their differences from those of `base` where it is not null, and bytes for

@@ -220,8 +220,8 @@ void quantize_pixels(const float* values, const float* base, std::size_t pixels,
 namespace diffbir::runtime::int8 {
 
 const Kernels* avx2_kernels() noexcept {
-  static const Kernels kernels{multiply, quantize_row, quantize_pixels, portable_kernels().store_planes,
-                               portable_kernels().store_geglu};
+  static const Kernels kernels{
+      "avx2", multiply, quantize_row, quantize_pixels, portable_kernels().store_planes, portable_kernels().store_geglu};
   return has_avx2() ? &kernels : nullptr;
 }
 

@@ -315,7 +315,7 @@ void store_geglu(const float* values, const float* gates, std::size_t rows, cons
 namespace diffbir::runtime::int8 {
 
 const Kernels* avx512_kernels() noexcept {
-  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes, store_geglu};
+  static constexpr Kernels kernels{"avx512", multiply, quantize_row, quantize_pixels, store_planes, store_geglu};
   return has_avx512_vnni() ? &kernels : nullptr;
 }
 

@@ -94,7 +94,7 @@ void store_geglu(const float* values, const float* gates, std::size_t rows, cons
 }  // namespace
 
 const Kernels& portable_kernels() noexcept {
-  static constexpr Kernels kernels{multiply, quantize_row, quantize_pixels, store_planes, store_geglu};
+  static constexpr Kernels kernels{"portable", multiply, quantize_row, quantize_pixels, store_planes, store_geglu};
   return kernels;
 }
 
