@@ -95,7 +95,7 @@ const BASE = 150 * 2 ** 20;
 const SHARE = 0.8;
 const SHARE_OF_WINDOWS = 0.5;
 /** How much faster the networks of stage 2 are with `int8`, by docs/decisions/0013. */
-const GAIN_OF_INT8: Readonly<Record<Int8KernelSet, number>> = { avx512: 2.6, avx2: 1.2, portable: 0.5 };
+const GAIN_OF_INT8: Readonly<Record<Int8KernelSet, number>> = { avx512: 2.6, avx2: 1.2, portable: 0.25 };
 
 /**
  * Says before a restoration what it will take (for `unaligned_face` without its faces, each a picture of 512 x 512 more): size, tiles, memory, floating-point operations, and a time from a
