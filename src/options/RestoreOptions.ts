@@ -159,7 +159,7 @@ export interface RestoreOptions {
    * too: weights and activations of 16 bits. `int8`, on the CPU alone: weights and activations of 8 bits, on
    * processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs
    * little (above 50 dB with the embedded model). With AVX2 alone it takes somewhat less time than float32, without
-   * that about twice the time. Not with `parity`.
+   * that several times as much. Not with `parity`.
    * @default `float16` on a GPU, `float32` on the CPU and with `parity`
    */
   precision?: 'float32' | 'float16' | 'int8' | undefined;

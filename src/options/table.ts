@@ -123,7 +123,7 @@ export const OPTIONS = {
     kind: oneOf(['float32', 'float16', 'int8']),
     default: 'float32',
     defaultDoc: '`float16` on a GPU, `float32` on the CPU and with `parity`',
-    doc: 'What the networks of stage 2 compute with. `float16`, on GPUs alone and for the cleaner and the text encoder too: weights and activations of 16 bits. `int8`, on the CPU alone: weights and activations of 8 bits, on processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with the embedded model). With AVX2 alone it takes somewhat less time than float32, without that about twice the time. Not with `parity`.',
+    doc: 'What the networks of stage 2 compute with. `float16`, on GPUs alone and for the cleaner and the text encoder too: weights and activations of 16 bits. `int8`, on the CPU alone: weights and activations of 8 bits, on processors with AVX-512 VNNI less than half of the time, about half of the memory, and a picture that differs little (above 50 dB with the embedded model). With AVX2 alone it takes somewhat less time than float32, without that several times as much. Not with `parity`.',
     scope: 'load',
     manifest: true,
     recordedFrom: 2,
