@@ -175,7 +175,7 @@ void quantize_block(const float* values, const float* base, std::size_t pixels, 
       const __m256 value = _mm256_loadu_ps(values + place);
       return base ? _mm256_sub_ps(value, _mm256_loadu_ps(base + place)) : value;
     };
-    Range range(at(0));
+    Range range(count > 0 ? at(0) : _mm256_setzero_ps());
     for (std::size_t channel = 0; channel < count; ++channel) {
       const __m256 value = at(channel);
       range.add(value);

@@ -141,7 +141,7 @@ inline __attribute__((always_inline)) void read_pixels(PixelBlock& block, const 
                                                        std::size_t pixels, std::size_t plane, std::size_t count,
                                                        std::size_t group, Affine* affine, std::size_t affine_stride) {
   const auto load = [&](std::size_t channel, std::size_t v) __attribute__((always_inline)) {
-    const __mmask16 mask = avx512::first_lanes(pixels - std::min(pixels, v * lanes));
+    const __mmask16 mask = avx512::first_lanes(count > 0 ? pixels - std::min(pixels, v * lanes) : 0);
     const std::size_t at = channel * plane + v * lanes;
     const __m512 value = _mm512_maskz_loadu_ps(mask, values + at);
     return base ? _mm512_sub_ps(value, _mm512_maskz_loadu_ps(mask, base + at)) : value;
