@@ -39,14 +39,17 @@ const WRONG: readonly (readonly [string, unknown])[] = [
 // biome-ignore lint/suspicious/noExplicitAny: the point is to pass what the types forbid
 const untyped = primitives as any;
 
-const { kernels, ...others } = untyped;
-describe.each(Object.entries<(...args: unknown[]) => unknown>({ ...others, ...kernels }))('%s', (_, primitive) => {
-  test.each(WRONG)('survives %s', (_, value) => {
-    for (const args of [[value], [latent, value], [schedule, value], [value, value, value, value]]) {
-      expect(outcome(() => primitive(...args))).toMatch(/^(returned|DIFFBIR_\w+)$/);
-    }
-  });
-});
+const { kernels, int8, ...others } = untyped;
+describe.each(Object.entries<(...args: unknown[]) => unknown>({ ...others, ...kernels, ...int8.portable }))(
+  '%s',
+  (_, primitive) => {
+    test.each(WRONG)('survives %s', (_, value) => {
+      for (const args of [[value], [latent, value], [schedule, value], [value, value, value, value]]) {
+        expect(outcome(() => primitive(...args))).toMatch(/^(returned|DIFFBIR_\w+)$/);
+      }
+    });
+  },
+);
 
 function outcome(call: () => unknown): string {
   try {
