@@ -30,6 +30,32 @@ DIFFBIR_HOST_DEVICE inline Moments merge_without_spread(const Moments& a, const 
   return {count, a.mean + (b.mean - a.mean) * b.count / count, a.m2 + b.m2};
 }
 
+// For for_each_index() of core/each.h.
+
+struct CopyMoments {
+  const Moments* from;
+  Moments* to;
+
+  DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const { to[i] = from[i]; }
+};
+
+/// Those of all tiles, in the order of the tiles.
+struct PoolMoments {
+  const Moments* of_tiles;  // [tiles, count]
+  std::int64_t tiles, count;
+  bool with_spread;  // of the tiles' means
+  Moments* out;      // [count]
+
+  DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const {
+    Moments all;
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+      const Moments& own = of_tiles[tile * count + i];
+      all = with_spread ? merge(all, own) : merge_without_spread(all, own);
+    }
+    out[i] = all;
+  }
+};
+
 /// The rows and columns of a feature map that count in its moments.
 struct Region {
   std::int64_t top, left, bottom, right;

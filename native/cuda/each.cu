@@ -1,5 +1,5 @@
+#include "core/moments.h"
 #include "cuda/each.h"
-#include "cuda/norm/bodies.h"
 #include "cuda/on_device.h"
 #include "diffusion/edge_kernels.h"
 #include "diffusion/kernels.h"
@@ -51,7 +51,7 @@ DIFFBIR_EACH_3(Grey);
 
 template void for_each_index(EdgeBlocks, void*, std::int64_t);
 template void for_each_index(CellMeans, void*, std::int64_t);
-template void for_each_index(bodies::CopyMoments, void*, std::int64_t);
-template void for_each_index(bodies::PoolMoments, void*, std::int64_t);
+template void for_each_index(CopyMoments, void*, std::int64_t);
+template void for_each_index(PoolMoments, void*, std::int64_t);
 
 }  // namespace diffbir::cuda

@@ -11,7 +11,7 @@ template <typename F, typename... Inputs>
 void each(F f, void* stream, std::size_t count, float* out, const Inputs*... inputs);
 
 /// Enqueues body(i) for 0 <= i < count in the same way. Instantiated for the bodies of diffusion/edge_kernels.h, and
-/// for those of norm/bodies.h that pool what tiles have measured.
+/// for those of core/moments.h.
 template <typename Body>
 void for_each_index(Body body, void* stream, std::int64_t count);
 

@@ -5,7 +5,6 @@
 
 #include "core/each.h"
 #include "core/error.h"
-#include "cuda/norm/bodies.h"
 
 namespace diffbir::runtime {
 
@@ -106,7 +105,7 @@ void TileStatistics::Norm::keep(std::size_t tile, const Moments* moments) {
   // A tile that was let through when it came last meets the next normalisation once more.
   if (!has_.at(tile)) ++arrived_;
   has_[tile] = true;
-  for_each_index(memory_.device().get(), bodies::CopyMoments{moments, of_tiles_ + tile * count_},
+  for_each_index(memory_.device().get(), CopyMoments{moments, of_tiles_ + tile * count_},
                  static_cast<std::int64_t>(count_));
 }
 
@@ -114,11 +113,11 @@ void TileStatistics::Norm::pool(Pooling pooling) {
   Moments* const all = of_tiles_ + has_.size() * count_;
   const auto count = static_cast<std::int64_t>(count_);
   for_each_index(memory_.device().get(),
-                 bodies::PoolMoments{.of_tiles = of_tiles_,
-                                     .tiles = std::ssize(has_),
-                                     .count = count,
-                                     .with_spread = pooling == Pooling::exact,
-                                     .out = all},
+                 PoolMoments{.of_tiles = of_tiles_,
+                             .tiles = std::ssize(has_),
+                             .count = count,
+                             .with_spread = pooling == Pooling::exact,
+                             .out = all},
                  count);
   pooled_ = all;
 }

@@ -66,6 +66,8 @@ class TileStatistics {
   class Norm {
    public:
     Norm(std::size_t tiles, const GroupMoments& first);
+    Norm(const Norm&) = delete;
+    Norm& operator=(const Norm&) = delete;
     void keep(std::size_t tile, const Moments* moments);
     bool is_complete() const noexcept { return arrived_ == has_.size(); }
     void pool(Pooling pooling);

@@ -92,6 +92,7 @@ describe('diffbir doctor', () => {
     expect(stdout).toMatch(/^self-test {5}FAILED: The child process was ended by SIGSEGV \(exit code 139\)/m);
     expect(stdout).toMatch(/^printed {7}a library says hello$/m);
     expect(stdout).toMatch(/^ONNX Runtime {2}1\.29\.0, \/ort\.so$/m);
+    expect(stdout).toMatch(/^ +int8 takes less than half of the time of float32 here$/m);
     expect((await doctor('refuse')).stdout).toMatch(/FAILED: there is none \[DIFFBIR_NO_DEVICE\]/);
   });
 

@@ -105,6 +105,23 @@ describe.each(Object.entries(primitives.int8))('%s', (_, kernels) => {
     }
   });
 
+  test('a range beyond float32 is told by its scale; of one next to nothing the offset counts', () => {
+    const quantized = (values: Float32Array) => [
+      kernels.quantizeRow(values, undefined, 4),
+      kernels.quantizePixels(values, undefined, 1, 4),
+    ];
+    for (const { scales } of quantized(Float32Array.of(-3e38, 0, 1, 3e38))) {
+      expect([...scales]).toEqual([Number.POSITIVE_INFINITY]);
+    }
+    const close = Float32Array.of(0, 1e-42, 5e-43, 1e-44);
+    for (const { bytes, scales, offsets } of quantized(close)) {
+      for (const [i, value] of close.entries()) {
+        const read = (offsets[0] as number) + (scales[0] as number) * (bytes[i] as number);
+        expect(Math.abs(read - value)).toBeLessThan(2e-42);
+      }
+    }
+  });
+
   test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
     '%d makes its row, or its pixel, no number',
     (broken) => {

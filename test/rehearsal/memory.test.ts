@@ -31,28 +31,34 @@ describe.skipIf(!isBuilt)('memory of a GPU that is rehearsed', () => {
       (error) => error.code as string,
     );
 
-  it('may end with any allocation of a first picture: the next picture is well', { timeout: 300_000 }, async () => {
-    const options: RestoreOptions = { guidance: { scale: 0.05, space: 'rgb' } };
-    const outcomes = new Set<string>();
-    const first = async (failsAt: number) => {
-      const restorer = await Restorer.create(ON_GPU);
-      rehearsal.begin({ failsAt });
-      outcomes.add(await outcomeOf(restore(restorer, options)));
-      const { counts, refused } = rehearsal.report();
-      expect(refused, `allocation ${failsAt}`).toEqual([]);
-      rehearsal.begin();
-      expect(await outcomeOf(restore(restorer, options)), `after allocation ${failsAt}`).toBe('a picture');
-      await restorer.dispose();
-      expect(rehearsal.report().devices, `allocation ${failsAt}`).toMatchObject([{ taken: 0 }]);
-      return counts.allocations as number;
-    };
-    const allocations = await first(0);
-    expect([...outcomes]).toEqual(['a picture']);
-    outcomes.clear();
-    for (const failsAt of spread(allocations, TRIES)) await first(failsAt);
-    expect(outcomes).toContain('a smaller plan');
-    for (const outcome of outcomes) expect(OUTCOMES).toContain(outcome);
-  });
+  it.each<[string, RestoreOptions]>([
+    ['', { guidance: { scale: 0.05, space: 'rgb' } }],
+    [' in tiles of the autoencoder', { tiling: { encoder: 64, decoder: 64 }, upscale: 4 }],
+  ])(
+    'may end with any allocation of a first picture%s: the next picture is well',
+    { timeout: 300_000 },
+    async (_, options) => {
+      const outcomes = new Set<string>();
+      const first = async (failsAt: number) => {
+        const restorer = await Restorer.create(ON_GPU);
+        rehearsal.begin({ failsAt });
+        outcomes.add(await outcomeOf(restore(restorer, options)));
+        const { counts, refused } = rehearsal.report();
+        expect(refused, `allocation ${failsAt}`).toEqual([]);
+        rehearsal.begin();
+        expect(await outcomeOf(restore(restorer, options)), `after allocation ${failsAt}`).toBe('a picture');
+        await restorer.dispose();
+        expect(rehearsal.report().devices, `allocation ${failsAt}`).toMatchObject([{ taken: 0 }]);
+        return counts.allocations as number;
+      };
+      const allocations = await first(0);
+      expect([...outcomes]).toEqual(['a picture']);
+      outcomes.clear();
+      for (const failsAt of spread(allocations, TRIES)) await first(failsAt);
+      expect(outcomes).toContain('a smaller plan');
+      for (const outcome of outcomes) expect(OUTCOMES).toContain(outcome);
+    },
+  );
 
   it('may end while a model is loaded: nothing is left of it', { timeout: 300_000 }, async () => {
     const load = async () => (await Restorer.create(ON_GPU)).dispose();

@@ -129,30 +129,6 @@ struct MergeMoments {
   }
 };
 
-struct CopyMoments {
-  const Moments* from;
-  Moments* to;
-
-  DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const { to[i] = from[i]; }
-};
-
-/// Those of all tiles, in the order of the tiles.
-struct PoolMoments {
-  const Moments* of_tiles;  // [tiles, count]
-  std::int64_t tiles, count;
-  bool with_spread;  // of the tiles' means
-  Moments* out;      // [count]
-
-  DIFFBIR_HOST_DEVICE void operator()(std::int64_t i) const {
-    Moments all;
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const Moments& own = of_tiles[tile * count + i];
-      all = with_spread ? merge(all, own) : merge_without_spread(all, own);
-    }
-    out[i] = all;
-  }
-};
-
 /// What becomes of a value of a channel: value * factor + offset.
 struct Affine {
   float factor, offset;

@@ -138,17 +138,16 @@ double pooled_difference(bool with_spread) {
     own.push_back({64.0 + static_cast<double>(own.size() % 7), value, 10.0 * value * value});
   }
   const auto pooled = [&](const Moments* of_tiles, Moments* out) {
-    return bodies::PoolMoments{
-        .of_tiles = of_tiles, .tiles = tiles, .count = count, .with_spread = with_spread, .out = out};
+    return PoolMoments{.of_tiles = of_tiles, .tiles = tiles, .count = count, .with_spread = with_spread, .out = out};
   };
   std::vector<Moments> expected(count);
-  const bodies::PoolMoments on_host = pooled(own.data(), expected.data());
+  const PoolMoments on_host = pooled(own.data(), expected.data());
   for (std::int64_t i = 0; i < count; ++i) on_host(i);
 
   OnCard<Moments> in(own);
   OnCard<Moments> kept(own.size());
   OnCard<Moments> out(expected.size());
-  for_each_index(bodies::CopyMoments{in.data(), kept.data()}, nullptr, tiles * count);
+  for_each_index(CopyMoments{in.data(), kept.data()}, nullptr, tiles * count);
   for_each_index(pooled(kept.data(), out.data()), nullptr, count);
   return moments_difference(out.to_host(), expected);
 }
