@@ -83,6 +83,7 @@ std::map<std::string, bool*> switches(Optimizations& optimizations) {
       {"mappedWeights", &optimizations.mapped_weights},
       {"rounded", &optimizations.rounded},
       {"definitions", &optimizations.definitions},
+      {"ownKernels", &optimizations.own_kernels},
   };
 }
 

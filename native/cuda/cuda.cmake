@@ -51,8 +51,9 @@ target_compile_options(diffbir PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;
 target_link_libraries(diffbir PRIVATE CUDA::cudart_static)
 
 # Every kernel against its host twin, which needs a GPU: the addon's own objects, linked once more.
-add_executable(gpu_twins ${twin_sources}
+set(objects_of_twins
   "$<FILTER:$<TARGET_OBJECTS:diffbir>,INCLUDE,/native/(core|cuda|diffusion|imaging)/|/runtime/group_norm_math>")
+add_executable(gpu_twins ${twin_sources} ${objects_of_twins})
 foreach(property INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS)
   set_property(TARGET gpu_twins PROPERTY ${property} "$<TARGET_PROPERTY:diffbir,${property}>")
 endforeach()

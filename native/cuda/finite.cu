@@ -1,7 +1,5 @@
-#include <cuda_runtime.h>
-
-#include "cuda/check.h"
 #include "cuda/finite.h"
+#include "cuda/kernel.cuh"
 
 namespace diffbir::cuda {
 
@@ -17,12 +15,11 @@ __global__ void mark_kernel(const float* values, std::size_t count, float* found
 }  // namespace
 
 void mark_not_finite(const float* values, std::size_t count, float* found, void* stream) {
-  constexpr std::size_t threads = 256;
+  constexpr unsigned threads = 256;
   constexpr std::size_t most_blocks = 4096;
   const std::size_t blocks = (count + threads - 1) / threads;
-  mark_kernel<<<static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks), static_cast<unsigned>(threads), 0,
-                static_cast<cudaStream_t>(stream)>>>(values, count, found);
-  DIFFBIR_CUDA_CHECK(cudaGetLastError());
+  launch_blocks(mark_kernel, static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks), threads, 0, stream,
+                values, count, found);
 }
 
 }  // namespace diffbir::cuda

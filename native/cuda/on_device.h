@@ -1,10 +1,8 @@
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include <cstdint>
 
-#include "cuda/check.h"
+#include "cuda/kernel.cuh"
 
 /// For .cu files alone: how kernels over indices are launched, and the launch (bodies/launch.h) that runs a body as
 /// one.
@@ -18,16 +16,15 @@ __device__ void for_each_of_thread(std::int64_t count, const F& f) {
 }
 
 /// Enqueues kernel(count, arguments...) on a cudaStream_t, with threads for `count` indices, and returns at once.
-/// Throws what check.h throws where the launch is refused.
+/// Throws what launch_blocks() throws.
 template <typename... Arguments>
 void launch(void (*kernel)(std::int64_t, Arguments...), void* stream, std::int64_t count, Arguments... arguments) {
-  constexpr std::int64_t threads = 256;
+  constexpr unsigned threads = 256;
   constexpr std::int64_t most_blocks = std::int64_t{1} << 20;  // beyond it threads take several indices
   if (count <= 0) return;
   const std::int64_t blocks = (count + threads - 1) / threads;
-  kernel<<<static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks), static_cast<unsigned>(threads), 0,
-           static_cast<cudaStream_t>(stream)>>>(count, arguments...);
-  DIFFBIR_CUDA_CHECK(cudaGetLastError());
+  launch_blocks(kernel, static_cast<unsigned>(blocks < most_blocks ? blocks : most_blocks), threads, 0, stream, count,
+                arguments...);
 }
 
 template <typename Body>

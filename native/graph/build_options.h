@@ -108,6 +108,8 @@ struct BuildOptions {
   bool rounded = false;
   /// For tests: operators that the CUDA provider alone has are replaced by what they stand for (definitions.h).
   bool definitions = false;
+  /// For tests, with `definitions`: our own are not, since there is something that runs their kernels.
+  bool own_kernels = false;
   /// That convert and pack parameters.
   int threads = 1;
   /// Cancels the building between two parameters, of which some are converted or packed; may be null.

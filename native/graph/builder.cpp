@@ -296,7 +296,8 @@ std::vector<Value> Builder::fresh_values(const std::string& stem, std::size_t co
 void Builder::add_node(const std::string& type, const std::vector<Value>& inputs, const std::vector<Value>& outputs,
                        const std::vector<Attribute>& attributes, const std::string& domain) {
   for (const Value& input : inputs) settle(input);
-  if (options_.definitions && is_defined(type, inputs, domain)) {
+  const bool is_kept = options_.own_kernels && domain == "diffbir";
+  if (options_.definitions && !is_kept && is_defined(type, inputs, domain)) {
     const auto results = definition(*this, type, inputs, attributes);
     if (results.size() != outputs.size()) {
       throw Error(ErrorCode::internal, "Expected " + std::to_string(results.size()) + " outputs of " + type +

@@ -31,6 +31,7 @@ struct Optimizations {
   bool graph = true;
   bool rounded = false;  // for tests, as the next: graph::BuildOptions
   bool definitions = false;
+  bool own_kernels = false;
 
   bool operator==(const Optimizations&) const = default;
 };

@@ -56,7 +56,8 @@ graph::BuildOptions build_options(const NetworkSpec& spec, const std::set<std::s
           .fusions = fusions,
           .precision = is_float32 ? graph::Precision::float32 : spec.precision,
           .rounded = spec.optimizations.rounded,
-          .definitions = spec.optimizations.definitions};
+          .definitions = spec.optimizations.definitions,
+          .own_kernels = spec.optimizations.own_kernels};
 }
 
 graph::Module root(const NetworkSpec& spec) { return {spec.weights, spec.prefix}; }

@@ -17,7 +17,42 @@ std::size_t granted(std::size_t bytes) {
   return bytes < page / 2 ? bytes : (bytes + page - 1) / page * page;
 }
 
-/// Memory of the current device, or none where it has no more. Pages that nobody writes cost nothing.
+constexpr std::size_t kHostPage = 4096;
+
+/// Pages that nobody writes cost nothing.
+void* map(std::size_t bytes) {
+  void* const mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return mapped == MAP_FAILED ? nullptr : mapped;
+}
+
+/// Where a fenced block begins in its pages, as CUDA aligns it.
+std::size_t fenced_offset(std::size_t bytes) {
+  constexpr std::size_t alignment = 256;
+  return (kHostPage - bytes % kHostPage) % kHostPage / alignment * alignment;
+}
+
+/// Full of NaN, as are up to 255 bytes behind it; then a page follows that nobody may touch.
+void* map_fenced(std::size_t bytes) {
+  const std::size_t pages = (fenced_offset(bytes) + bytes + kHostPage - 1) / kHostPage * kHostPage;
+  auto* const mapped = static_cast<char*>(map(pages + kHostPage));
+  if (!mapped) return nullptr;
+  std::memset(mapped, 0xFF, pages);
+  mprotect(mapped + pages, kHostPage, PROT_NONE);
+  return mapped + fenced_offset(bytes);
+}
+
+/// Whether nobody wrote before it or behind.
+bool unmap_fenced(char* memory, std::size_t bytes) {
+  char* const mapped = memory - fenced_offset(bytes);
+  const std::size_t pages = (fenced_offset(bytes) + bytes + kHostPage - 1) / kHostPage * kHostPage;
+  const auto is_untouched = [](char value) { return value == '\xFF'; };
+  const bool is_whole =
+      std::all_of(mapped, memory, is_untouched) && std::all_of(memory + bytes, mapped + pages, is_untouched);
+  munmap(mapped, pages + kHostPage);
+  return is_whole;
+}
+
+/// Memory of the current device, or none where it has no more.
 cudaError_t take(void** memory, std::size_t bytes, Pool* pool) {
   bytes = std::max<std::size_t>(bytes, 1);
   count("allocations");
@@ -26,15 +61,15 @@ cudaError_t take(void** memory, std::size_t bytes, Pool* pool) {
   const std::size_t more = granted(pool ? std::max(pool->reserved, pool->used + bytes) - pool->reserved : bytes);
   const bool fails = state().fails_at == 1;
   if (state().fails_at > 0) --state().fails_at;
-  void* const mapped =
-      fails || state().taken(device) + more > state().bytes_each
-          ? MAP_FAILED
-          : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) {
+  const bool is_fenced = state().computes;
+  void* const place = fails || state().taken(device) + more > state().bytes_each ? nullptr
+                      : is_fenced                                                ? map_fenced(bytes)
+                                                                                 : map(bytes);
+  if (!place) {
     thread().error = cudaErrorMemoryAllocation;
     return cudaErrorMemoryAllocation;
   }
-  state().blocks[static_cast<const char*>(mapped)] = {bytes, device, pool};
+  state().blocks[static_cast<const char*>(place)] = {bytes, device, pool, is_fenced};
   if (pool) {
     pool->used += bytes;
     pool->reserved += more;
@@ -42,7 +77,7 @@ cudaError_t take(void** memory, std::size_t bytes, Pool* pool) {
     state().allocated[device] += more;
   }
   state().peak[device] = std::max(state().peak[device], state().taken(device));
-  *memory = mapped;
+  *memory = place;
   return cudaSuccess;
 }
 
@@ -55,14 +90,16 @@ cudaError_t give_back(void* memory) {
     return refuse(cudaErrorInvalidValue, "freeing what is not there");
   }
   const Block block = found->second;
-  munmap(memory, block.bytes);
+  const bool is_whole = !block.is_fenced || unmap_fenced(static_cast<char*>(memory), block.bytes);
+  if (!block.is_fenced) munmap(memory, block.bytes);
   if (block.pool) {
     block.pool->used -= block.bytes;
   } else {
     state().allocated[block.device] -= granted(block.bytes);
   }
   state().blocks.erase(found);
-  return cudaSuccess;
+  lock.unlock();
+  return is_whole ? cudaSuccess : refuse(cudaErrorIllegalAddress, "a kernel that wrote beyond a block");
 }
 
 cudaError_t take_in_order(void** memory, std::size_t bytes, Pool* pool, cudaStream_t stream) {
@@ -96,7 +133,8 @@ cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind k
   if (!is_inside(to, bytes) || !is_inside(from, bytes)) return refuse(cudaErrorInvalidValue, "a copy beyond a block");
   if (kind == cudaMemcpyDeviceToDevice) {
     count("copies on the device");
-    return cudaSuccess;  // of what no kernel computed
+    if (state().computes) std::memmove(to, from, bytes);
+    return cudaSuccess;
   }
   const std::string way = kind == cudaMemcpyDeviceToHost ? "down" : "up";
   if (recording) {
@@ -223,6 +261,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 
 cudaError_t cudaMemcpy2DAsync(void*, size_t, const void*, size_t, size_t, size_t, cudaMemcpyKind kind, cudaStream_t) {
   if (kind != cudaMemcpyDeviceToDevice) return refuse(cudaErrorNotSupported, "a copy of rows from or to the host");
+  if (state().computes) return refuse(cudaErrorNotSupported, "a copy of rows that computes");
   count("copies on the device");
   return cudaSuccess;
 }
@@ -232,5 +271,13 @@ cudaError_t cudaMemcpyFromSymbol(void* to, const void*, size_t bytes, size_t, cu
   return cudaSuccess;
 }
 
-cudaError_t cudaMemset(void*, int, size_t) { return refuse_while_recording("cudaMemset"); }
-cudaError_t cudaMemsetAsync(void*, int, size_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaMemset(void* memory, int value, size_t bytes) {
+  if (const cudaError_t status = refuse_while_recording("cudaMemset")) return status;
+  return cudaMemsetAsync(memory, value, bytes, nullptr);
+}
+
+cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
+  if (!is_inside(memory, bytes)) return refuse(cudaErrorInvalidValue, "zeros beyond a block");
+  if (state().computes) std::memset(memory, value, bytes);
+  return cudaSuccess;
+}

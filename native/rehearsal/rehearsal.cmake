@@ -1,4 +1,5 @@
-# For test/rehearsal: CUDA's libraries without a GPU, and the shipped addon's own objects linked with them.
+# For test/rehearsal: CUDA's libraries without a GPU, and the shipped addon's own objects linked with them, but for
+# the kernels.
 option(DIFFBIR_REHEARSAL "Also link the addon of the GPU rehearsal into rehearsal/ of the build folder (Linux, with nvcc)" OFF)
 if(NOT DIFFBIR_REHEARSAL)
   return()
@@ -31,7 +32,36 @@ rehearsal_library(cuda 1 native/rehearsal/empty.cpp)
 target_link_libraries(rehearsal_cublas PRIVATE rehearsal_cudart)
 target_link_libraries(rehearsal_cudnn PRIVATE rehearsal_cudart)
 
-add_library(rehearsal SHARED native/rehearsal/door.cpp $<TARGET_OBJECTS:diffbir>)
+# Our kernels as C++, for a GPU that computes. What a GPU refuses, as a load at a place that is no multiple of its size,
+# ends the process with a message.
+add_library(rehearsal_kernels OBJECT native/rehearsal/kernels/blocks.cpp)
+set(kernel_sources ${cuda_sources})
+list(FILTER kernel_sources INCLUDE REGEX "\\.cu$")
+foreach(source ${kernel_sources})
+  string(REPLACE "/" "_" name "${source}")
+  file(CONFIGURE OUTPUT "${rehearsal_folder}/kernels/${name}.cpp" CONTENT "#include \"${CMAKE_SOURCE_DIR}/${source}\"\n")
+  target_sources(rehearsal_kernels PRIVATE "${rehearsal_folder}/kernels/${name}.cpp")
+endforeach()
+set_target_properties(rehearsal_kernels PROPERTIES POSITION_INDEPENDENT_CODE ON)
+target_include_directories(rehearsal_kernels BEFORE PRIVATE native/rehearsal/kernels native)
+target_include_directories(rehearsal_kernels SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+set(undefined_behaviour -fsanitize=undefined -fno-sanitize-recover=undefined)
+# As nvcc takes them: vectors are looked at as halves, and pragmas for it mean nothing here.
+target_compile_options(rehearsal_kernels PRIVATE -Wall -Wextra -ffp-contract=off
+  -fno-strict-aliasing -Wno-unknown-pragmas ${undefined_behaviour})
+
+# gpu_twins on a GPU that computes.
+add_executable(rehearsal_twins native/rehearsal/kernels/twins.cpp $<TARGET_OBJECTS:rehearsal_kernels>
+  $<TARGET_OBJECTS:gpu_twins>
+  "$<FILTER:${objects_of_twins},EXCLUDE,[.]cu[.]o$>")
+set_target_properties(rehearsal_twins PROPERTIES OUTPUT_NAME twins RUNTIME_OUTPUT_DIRECTORY "${rehearsal_folder}")
+target_include_directories(rehearsal_twins PRIVATE native)
+target_include_directories(rehearsal_twins SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_link_libraries(rehearsal_twins PRIVATE rehearsal_cudart Threads::Threads)
+target_link_options(rehearsal_twins PRIVATE ${undefined_behaviour})
+
+add_library(rehearsal SHARED native/rehearsal/door.cpp native/rehearsal/operators.cpp $<TARGET_OBJECTS:rehearsal_kernels>
+  "$<FILTER:$<TARGET_OBJECTS:diffbir>,EXCLUDE,[.]cu[.]o$>")
 set_target_properties(rehearsal PROPERTIES PREFIX "" OUTPUT_NAME diffbir SUFFIX ".node"
   LIBRARY_OUTPUT_DIRECTORY "${rehearsal_folder}" CUDA_RUNTIME_LIBRARY None)
 foreach(property INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS LINK_OPTIONS LINK_DEPENDS)
@@ -39,4 +69,5 @@ foreach(property INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS LINK_OP
 endforeach()
 target_include_directories(rehearsal SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 target_link_libraries(rehearsal PRIVATE rehearsal_cudart ${CMAKE_JS_LIB} ${CMAKE_DL_LIBS} Threads::Threads)
-target_link_options(rehearsal PRIVATE "-Wl,--wrap=_ZN7diffbir15make_primitivesEN4Napi3EnvE")
+target_link_options(rehearsal PRIVATE ${undefined_behaviour} "-Wl,--wrap=dlsym"
+  "-Wl,--wrap=_ZN7diffbir15make_primitivesEN4Napi3EnvE")

@@ -68,11 +68,12 @@ void write_text(std::ostream& out, const std::string& text) {
 using diffbir::rehearsal::state;
 using diffbir::rehearsal::write_text;
 
-void rehearsal_begin(int devices, std::uint64_t bytes_each, std::uint64_t fails_at) {
+void rehearsal_begin(int devices, std::uint64_t bytes_each, std::uint64_t fails_at, bool computes) {
   const std::lock_guard lock(state().mutex);
   state().devices = std::clamp(devices, 1, diffbir::rehearsal::kMostDevices);
   state().bytes_each = bytes_each;
   state().fails_at = fails_at;
+  state().computes = computes;
   state().counts.clear();
   state().refused.clear();
   for (int device = 0; device < diffbir::rehearsal::kMostDevices; ++device) {

@@ -1,4 +1,5 @@
-// A CUDA runtime without a GPU, for test/rehearsal: memory is the host's, and kernels do nothing. What a GPU refuses is
+// A CUDA runtime without a GPU, for test/rehearsal: memory is the host's, and kernels do nothing but where our own are
+// to compute. What a GPU refuses is
 // refused here, and what it is asked for is counted. CUDA's programming guide says what is meant by each function.
 #pragma once
 
@@ -52,6 +53,8 @@ struct Block {
   std::size_t bytes;
   int device;
   Pool* pool;  // none for cudaMalloc
+  /// Of a GPU that computes: what lies before and behind it is nobody's.
+  bool is_fenced;
 };
 
 /// Of the process, as CUDA's is.
@@ -61,6 +64,8 @@ struct State {
   std::size_t bytes_each = std::size_t{80} << 30;
   /// Which allocation from now on fails; 0 for none.
   std::uint64_t fails_at = 0;
+  /// Whether our own kernels run, and memory is what they wrote; ONNX Runtime's never do.
+  bool computes = false;
   std::map<std::string, std::uint64_t> counts;
   std::set<std::string> refused;
   std::map<const char*, Block> blocks;
@@ -110,9 +115,12 @@ auto block_of(Blocks& blocks, const char* place, std::size_t (*size)(const typen
 
 // What the addon's door and the other libraries call.
 extern "C" {
-/// Begins to count anew. From here on there are so many devices with so many bytes each, and the given allocation
-/// fails.
-void rehearsal_begin(int devices, std::uint64_t bytes_each, std::uint64_t fails_at);
+/// Begins to count anew. From here on there are so many devices with so many bytes each, the given allocation
+/// fails, and our kernels run or do not.
+void rehearsal_begin(int devices, std::uint64_t bytes_each, std::uint64_t fails_at, bool computes);
+/// For kernels that were compiled for the host: counts a launch, or refuses it, and says whether to run.
+cudaError_t rehearsal_launch(const char* kernel, dim3 blocks, unsigned threads, std::size_t shared_bytes,
+                             cudaStream_t stream, bool* computes);
 /// JSON, valid until the thread's next call.
 const char* rehearsal_report();
 void rehearsal_count(const char* what);

@@ -132,6 +132,13 @@ cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void*
 }
 }
 
+cudaError_t rehearsal_launch(const char* kernel, dim3 blocks, unsigned threads, std::size_t shared_bytes,
+                             cudaStream_t stream, bool* computes) {
+  *computes = state().computes;
+  if (*computes && stream_of(stream).recording) return refuse(cudaErrorNotSupported, "a recorded kernel that computes");
+  return launch(kernel, {blocks, {threads, 1, 1}, shared_bytes, stream});
+}
+
 cudaError_t cudaLaunchKernel(const void* host, dim3 grid, dim3 block, void** arguments, size_t shared_bytes,
                              cudaStream_t stream) {
   cudaKernel_t kernel = nullptr;

@@ -63,7 +63,7 @@ export const CUDA_FUSIONS = [
 export type CudaFusion = (typeof CUDA_FUSIONS)[number];
 
 /** Forms of a graph for tests on the CPU (native/graph/build_options.h). */
-export const GRAPH_CHECKS = ['rounded', 'definitions'] as const;
+export const GRAPH_CHECKS = ['rounded', 'definitions', 'ownKernels'] as const;
 export type GraphCheck = (typeof GRAPH_CHECKS)[number];
 
 /** What the large layers of a network compute with. */

@@ -1,5 +1,6 @@
 // The addon of `npm run build:rehearsal` (native/rehearsal): ONNX Runtime's provider for CUDA runs on a GPU that is none.
-// Kernels do nothing, so that numbers mean nothing; what is asked of the GPU is counted, and refused where a GPU would.
+// Kernels do nothing but where our own are to compute, so that numbers mean nothing; what is asked of the GPU is counted,
+// and refused where a GPU would.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { librariesFolder } from '../../src/device/libraries';
@@ -13,6 +14,14 @@ const ADDON = path.join(FOLDER, 'diffbir.node');
 
 export const isBuilt = existsSync(ADDON) && existsSync(path.join(librariesFolder(CACHE), 'libcuda.so.1'));
 
+/** Names of test/native/graphCases.ts, which must not be read before there is a Rehearsal. */
+export const CASES = [
+  ...['embedded controlnet', 'embedded unet', 'embedded controlnet of two prompts', 'embedded unet of two prompts'],
+  ...['embedded encoder', 'embedded decoder', 'recorded controlnet', 'recorded unet'],
+  ...['recorded controlnet of two prompts', 'recorded unet of two prompts', 'recorded encoder', 'recorded decoder'],
+  ...['text encoder', 'SwinIR', 'SCUNet', 'RRDBNet', 'SRVGG', 'SD 2.1 widths'],
+];
+
 export interface Gpus {
   /** 1 without it. */
   readonly devices?: number;
@@ -20,6 +29,8 @@ export interface Gpus {
   readonly bytesEach?: number;
   /** Which allocation fails; none without it. */
   readonly failsAt?: number;
+  /** Our own kernels compute, and memory is what they wrote; ONNX Runtime's never do. Not without it. */
+  readonly computes?: boolean;
 }
 
 export interface Report {
@@ -32,7 +43,8 @@ export interface Report {
 }
 
 interface Door {
-  begin(devices: number, bytesEach: number, failsAt: number): void;
+  begin(devices: number, bytesEach: number, failsAt: number, computes: boolean): void;
+  moveOperators(moves: boolean): void;
   report(): string;
 }
 
@@ -49,8 +61,13 @@ export class Rehearsal {
     this.door = (this.binding.primitives as unknown as { rehearsal: Door }).rehearsal;
   }
 
-  begin({ devices = 1, bytesEach = 80 * 2 ** 30, failsAt = 0 }: Gpus = {}): void {
-    this.door.begin(devices, bytesEach, failsAt);
+  begin({ devices = 1, bytesEach = 80 * 2 ** 30, failsAt = 0, computes = false }: Gpus = {}): void {
+    this.door.begin(devices, bytesEach, failsAt, computes);
+  }
+
+  /** Whether networks that are made from here on have our operators for a GPU on the processor. */
+  moveOperators(moves: boolean): void {
+    this.door.moveOperators(moves);
   }
 
   report(): Report {

@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "cuda/fused/fused.h"
 #include "cuda/fused/vectors.cuh"
+#include "cuda/kernel.cuh"
 
 namespace diffbir::cuda {
 
@@ -31,10 +31,9 @@ __global__ void geglu(const Eight* x, const Eight* bias, Eight* y, std::int64_t 
 void fused_geglu(const void* x, const void* bias, std::int64_t rows, std::int64_t channels, void* y, void* stream) {
   const std::int64_t vectors = channels / Eight::width;
   const std::int64_t count = rows * vectors;
-  geglu<<<static_cast<unsigned>((count + threads - 1) / threads), threads, 0, static_cast<cudaStream_t>(stream)>>>(
-      static_cast<const Eight*>(x), static_cast<const Eight*>(bias), static_cast<Eight*>(y), count,
-      static_cast<unsigned>(vectors));
-  DIFFBIR_CUDA_CHECK(cudaGetLastError());
+  launch_blocks(geglu, static_cast<unsigned>((count + threads - 1) / threads), threads, 0, stream,
+                static_cast<const Eight*>(x), static_cast<const Eight*>(bias), static_cast<Eight*>(y), count,
+                static_cast<unsigned>(vectors));
 }
 
 }  // namespace diffbir::cuda

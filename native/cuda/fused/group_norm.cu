@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cuda/check.h"
 #include "cuda/fused/fused.h"
 #include "cuda/fused/vectors.cuh"
+#include "cuda/kernel.cuh"
 
 namespace diffbir::cuda {
 
@@ -70,7 +70,7 @@ template <bool adds>
 __global__ void __launch_bounds__(most_threads, blocks_at_once)
     measure(Addends<Eight> input, bool is_skip_per_picture, Sums* sums, int area, int channels, int groups,
             int pixels) {
-  extern __shared__ Floats shared[];  // [lanes, vectors] of values, then of squares
+  auto* const shared = shared_memory<Floats>();  // [lanes, vectors] of values, then of squares
   const int vectors = channels / Eight::width;
   const int lanes = static_cast<int>(blockDim.x) / vectors;
   const int lane = static_cast<int>(threadIdx.x) / vectors;
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(most_threads, blocks_at_once)
     normalize(const Eight* __restrict__ x, const Eight* __restrict__ bias, const Eight* __restrict__ of_pictures,
               const Sums* __restrict__ sums, const Floats* __restrict__ gamma, const Floats* __restrict__ beta,
               Eight* __restrict__ y, int area, int channels, int groups, int pixels, float epsilon, bool silu) {
-  extern __shared__ float means[];  // and inverse deviations of the groups
+  auto* const means = shared_memory<float>();  // and inverse deviations of the groups
   float* const inverse_deviations = means + groups;
   const int vectors = channels / Eight::width;
   const int lanes = static_cast<int>(blockDim.x) / vectors;
@@ -200,7 +200,6 @@ std::size_t fused_group_norm_scratch(const FusedMap& map) {
 void fused_group_norm(const FusedInput& input, const FusedMap& map, const float* gamma, const float* beta,
                       float epsilon, bool silu, void* y, void* scratch, void* stream) {
   const Cut cut(map);
-  const auto queue = static_cast<cudaStream_t>(stream);
   const auto area = static_cast<int>(map.area);
   const auto channels = static_cast<int>(map.channels);
   const auto groups = static_cast<int>(map.groups);
@@ -209,16 +208,15 @@ void fused_group_norm(const FusedInput& input, const FusedMap& map, const float*
   const Addends<Eight> addends(input);
   const auto sums_bytes = static_cast<std::size_t>(2 * cut.lanes * map.channels) * sizeof(float);
   const auto kernel = addends.skip != nullptr || addends.bias != nullptr ? measure<true> : measure<false>;
-  kernel<<<cut.grid(map), cut.threads(), sums_bytes, queue>>>(addends, input.is_skip_per_picture, sums, area, channels,
-                                                              groups, pixels);
-  DIFFBIR_CUDA_CHECK(cudaGetLastError());
+  launch_blocks(kernel, cut.grid(map), cut.threads(), sums_bytes, stream, addends, input.is_skip_per_picture, sums,
+                area, channels, groups, pixels);
   const auto groups_bytes = static_cast<std::size_t>(2 * map.groups) * sizeof(float);
   const bool is_stored = addends.sum != nullptr;
-  normalize<<<cut.grid(map), cut.threads(), groups_bytes, queue>>>(
-      is_stored ? addends.sum : addends.x, is_stored ? nullptr : addends.bias, is_stored ? nullptr : addends.skip, sums,
-      reinterpret_cast<const Floats*>(gamma), reinterpret_cast<const Floats*>(beta), static_cast<Eight*>(y), area,
-      channels, groups, pixels, epsilon, silu);
-  DIFFBIR_CUDA_CHECK(cudaGetLastError());
+  const Eight* const none = nullptr;
+  launch_blocks(normalize, cut.grid(map), cut.threads(), groups_bytes, stream, is_stored ? addends.sum : addends.x,
+                is_stored ? none : addends.bias, is_stored ? none : addends.skip, sums,
+                reinterpret_cast<const Floats*>(gamma), reinterpret_cast<const Floats*>(beta), static_cast<Eight*>(y),
+                area, channels, groups, pixels, epsilon, silu);
 }
 
 }  // namespace diffbir::cuda

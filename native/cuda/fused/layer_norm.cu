@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "cuda/fused/fused.h"
 #include "cuda/fused/vectors.cuh"
+#include "cuda/kernel.cuh"
 
 namespace diffbir::cuda {
 
@@ -72,10 +72,9 @@ void launch(const FusedInput& input, std::int64_t rows, std::int64_t channels, c
     }
   }
   const auto blocks = static_cast<unsigned>((rows + warps - 1) / warps);
-  normalize<Vector, count><<<blocks, warps * warp, 0, static_cast<cudaStream_t>(stream)>>>(
-      Addends<Vector>(input), static_cast<const Vector*>(gamma), static_cast<const Vector*>(beta),
-      static_cast<Vector*>(y), rows, static_cast<int>(channels), epsilon);
-  DIFFBIR_CUDA_CHECK(cudaGetLastError());
+  launch_blocks(normalize<Vector, count>, blocks, warps * warp, 0, stream, Addends<Vector>(input),
+                static_cast<const Vector*>(gamma), static_cast<const Vector*>(beta), static_cast<Vector*>(y), rows,
+                static_cast<int>(channels), epsilon);
 }
 
 }  // namespace

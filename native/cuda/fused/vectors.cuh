@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cuda/fused/fused.h"
+#include "cuda/kernel.cuh"
 
 namespace diffbir::cuda {
 

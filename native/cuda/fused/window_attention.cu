@@ -1,6 +1,6 @@
-#include "cuda/check.h"
 #include "cuda/fused/fused.h"
 #include "cuda/fused/window_attention.h"
+#include "cuda/kernel.cuh"
 
 namespace diffbir::cuda {
 
@@ -32,8 +32,7 @@ struct BlocksOnDevice {
   template <typename Body>
   void operator()(std::int64_t blocks, const Body& body) const {
     if (blocks <= 0) return;
-    run_block<<<static_cast<unsigned>(blocks), bodies::window_block, 0, static_cast<cudaStream_t>(stream)>>>(body);
-    DIFFBIR_CUDA_CHECK(cudaGetLastError());
+    launch_blocks(run_block<Body>, static_cast<unsigned>(blocks), bodies::window_block, 0, stream, body);
   }
 };
 

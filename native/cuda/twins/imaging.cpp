@@ -101,9 +101,15 @@ double blend_difference(TileSize tile, std::int64_t batch, std::int64_t scale) {
   const std::vector<Tile> tiles = sliding_windows(size.height, size.width, tile);
   const Size output{tiles[0].height * scale, tiles[0].width * scale};
   const Size whole{size.height * scale, size.width * scale};
+  // Of each tile the same, however many are asked for at once.
   const auto outputs_of = [&](std::span<const Tile> some) {
-    const auto seed = static_cast<std::uint64_t>(some.front().y * size.width + some.front().x);
-    return picture({2 * std::ssize(some), 3, output.height, output.width}, seed);
+    Tensor outputs({2 * std::ssize(some), 3, output.height, output.width});
+    const std::size_t each = outputs.size() / some.size();
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const auto seed = static_cast<std::uint64_t>(some[i].y * size.width + some[i].x);
+      std::ranges::copy(uniform(each, seed), outputs.data() + i * each);
+    }
+    return outputs;
   };
   const Tensor want = blend_tiles(size.height, size.width, tile, batch, scale, BlendCentre::reference, outputs_of);
 

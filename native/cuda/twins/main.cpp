@@ -34,6 +34,7 @@ int main() {
       ++failures;
       std::printf("FAIL %-44s %s\n", twin.name.c_str(), error.what());
     }
+    std::fflush(stdout);  // the next may end the process
   }
   return failures == 0 ? 0 : 1;
 }
