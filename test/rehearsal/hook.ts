@@ -14,6 +14,13 @@ const ADDON = path.join(FOLDER, 'diffbir.node');
 
 export const isBuilt = existsSync(ADDON) && existsSync(path.join(librariesFolder(CACHE), 'libcuda.so.1'));
 
+/** Of a process in which everything is the rehearsal's. */
+export const variables = {
+  DIFFBIR_CACHE: CACHE,
+  DIFFBIR_BINDING_PATH: ADDON,
+  LD_LIBRARY_PATH: FOLDER, // where the driver is looked for
+};
+
 /** Names of test/native/graphCases.ts, which must not be read before there is a Rehearsal. */
 export const CASES = [
   ...['embedded controlnet', 'embedded unet', 'embedded controlnet of two prompts', 'embedded unet of two prompts'],
@@ -54,9 +61,7 @@ export class Rehearsal {
   private readonly door: Door;
 
   constructor() {
-    process.env.DIFFBIR_CACHE = CACHE;
-    process.env.DIFFBIR_BINDING_PATH = ADDON;
-    process.env.LD_LIBRARY_PATH = FOLDER; // where the driver is looked for
+    Object.assign(process.env, variables);
     this.binding = loadBinding();
     this.door = (this.binding.primitives as unknown as { rehearsal: Door }).rehearsal;
   }
