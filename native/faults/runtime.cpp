@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "faults/api_table.h"
 #include "faults/faults.h"
 #include "graph/ort.h"
 
@@ -21,10 +22,8 @@ void __real_free(void* block);
 
 namespace {
 
-const OrtApiBase* real_base;
 const OrtApi* real;
 const OrtModelEditorApi* real_editor;
-OrtApiBase base;
 OrtApi api;
 OrtModelEditorApi editor;
 
@@ -97,9 +96,10 @@ OrtStatusPtr add_run_config_entry(OrtRunOptions* options, const char* key, const
   return Failing<&OrtApi::AddRunConfigEntry>::call(options, key, value);
 }
 
-const OrtApi* get_api(std::uint32_t version) noexcept {
-  real = real_base->GetApi(version);
-  if (real == nullptr) return nullptr;
+}  // namespace
+
+const OrtApi* diffbir::faults::table_in_place_of(const OrtApi* given) {
+  real = given;
   real_editor = real->GetModelEditorApi();
 
   editor = *real_editor;
@@ -136,19 +136,4 @@ const OrtApi* get_api(std::uint32_t version) noexcept {
   api.KernelContext_ParallelFor = Failing<&OrtApi::KernelContext_ParallelFor>::call;
   api.KernelInfoGetAttribute_int64 = Failing<&OrtApi::KernelInfoGetAttribute_int64>::call;
   return &api;
-}
-
-const OrtApiBase* get_api_base() noexcept {
-  base = *real_base;
-  base.GetApi = get_api;
-  return &base;
-}
-
-}  // namespace
-
-extern "C" void* __wrap_dlsym(void* library, const char* name) {
-  void* symbol = __real_dlsym(library, name);
-  if (symbol == nullptr || std::strcmp(name, "OrtGetApiBase") != 0) return symbol;
-  real_base = reinterpret_cast<const OrtApiBase* (*)()>(symbol)();
-  return reinterpret_cast<void*>(get_api_base);
 }

@@ -9,17 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include "graph/ort.h"
+#include "faults/api_table.h"
 #include "rehearsal/state.h"
-
-extern "C" void* __real_dlsym(void* library, const char* name);
 
 namespace {
 
 std::atomic<bool> are_moved = false;
-const OrtApiBase* real_base;
 const OrtApi* real;
-OrtApiBase base;
 OrtApi api;
 
 /// The processor has a GroupNorm of its own.
@@ -52,28 +48,14 @@ OrtStatusPtr tensor_data(const OrtValue* value, const void** data) noexcept {
   return nullptr;
 }
 
-const OrtApi* get_api(std::uint32_t version) noexcept {
-  real = real_base->GetApi(version);
-  if (real == nullptr) return nullptr;
-  api = *real;
-  api.CustomOpDomain_Add = add_operator;
-  api.GetTensorData = tensor_data;
-  return &api;
-}
-
-const OrtApiBase* get_api_base() noexcept {
-  base = *real_base;
-  base.GetApi = get_api;
-  return &base;
-}
-
 }  // namespace
 
 void diffbir::rehearsal::move_operators(bool moves) { are_moved = moves; }
 
-extern "C" void* __wrap_dlsym(void* library, const char* name) {
-  void* symbol = __real_dlsym(library, name);
-  if (symbol == nullptr || std::strcmp(name, "OrtGetApiBase") != 0) return symbol;
-  real_base = reinterpret_cast<const OrtApiBase* (*)()>(symbol)();
-  return reinterpret_cast<void*>(get_api_base);
+const OrtApi* diffbir::faults::table_in_place_of(const OrtApi* given) {
+  real = given;
+  api = *real;
+  api.CustomOpDomain_Add = add_operator;
+  api.GetTensorData = tensor_data;
+  return &api;
 }

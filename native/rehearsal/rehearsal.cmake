@@ -60,7 +60,8 @@ target_include_directories(rehearsal_twins SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_
 target_link_libraries(rehearsal_twins PRIVATE rehearsal_cudart Threads::Threads)
 target_link_options(rehearsal_twins PRIVATE ${undefined_behaviour})
 
-add_library(rehearsal SHARED native/rehearsal/door.cpp native/rehearsal/operators.cpp $<TARGET_OBJECTS:rehearsal_kernels>
+add_library(rehearsal SHARED native/rehearsal/door.cpp native/rehearsal/operators.cpp
+  native/faults/api_table.cpp $<TARGET_OBJECTS:rehearsal_kernels>
   "$<FILTER:$<TARGET_OBJECTS:diffbir>,EXCLUDE,[.]cu[.]o$>")
 set_target_properties(rehearsal PROPERTIES PREFIX "" OUTPUT_NAME diffbir SUFFIX ".node"
   LIBRARY_OUTPUT_DIRECTORY "${rehearsal_folder}" CUDA_RUNTIME_LIBRARY None)
