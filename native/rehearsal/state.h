@@ -1,6 +1,6 @@
 // A CUDA runtime without a GPU, for test/rehearsal: memory is the host's, and kernels do nothing but where our own are
-// to compute. What a GPU refuses is
-// refused here, and what it is asked for is counted. CUDA's programming guide says what is meant by each function.
+// to compute. What a GPU refuses is refused here, and what it is asked for is counted. CUDA's programming guide says
+// what is meant by each function.
 #pragma once
 
 #include <cuda_runtime_api.h>
