@@ -136,6 +136,7 @@ cudaError_t rehearsal_launch(const char* kernel, dim3 blocks, unsigned threads, 
                              cudaStream_t stream, bool* computes) {
   *computes = state().computes;
   if (*computes && stream_of(stream).recording) return refuse(cudaErrorNotSupported, "a recorded kernel that computes");
+  if (*computes) count("kernels that run");
   return launch(kernel, {blocks, {threads, 1, 1}, shared_bytes, stream});
 }
 

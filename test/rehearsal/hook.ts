@@ -29,6 +29,9 @@ export const CASES = [
   ...['text encoder', 'SwinIR', 'SCUNet', 'RRDBNet', 'SRVGG', 'SD 2.1 widths'],
 ];
 
+/** Those of them without an operator of ours in float16, for pictures whole. */
+export const WITHOUT_OWN = ['recorded encoder', 'recorded decoder', 'RRDBNet', 'SRVGG'];
+
 export interface Gpus {
   /** 1 without it. */
   readonly devices?: number;

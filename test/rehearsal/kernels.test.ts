@@ -7,11 +7,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { NetworkSpec } from '../../src/native/binding';
 import type { Primitives } from '../../src/native/primitives';
 import type { GraphCase, Stage2 } from '../native/graphCases';
-import { CASES, FOLDER, isBuilt, Rehearsal } from './hook';
+import { CASES, FOLDER, isBuilt, Rehearsal, WITHOUT_OWN } from './hook';
 
-/** With kernels of these, out of three of which a network has none. */
 const OPERATORS = ['FusedControlledConcat', 'FusedGeglu', 'FusedGroupNorm', 'FusedLayerNorm', 'FusedWindowAttention'];
-const WITHOUT = ['recorded encoder', 'recorded decoder', 'RRDBNet', 'SRVGG'];
 
 describe.skipIf(!isBuilt)('kernels that run on the processor', () => {
   let primitives: Primitives;
@@ -50,16 +48,16 @@ describe.skipIf(!isBuilt)('kernels that run on the processor', () => {
   it('are their twins', () => {
     const { status, stdout, stderr } = spawnSync(path.join(FOLDER, 'twins'), { encoding: 'utf8' });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: expect.not.stringContaining('FAIL'), stderr: '' });
-    expect(stdout.match(/^pass /gm)?.length).toBeGreaterThan(100);
+    expect(stdout.match(/^pass /gm)?.length).toBeGreaterThanOrEqual(124); // all there are: none may get lost
   });
 
   it('are all that networks have', () => {
     const all = new Set(CASES.flatMap(ownOf));
     expect([...all].sort()).toEqual(OPERATORS.map((name) => `diffbir.${name}`));
-    expect(CASES.filter((name) => ownOf(name).length === 0)).toEqual(WITHOUT);
+    expect(CASES.filter((name) => ownOf(name).length === 0)).toEqual(WITHOUT_OWN);
   });
 
-  it.each(CASES.filter((name) => !WITHOUT.includes(name)))('%s: what their definitions give', (name) => {
+  it.each(CASES.filter((name) => !WITHOUT_OWN.includes(name)))('%s: what their definitions give', (name) => {
     const { run } = caseOf(name);
     const exact = run();
     const error = helpers.relativeError(run(inTheirForm(true)), exact);

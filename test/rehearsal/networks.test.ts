@@ -10,7 +10,7 @@ import type { NetworkInputs } from '../../src/native/primitives';
 import { inOwnForm } from '../gpu/onDevice';
 import { leftToProcessor } from '../gpu/processor';
 import type { GraphCase } from '../native/graphCases';
-import { CASES, isBuilt, Rehearsal } from './hook';
+import { CASES, isBuilt, Rehearsal, WITHOUT_OWN } from './hook';
 
 const THREADS = 2;
 /** Outputs that stay on the device. */
@@ -64,6 +64,8 @@ describe.skipIf(!isBuilt)('networks on a GPU that is rehearsed', () => {
       const { counts, refused } = rehearsal.report();
       expect(refused).toEqual([]);
       if (precision === 'float32') expect(counts).not.toHaveProperty('products in TF32');
+      const hasOwn = precision === 'float16' && !WITHOUT_OWN.includes(name);
+      expect((counts['kernels that run'] ?? 0) > 0).toBe(hasOwn);
     });
 
     // ONNX Runtime records no network in which it copies between the processor and the GPU.

@@ -23,9 +23,9 @@ struct Fiber {
   std::jmp_buf here;  // swapcontext() asks the system twice at each change, which is most of the time
   bool has_begun = false;
   std::vector<std::uint64_t> stack = std::vector<std::uint64_t>(kStackBytes / sizeof(std::uint64_t));
-  unsigned barriers = 0;   // that it has come to
-  unsigned exchanges = 0;  // as well
-  float given[2] = {};     // to its warp: in the exchange that runs, and in the one before, which others may still read
+  unsigned barriers = 0;  // that it has come to
+  unsigned shuffles = 0;  // as well
+  float given[2] = {};    // to its warp: in the shuffle that runs, and in the one before, which others may still read
   bool has_ended = false;
 };
 
@@ -72,13 +72,13 @@ unsigned index_of(const Fiber& fiber) { return static_cast<unsigned>(&fiber - ru
 /// How far the threads have come together.
 std::uint64_t progress(const std::vector<Fiber>& fibers) {
   std::uint64_t sum = 0;
-  for (const Fiber& fiber : fibers) sum += fiber.barriers + fiber.exchanges + (fiber.has_ended ? 1 : 0);
+  for (const Fiber& fiber : fibers) sum += fiber.barriers + fiber.shuffles + (fiber.has_ended ? 1 : 0);
   return sum;
 }
 
 void run_block(const char* kernel, Running& block) {
   for (Fiber& fiber : block.fibers) {
-    fiber.barriers = fiber.exchanges = 0;
+    fiber.barriers = fiber.shuffles = 0;
     fiber.has_ended = false;
   }
   std::ranges::fill_n(reinterpret_cast<std::uint8_t*>(block.shared.data()), block.shared.size() * sizeof(float4), 0xFF);
@@ -105,25 +105,25 @@ void run_block(const char* kernel, Running& block) {
 
 const Place& place() { return running().place; }
 
-void* shared_bytes() { return running().shared.data(); }
+void* block_memory() { return running().shared.data(); }
 
-void wait_for_block() {
+void sync_threads() {
   Running& block = running();
   const unsigned own = ++block.current->barriers;
   const auto has_come = [&](const Fiber& fiber) { return fiber.barriers >= own; };
   while (!std::ranges::all_of(block.fibers, has_come)) let_others_run();
 }
 
-float exchange(float value, int distance) {
+float shuffle_xor(float value, int distance) {
   Running& block = running();
   Fiber& own = *block.current;
-  const unsigned number = ++own.exchanges;
+  const unsigned number = ++own.shuffles;
   own.given[number % 2] = value;
   const unsigned first = index_of(own) / kWarp * kWarp;
   const auto have_come = [&] {
     if (first + kWarp > block.fibers.size()) return false;  // no whole warp
     const auto* const warp = block.fibers.data() + first;
-    return std::all_of(warp, warp + kWarp, [&](const Fiber& fiber) { return fiber.exchanges >= number; });
+    return std::all_of(warp, warp + kWarp, [&](const Fiber& fiber) { return fiber.shuffles >= number; });
   };
   while (!have_come()) let_others_run();
   return block.fibers[index_of(own) ^ static_cast<unsigned>(distance)].given[number % 2];

@@ -15,14 +15,14 @@ struct Place {
 };
 const Place& place();
 
-/// What the threads of the block share.
-void* shared_bytes();
+/// What the threads of the block share, as many bytes as it was launched with.
+void* block_memory();
 
 /// __syncthreads()
-void wait_for_block();
+void sync_threads();
 
 /// __shfl_xor_sync() of a whole warp
-float exchange(float value, int distance);
+float shuffle_xor(float value, int distance);
 
 /// Runs `thread` for every thread of every block, on the calling one. What they share is full of NaN at first. Throws
 /// Error(internal) where threads wait for others that have ended, or that wait elsewhere.

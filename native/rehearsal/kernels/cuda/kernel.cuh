@@ -30,8 +30,8 @@ namespace diffbir::cuda {
 using std::isfinite;
 using std::min;
 
-inline void __syncthreads() { rehearsal::wait_for_block(); }
-inline float __shfl_xor_sync(unsigned, float value, int distance) { return rehearsal::exchange(value, distance); }
+inline void __syncthreads() { rehearsal::sync_threads(); }
+inline float __shfl_xor_sync(unsigned, float value, int distance) { return rehearsal::shuffle_xor(value, distance); }
 inline float __expf(float x) { return std::exp(x); }
 inline float __fdividef(float x, float y) { return x / y; }
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
@@ -48,7 +48,7 @@ void launch_blocks(void (*kernel)(Parameters...), dim3 blocks, unsigned threads,
 
 template <typename T>
 T* shared_memory() {
-  return static_cast<T*>(rehearsal::shared_bytes());
+  return static_cast<T*>(rehearsal::block_memory());
 }
 
 }  // namespace diffbir::cuda
